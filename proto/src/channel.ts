@@ -1,0 +1,131 @@
+/**
+ * What a channel is, in domain words: parameters, public keys and the commitments of both sides.
+ * The wire form is monitor/v1/channel.proto; convert/channel.ts is the only file that knows both.
+ */
+import type { FeeratePerKw, Msat, Sat } from "./amount.js";
+import type { BlockDelta, BlockHeight, BlockPoint } from "./block.js";
+import type {
+  ChannelId,
+  CommitmentNumber,
+  HtlcId,
+  Outpoint,
+  PaymentHash,
+  PaymentId,
+  SourceKey,
+  Txid,
+} from "./ids.js";
+
+/** zero_fee_commitments is on the wire, but refused with `unsupportedChannelType` for now. */
+export type ChannelType = "static_remote_key" | "anchors_zero_fee_htlc";
+
+/** Which LDK line the node follows; decides the inbound claim deadline (18 or 36 blocks). */
+export type ConstantsProfile = "ldk_0_1" | "ldk_0_2";
+
+/** BOLT 3 basepoints of one side, 33 bytes each. */
+export interface ChannelPubkeys {
+  readonly fundingPubkey: Uint8Array;
+  readonly revocationBasepoint: Uint8Array;
+  readonly paymentPoint: Uint8Array;
+  readonly delayedPaymentBasepoint: Uint8Array;
+  readonly htlcBasepoint: Uint8Array;
+}
+
+export interface ChannelParameters {
+  readonly channelId: ChannelId;
+  /** Genesis block hash, internal byte order, 32 bytes as hex. */
+  readonly chainHash: string;
+  readonly channelType: ChannelType;
+  readonly funding: Outpoint;
+  readonly channelValueSat: Sat;
+  readonly holderIsOpener: boolean;
+  readonly holderPubkeys: ChannelPubkeys;
+  readonly counterpartyPubkeys: ChannelPubkeys;
+  /** to_self_delay on the counterparty's outputs. */
+  readonly holderSelectedContestDelay: BlockDelta;
+  /** to_self_delay on our outputs. */
+  readonly counterpartySelectedContestDelay: BlockDelta;
+  /** 32 bytes; selects the keys on the monitor's host. */
+  readonly channelKeysId: Uint8Array;
+  readonly destinationScript: Uint8Array;
+  readonly counterpartyNodeId: Uint8Array | undefined;
+  readonly userChannelId: Uint8Array | undefined;
+  readonly constantsProfile: ConstantsProfile;
+  readonly shutdownScript: Uint8Array | undefined;
+}
+
+export interface InboundHtlc {
+  readonly channelId: ChannelId;
+  readonly htlcId: HtlcId;
+  readonly amountMsat: Msat;
+  readonly cltvExpiry: BlockHeight;
+  readonly userChannelId: Uint8Array | undefined;
+}
+
+export interface PaymentPartSource {
+  readonly paymentId: PaymentId;
+  readonly partKey: Uint8Array;
+  readonly pathSummary: Uint8Array;
+  readonly firstHopMsat: Msat;
+}
+
+export type HtlcSourceKind =
+  | { readonly kind: "own"; readonly part: PaymentPartSource }
+  | { readonly kind: "probe"; readonly part: PaymentPartSource }
+  | { readonly kind: "forward"; readonly inbound: InboundHtlc; readonly intercepted: boolean }
+  | { readonly kind: "trampoline"; readonly inbound: readonly InboundHtlc[] };
+
+export interface HtlcSource {
+  readonly sourceKey: SourceKey;
+  readonly origin: HtlcSourceKind;
+  /** Kept verbatim, never read. */
+  readonly opaque: Uint8Array;
+}
+
+export interface CommitmentHtlc {
+  readonly htlcId: HtlcId;
+  /** By the broadcaster of the commitment that lists it. */
+  readonly offered: boolean;
+  readonly amountMsat: Msat;
+  readonly cltvExpiry: BlockHeight;
+  readonly paymentHash: PaymentHash;
+  /** undefined: trimmed (dust). */
+  readonly outputIndex: number | undefined;
+  /** Present exactly when the HTLC is outbound seen by the holder. */
+  readonly source: HtlcSource | undefined;
+}
+
+export interface HolderCommitment {
+  readonly commitmentNumber: CommitmentNumber;
+  readonly perCommitmentPoint: Uint8Array;
+  readonly feeratePerKw: FeeratePerKw;
+  /** Output values after fees; 0 when the output does not exist. */
+  readonly toLocalSat: Sat;
+  readonly toRemoteSat: Sat;
+  readonly htlcs: readonly CommitmentHtlc[];
+  /** 64 bytes compact. */
+  readonly counterpartySignature: Uint8Array;
+  /** One per non-dust HTLC, by output index. */
+  readonly counterpartyHtlcSignatures: readonly Uint8Array[];
+  readonly txid: Txid;
+}
+
+export interface CounterpartyCommitment {
+  readonly commitmentNumber: CommitmentNumber;
+  readonly perCommitmentPoint: Uint8Array;
+  readonly feeratePerKw: FeeratePerKw;
+  /** The counterparty's own output, after fees. */
+  readonly toBroadcasterSat: Sat;
+  /** The holder's output, after fees. */
+  readonly toCountersignatorySat: Sat;
+  readonly htlcs: readonly CommitmentHtlc[];
+  readonly txid: Txid;
+}
+
+/** First state of a channel, as WatchChannel carries it. */
+export interface InitialState {
+  readonly parameters: ChannelParameters;
+  readonly holderCommitment: HolderCommitment;
+  readonly counterpartyCommitment: CounterpartyCommitment;
+  /** Best block at creation; the monitor scans from there. undefined: from its own tip. */
+  readonly bestBlock: BlockPoint | undefined;
+}

@@ -1,0 +1,67 @@
+/**
+ * The steps of a ChannelMonitorUpdate, in domain words (wire: monitor/v1/update.proto; LDK
+ * `ChannelMonitorUpdateStep`). Steps of one update apply in order, all or none.
+ */
+import type { CounterpartyCommitment, HolderCommitment } from "./channel.js";
+import type { CommitmentNumber, PerCommitmentSecret, Preimage, SourceKey } from "./ids.js";
+import type { Msat } from "./amount.js";
+
+/** Why an outbound HTLC failed; kept raw, re-wrapping per hop is the node's work. */
+export type HtlcFailKind =
+  | { readonly kind: "onionError"; readonly packet: Uint8Array }
+  | { readonly kind: "local"; readonly failureCode: number; readonly data: Uint8Array }
+  | { readonly kind: "onChainTimeout" };
+
+export interface HtlcFailReason {
+  readonly cause: HtlcFailKind;
+  /** Units of 100 ms since the HTLC was sent. */
+  readonly holdTime: number | undefined;
+  readonly attributionData: Uint8Array | undefined;
+}
+
+export interface ClaimedHtlc {
+  readonly sourceKey: SourceKey;
+  readonly preimage: Preimage;
+  readonly skimmedFeeMsat: Msat | undefined;
+  readonly attributionData: Uint8Array | undefined;
+}
+
+export interface FailedHtlc {
+  readonly sourceKey: SourceKey;
+  readonly reason: HtlcFailReason;
+}
+
+export type UpdateStep =
+  | {
+      readonly kind: "latestHolderCommitment";
+      readonly commitment: HolderCommitment;
+      readonly claimed: readonly ClaimedHtlc[];
+      readonly failed: readonly FailedHtlc[];
+    }
+  | { readonly kind: "latestCounterpartyCommitment"; readonly commitment: CounterpartyCommitment }
+  | {
+      readonly kind: "paymentPreimage";
+      readonly preimage: Preimage;
+      readonly paymentInfo: Uint8Array | undefined;
+    }
+  | {
+      readonly kind: "commitmentSecret";
+      readonly commitmentNumber: CommitmentNumber;
+      readonly secret: PerCommitmentSecret;
+    }
+  | {
+      readonly kind: "channelForceClosed";
+      readonly shouldBroadcast: boolean;
+      readonly reason: string;
+    }
+  | { readonly kind: "shutdownScript"; readonly scriptPubkey: Uint8Array };
+
+/** Names for GetInfo.supported_steps. */
+export const SUPPORTED_STEPS: readonly UpdateStep["kind"][] = [
+  "latestHolderCommitment",
+  "latestCounterpartyCommitment",
+  "paymentPreimage",
+  "commitmentSecret",
+  "channelForceClosed",
+  "shutdownScript",
+];
