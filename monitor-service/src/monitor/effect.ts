@@ -1,0 +1,54 @@
+/**
+ * What a step asks for. Durable parts (state, events, relayed preimages) go into one transaction;
+ * publishing is volatile: it is derived from state by `outstanding` and safe to repeat.
+ */
+import type { NewMonitorEvent } from "@farwatch/protocol/event";
+import type { ChannelId, Outpoint, Preimage, SourceKey, Txid } from "@farwatch/protocol/ids";
+import type { MonitorState } from "./state.js";
+
+/** Which of the channel's keys signs; the core never sees the key itself. */
+export type SigningKey =
+  | { readonly kind: "funding" }
+  | { readonly kind: "payment" }
+  | { readonly kind: "delayed"; readonly perCommitmentPoint: Uint8Array }
+  | { readonly kind: "htlc"; readonly perCommitmentPoint: Uint8Array }
+  | { readonly kind: "revocation"; readonly perCommitmentSecret: Uint8Array };
+
+export interface SigningTask {
+  readonly key: SigningKey;
+  /** 32-byte sighash. */
+  readonly digest: Uint8Array;
+}
+
+export type PublishRole =
+  | "holderCommitment"
+  | "holderHtlcTimeout"
+  | "holderHtlcSuccess"
+  | "justice"
+  | "counterpartyHtlcClaim";
+
+/** A transaction to sign and broadcast. `finish` takes one compact signature per task, in order. */
+export interface Publish {
+  readonly role: PublishRole;
+  readonly txid: Txid;
+  readonly spends: readonly Outpoint[];
+  readonly tasks: readonly SigningTask[];
+  readonly finish: (signatures: readonly Uint8Array[]) => Uint8Array;
+}
+
+/** Contract 2.7a: the same monitor-service stores it for the inbound channel, in the same transaction. */
+export interface PreimageRelay {
+  readonly inboundChannelId: ChannelId;
+  readonly preimage: Preimage;
+  readonly sourceKey: SourceKey;
+}
+
+export interface Transition {
+  readonly state: MonitorState;
+  readonly events: readonly NewMonitorEvent[];
+  readonly relays: readonly PreimageRelay[];
+  /** False when only the best block moved: nothing about this channel needs to be written. */
+  readonly persist: boolean;
+  /** For updates: applied, but the channel was already closing. */
+  readonly afterClose: boolean;
+}

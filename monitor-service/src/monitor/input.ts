@@ -1,0 +1,47 @@
+/** Everything that can happen to a monitor. Closed union: a new input is a new line here. */
+import type { FeeratePerKw } from "@farwatch/protocol/amount";
+import type { BlockPoint } from "@farwatch/protocol/block";
+import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
+import type { Hash32, Preimage, SourceKey, Txid, UpdateId } from "@farwatch/protocol/ids";
+import type { UpdateStep } from "@farwatch/protocol/update";
+import type { ParsedTx } from "../tx/parsed-tx.js";
+
+export interface Feerates {
+  /** Confirmation within 2 to 3 blocks. */
+  readonly urgent: FeeratePerKw;
+  /** Confirmation within about 12 blocks. */
+  readonly normal: FeeratePerKw;
+}
+
+export interface LearnedPreimage {
+  readonly preimage: Preimage;
+  readonly sourceKey: SourceKey;
+}
+
+export type MonitorInput =
+  | {
+      readonly kind: "updateReceived";
+      /** The shell has checked that it is next (proto/src/update-cursor.ts). */
+      readonly updateId: UpdateId;
+      readonly updateHash: Hash32;
+      readonly steps: readonly UpdateStep[];
+      /** False only when our own log is replayed at start: signatures were checked before it was stored. */
+      readonly verifySignatures: boolean;
+    }
+  | { readonly kind: "preimagesLearned"; readonly preimages: readonly LearnedPreimage[] }
+  | {
+      readonly kind: "blockConnected";
+      readonly block: BlockPoint;
+      /** Matching transactions in block order. */
+      readonly transactions: readonly ParsedTx[];
+      /** Counterparty commitments found in the update log for funding spends among them. */
+      readonly storedCommitments: ReadonlyMap<Txid, CounterpartyCommitment>;
+      readonly feerates: Feerates;
+    }
+  /** The chain now ends at forkPoint. Forgets, never emits (R6). */
+  | { readonly kind: "blocksDisconnected"; readonly forkPoint: BlockPoint }
+  | {
+      readonly kind: "broadcastHolder";
+      readonly reason: string;
+      readonly overrideStale: boolean;
+    };

@@ -1,0 +1,184 @@
+/**
+ * The state of one channel's monitor. Immutable: a step returns a new state. It holds no private key
+ * (architecture 3.3 rule 7); preimages and revocation secrets are in it by necessity and are never
+ * logged. Revoked counterparty commitments are not here: they stay in the update log on disk.
+ */
+import type { FeeratePerKw, Msat, Sat } from "@farwatch/protocol/amount";
+import type { BlockHeight, BlockPoint } from "@farwatch/protocol/block";
+import type {
+  ChannelParameters,
+  CommitmentHtlc,
+  CounterpartyCommitment,
+  HolderCommitment,
+  HtlcSource,
+} from "@farwatch/protocol/channel";
+import type { CloseReason, FundingSpendKind, SpendableOutput } from "@farwatch/protocol/event";
+import type {
+  CommitmentNumber,
+  EventId,
+  Hash32,
+  HtlcId,
+  Outpoint,
+  PaymentHash,
+  PerCommitmentSecret,
+  Preimage,
+  SourceKey,
+  Txid,
+  UpdateId,
+} from "@farwatch/protocol/ids";
+import type { HtlcFailReason } from "@farwatch/protocol/update";
+import type { SecretStore } from "../bolt/per-commitment-secrets.js";
+
+/** Which outcomes of an outbound HTLC were already told, by origin; each is told once (contract 2.10). */
+export interface ReportedOutcomes {
+  readonly claimedOffChain: boolean;
+  readonly claimedOnChain: boolean;
+  readonly failed: boolean;
+}
+
+/** An outbound HTLC, as events name it. */
+export interface OutboundHtlc {
+  readonly source: HtlcSource;
+  readonly htlcId: HtlcId;
+  readonly paymentHash: PaymentHash;
+  readonly amountMsat: Msat;
+}
+
+/** The first confirmed spend of the funding output. */
+export interface FundingSpend {
+  readonly txid: Txid;
+  readonly block: BlockPoint;
+  readonly kind: FundingSpendKind;
+  readonly commitmentNumber: CommitmentNumber | undefined;
+  /** 6 confirmations deep: irreversible for us. */
+  readonly final: boolean;
+  /** Outputs of the spend that must be resolved, watched until they are. */
+  readonly outputs: readonly TrackedOutput[];
+}
+
+/** An output on chain that belongs to the channel and is not ours without further work. */
+export interface TrackedOutput {
+  readonly outpoint: Outpoint;
+  readonly valueSat: Sat;
+  readonly role: TrackedRole;
+}
+
+export type TrackedRole =
+  | { readonly kind: "htlc"; readonly htlc: CommitmentHtlc; readonly script: Uint8Array }
+  | { readonly kind: "revokedToLocal" }
+  | { readonly kind: "other" };
+
+/** A fact seen on chain that counts only once it is deep enough (onchain-engine 5.4). */
+export interface WaitingFact {
+  readonly txid: Txid;
+  readonly block: BlockPoint;
+  /** First height at which the fact is mature. */
+  readonly matureAt: BlockHeight;
+  readonly fact:
+    | { readonly kind: "fundingSpend" }
+    | {
+        readonly kind: "htlcFailure";
+        readonly htlc: OutboundHtlc;
+        readonly outpoint: Outpoint | undefined;
+      }
+    | { readonly kind: "outputResolved"; readonly outpoint: Outpoint }
+    | { readonly kind: "spendable"; readonly output: SpendableOutput };
+}
+
+export type ClaimInput = {
+  readonly outpoint: Outpoint;
+  readonly valueSat: Sat;
+  readonly script: Uint8Array;
+  /** Height of the block that created the output; a reorg below it drops the claim. */
+  readonly createdAt: BlockHeight;
+  /** From here on the counterparty can spend the output too. */
+  readonly contestedFrom: BlockHeight;
+  /** nLockTime the claim needs; 0 for none. */
+  readonly notBefore: BlockHeight;
+} & (
+  | {
+      readonly kind: "revokedToLocal" | "revokedSecondStage";
+      readonly secret: PerCommitmentSecret;
+    }
+  | {
+      readonly kind: "revokedHtlc";
+      readonly secret: PerCommitmentSecret;
+      readonly revocationPubkey: Uint8Array;
+      readonly offered: boolean;
+    }
+  | {
+      readonly kind: "counterpartyOffered";
+      readonly perCommitmentPoint: Uint8Array;
+      readonly preimage: Preimage;
+    }
+  | { readonly kind: "counterpartyReceived"; readonly perCommitmentPoint: Uint8Array }
+);
+
+/** A transaction of ours that spends one or more outputs, replaced at a higher fee when due. */
+export interface Claim {
+  /** Stable name: outpoint of the first input it was created with. */
+  readonly id: string;
+  readonly inputs: readonly ClaimInput[];
+  /** Fee of the current version; undefined while it is locked or uneconomic. */
+  readonly feeSat: Sat | undefined;
+  readonly feeratePerKw: FeeratePerKw | undefined;
+  readonly locktime: number;
+  readonly nextBumpAt: BlockHeight;
+}
+
+/** A fully determined second-stage transaction of the holder commitment (static_remote_key). */
+export interface HolderHtlcClaim {
+  readonly commitmentTxid: Txid;
+  readonly htlc: CommitmentHtlc;
+  readonly outputIndex: number;
+  readonly counterpartySignature: Uint8Array;
+  /** Needed for HTLC-success. */
+  readonly preimage: Preimage | undefined;
+}
+
+export interface HolderBroadcast {
+  readonly reason: CloseReason;
+  readonly commitmentTxid: Txid;
+  readonly since: BlockHeight;
+}
+
+export interface MonitorState {
+  readonly parameters: ChannelParameters;
+  readonly obscureFactor: bigint;
+  readonly latestUpdateId: UpdateId;
+  readonly latestUpdateHash: Hash32;
+  readonly nextEventId: EventId;
+
+  readonly holder: HolderCommitment;
+  readonly holderPrevious: HolderCommitment | undefined;
+  readonly counterparty: CounterpartyCommitment;
+  /** Set until its secret arrives. */
+  readonly counterpartyPrevious: CounterpartyCommitment | undefined;
+  readonly secrets: SecretStore;
+
+  readonly preimages: ReadonlyMap<PaymentHash, Preimage>;
+  /** Fulfilled by the counterparty, not yet out of every commitment. */
+  readonly fulfilled: ReadonlyMap<SourceKey, Preimage>;
+  readonly failReasons: ReadonlyMap<SourceKey, HtlcFailReason>;
+  readonly reported: ReadonlyMap<SourceKey, ReportedOutcomes>;
+  readonly shutdownScript: Uint8Array | undefined;
+
+  /** ChannelForceClosed was received: only preimages from now on. */
+  readonly lockdown: boolean;
+  /** The node may have newer state than we do: never broadcast on our own initiative. */
+  readonly staleSuspected: boolean;
+  readonly holderBroadcast: HolderBroadcast | undefined;
+
+  readonly best: BlockPoint;
+  readonly fundingConfirmedAt: BlockHeight | undefined;
+  readonly spend: FundingSpend | undefined;
+  /** R20: told once per monitor, also after a reorg. */
+  readonly spendReported: boolean;
+  readonly waiting: readonly WaitingFact[];
+  /** Confirmed spends of tracked outputs: outpoint key -> spending txid and height. */
+  readonly outputSpends: ReadonlyMap<string, { readonly txid: Txid; readonly height: BlockHeight }>;
+  /** Outputs irreversibly resolved, by outpoint key. */
+  readonly resolvedOutputs: ReadonlySet<string>;
+  readonly claims: readonly Claim[];
+  readonly holderHtlcClaims: readonly HolderHtlcClaim[];
+}

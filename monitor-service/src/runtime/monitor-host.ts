@@ -1,0 +1,161 @@
+/**
+ * What the RPC layer may ask of the shell. Everything that answers with a promise answers only after
+ * the commit that justifies the answer. Domain types only; rpc/ converts.
+ */
+import type { BlockPoint } from "@farwatch/protocol/block";
+import type { SealedMonitorEvent } from "@farwatch/protocol/event";
+import type {
+  ChannelId,
+  EventId,
+  Hash32,
+  ManagerKey,
+  MonitorKey,
+  PaymentHash,
+  StoreId,
+  Txid,
+  UpdateId,
+} from "@farwatch/protocol/ids";
+import type { Refusal } from "@farwatch/protocol/reasons";
+import type { Result } from "@farwatch/protocol/result";
+import type { MonitorState } from "../monitor/state.js";
+
+/** Who calls, taken from the client certificate, never from a message. */
+export interface Principal {
+  readonly name: string;
+  readonly managerKey: ManagerKey;
+  /** May call admin RPCs. */
+  readonly admin: boolean;
+}
+
+/** Exact bytes as received; verified before they are parsed. */
+export interface SignedHeader {
+  readonly header: Uint8Array;
+  readonly signature: Uint8Array;
+}
+export interface SignedPayload {
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+}
+export interface UpdateBatch extends SignedHeader {
+  readonly updates: readonly SignedPayload[];
+}
+export interface WatchRequest {
+  /** farwatch/update-batch/v1 with one hash: that of the watch header. */
+  readonly batch: SignedHeader;
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+export type ReceiptStatus = "persisted" | "appliedAfterClose";
+
+export interface UpdateReceipt {
+  readonly channelId: ChannelId;
+  readonly updateId: UpdateId;
+  readonly updateHash: Hash32;
+  readonly status: ReceiptStatus;
+  readonly eventWatermark: EventId;
+  /** farwatch/receipt/v1 body. */
+  readonly header: Uint8Array;
+}
+export interface SignedReceipts extends SignedHeader {
+  readonly receipts: readonly UpdateReceipt[];
+}
+export interface RefusedUpdate {
+  readonly channelId: ChannelId | undefined;
+  readonly updateId: UpdateId | undefined;
+  readonly refusal: Refusal;
+}
+export interface SubmitOutcome {
+  readonly receipts: SignedReceipts | undefined;
+  readonly refused: readonly RefusedUpdate[];
+}
+
+export interface SessionOpened {
+  readonly monitorKey: MonitorKey;
+  readonly storeId: StoreId;
+  readonly storeGen: bigint;
+  readonly epoch: bigint;
+}
+
+export interface PreimageBatch extends SignedHeader {
+  readonly records: readonly { readonly header: Uint8Array; readonly preimage: Uint8Array }[];
+}
+export interface PreimageOutcome {
+  readonly channelId: ChannelId | undefined;
+  readonly paymentHash: PaymentHash | undefined;
+  /** undefined: durable. */
+  readonly refusal: Refusal | undefined;
+}
+
+export type AckResult = "acked" | "alreadyAcked" | "unknown" | "hashMismatch";
+
+export interface AckBatch extends SignedHeader {
+  readonly acks: readonly Uint8Array[];
+}
+
+/** A consistent look at one channel. Pending ids are those un-acked now. */
+export interface ChannelView {
+  readonly state: MonitorState;
+  readonly halted: boolean;
+  readonly pendingEventIds: readonly EventId[];
+  readonly openClaims: readonly {
+    readonly outpoint: { readonly txid: Txid; readonly vout: number };
+    readonly kind: string;
+    readonly valueSat: bigint;
+    readonly txid: Txid | undefined;
+    readonly feeratePerKw: number;
+  }[];
+}
+
+export interface HostInfo {
+  readonly monitorKey: MonitorKey;
+  readonly storeId: StoreId;
+  readonly storeGen: bigint;
+  readonly curveBackend: string;
+  readonly chainHash: string;
+  readonly tip: BlockPoint;
+  readonly chainState: "synced" | "catchingUp" | "unavailable";
+  readonly channels: number;
+  readonly pendingEvents: number;
+}
+
+/** Receives events of one manager, one at a time: the feed waits for each promise (back-pressure). */
+export interface EventSubscriber {
+  event(event: SealedMonitorEvent): Promise<void>;
+  endOfReplay(replayed: number): Promise<void>;
+  /** The stream is over: replaced by a newer one, fenced, or the service stops. */
+  end(refusal: Refusal | undefined): void;
+}
+export interface Subscription {
+  close(): void;
+}
+
+export interface MonitorHost {
+  openSession(who: Principal, request: SignedHeader): Promise<Result<SessionOpened, Refusal>>;
+  watchChannel(who: Principal, request: WatchRequest): Promise<Result<SignedReceipts, Refusal>>;
+  submitUpdates(who: Principal, batch: UpdateBatch): Promise<SubmitOutcome>;
+  putPreimages(
+    who: Principal,
+    batch: PreimageBatch,
+  ): Promise<Result<readonly PreimageOutcome[], Refusal>>;
+  ackEvents(who: Principal, batch: AckBatch): Promise<Result<readonly AckResult[], Refusal>>;
+  broadcastHolder(
+    who: Principal,
+    request: {
+      readonly channelId: ChannelId;
+      readonly reason: string;
+      readonly overrideStale: boolean;
+    },
+  ): Promise<Result<Txid, Refusal>>;
+  channel(who: Principal, id: ChannelId): Result<ChannelView, Refusal>;
+  /** In channel id order, strictly after `after`. */
+  channels(who: Principal, after: ChannelId | undefined, limit: number): readonly ChannelView[];
+  /** In (channel, event id) order. */
+  pendingEvents(who: Principal, channel: ChannelId | undefined): readonly SealedMonitorEvent[];
+  subscribe(
+    who: Principal,
+    epoch: bigint,
+    subscriber: EventSubscriber,
+  ): Result<Subscription, Refusal>;
+  info(): HostInfo;
+}

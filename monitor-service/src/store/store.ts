@@ -1,0 +1,133 @@
+/**
+ * PORT: durable storage of a monitor-service. `transact` resolves only when every operation is on
+ * disk (fsync); transactions are applied in call order and may be grouped into one commit. A failed
+ * transaction is fatal for the process: memory is ahead of the disk and nothing more may be answered.
+ *
+ * Rows are append-ordered: the single writer (the shell) hands out row ids, rising per table. An
+ * update appends one log row of its own size; nothing rewrites a whole monitor (ADR M-02).
+ */
+import type {
+  ChannelId,
+  EventId,
+  Hash32,
+  ManagerKey,
+  StoreId,
+  Txid,
+  UpdateId,
+} from "@farwatch/protocol/ids";
+import type { SealedMonitorEvent } from "@farwatch/protocol/event";
+
+export type LogKind = "update" | "preimages" | "command";
+
+/** One applied input of one channel, in order. Replayed over the newest snapshot at start. */
+export interface LogRow {
+  readonly rowId: number;
+  readonly channelNo: number;
+  /** Row of the same channel's previous input; 0 for none. Makes the log of a channel walkable. */
+  readonly prevRowId: number;
+  readonly kind: LogKind;
+  /** 0 unless kind is "update". */
+  readonly updateId: UpdateId;
+  readonly updateHash: Hash32 | undefined;
+  /** farwatch/update/v1 body, farwatch/preimage/v1 bodies, or empty. */
+  readonly header: Uint8Array;
+  /** Exact payload bytes as received. */
+  readonly payload: Uint8Array;
+  /** Set when the update carries a counterparty commitment: how justice finds its HTLCs again. */
+  readonly counterpartyTxid: Txid | undefined;
+  /** Row of the signed batch that proves it; 0 for none. */
+  readonly batchRowId: number;
+}
+
+export interface BatchRow {
+  readonly rowId: number;
+  readonly header: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export interface ChannelRow {
+  readonly channelNo: number;
+  readonly channelId: ChannelId;
+  readonly managerKey: ManagerKey;
+  /** farwatch/watch/v1 body and the exact InitialState bytes. */
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+  /** Hash of the watch header: the same bytes again are idempotent. */
+  readonly watchHash: Hash32;
+}
+
+export interface EventRow {
+  readonly rowId: number;
+  readonly channelNo: number;
+  readonly event: SealedMonitorEvent;
+}
+
+/** A channel's state as of log row `logRowId` (included), encoded by monitor/codec.ts. */
+export interface SnapshotRow {
+  readonly channelNo: number;
+  readonly logRowId: number;
+  readonly lastEventId: EventId;
+  readonly lastEventHash: Hash32 | undefined;
+  readonly bytes: Uint8Array;
+}
+
+export interface HeaderRow {
+  readonly height: number;
+  readonly hash: string;
+  readonly raw: Uint8Array;
+}
+
+export interface EpochRow {
+  readonly managerKey: ManagerKey;
+  readonly epoch: bigint;
+  readonly bootNonce: Uint8Array;
+}
+
+export type StoreOp =
+  | { readonly op: "putEpoch"; readonly row: EpochRow }
+  | { readonly op: "insertChannel"; readonly row: ChannelRow }
+  | { readonly op: "appendLog"; readonly row: LogRow }
+  | { readonly op: "insertBatch"; readonly row: BatchRow }
+  | { readonly op: "insertEvent"; readonly row: EventRow }
+  | { readonly op: "deleteEvent"; readonly rowId: number }
+  /** Replaces the channel's older snapshot. */
+  | { readonly op: "putSnapshot"; readonly row: SnapshotRow }
+  | { readonly op: "putHeader"; readonly row: HeaderRow }
+  /** Removes headers above the fork point after a reorg. */
+  | { readonly op: "deleteHeadersAbove"; readonly height: number }
+  /** Keeps the header ring bounded. */
+  | { readonly op: "deleteHeadersBelow"; readonly height: number };
+
+/** Everything a start needs. Log rows: only those after each channel's snapshot, in row order. */
+export interface StoredState {
+  readonly storeId: StoreId;
+  /** Already raised for this start. */
+  readonly storeGen: bigint;
+  readonly chainHash: string;
+  readonly epochs: readonly EpochRow[];
+  readonly channels: readonly ChannelRow[];
+  readonly snapshots: readonly SnapshotRow[];
+  readonly log: readonly LogRow[];
+  /** Newest log row id per channel (0 when it has none). */
+  readonly logHeads: ReadonlyMap<number, number>;
+  readonly events: readonly EventRow[];
+  /** Newest first. */
+  readonly headers: readonly HeaderRow[];
+  readonly nextRowIds: { readonly log: number; readonly batch: number; readonly event: number };
+}
+
+export interface MonitorStore {
+  load(): Promise<StoredState>;
+  transact(ops: readonly StoreOp[]): Promise<void>;
+  /** Walks a channel's log backwards for the update that carried this counterparty commitment. */
+  findCounterpartyCommitment(headRowId: number, txid: Txid): Promise<LogRow | undefined>;
+  /** Walks a channel's log backwards for an update id; for replay answers below the head. */
+  findUpdate(headRowId: number, updateId: UpdateId): Promise<LogRow | undefined>;
+  /** Resolves after the last transaction is durable and the files are closed. */
+  close(): Promise<void>;
+}
+
+/** The disk refused. Nothing of the transaction was applied; the process must stop. */
+export class StoreFailure extends Error {
+  override readonly name = "StoreFailure";
+}
