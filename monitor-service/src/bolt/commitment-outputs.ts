@@ -1,0 +1,130 @@
+/**
+ * The outputs of a commitment transaction and their order (BOLT 3, "Commitment Transaction Outputs" and
+ * "Transaction Output Ordering"). Amounts are final here: commitment-tx.ts decides fee and trimming.
+ */
+import type { Msat, Sat } from "@farwatch/protocol/amount";
+import { msatToSatFloor } from "@farwatch/protocol/amount";
+import type { BlockDelta, BlockHeight } from "@farwatch/protocol/block";
+import { compareBytes } from "@farwatch/protocol/bytes";
+import type { CommitmentNumber, Outpoint, PaymentHash } from "@farwatch/protocol/ids";
+import { ANCHOR_SAT, channelTypeRules, type ChannelType } from "./channel-type.js";
+import type { CommitmentKeys } from "./keys.js";
+import {
+  anchorScript,
+  htlcWitnessScript,
+  p2wsh,
+  toLocalScript,
+  toRemoteOutput,
+} from "./scripts.js";
+
+export interface CommitmentHtlcOutput {
+  /** By the broadcaster. */
+  readonly offered: boolean;
+  readonly amountMsat: Msat;
+  readonly cltvExpiry: BlockHeight;
+  readonly paymentHash: PaymentHash;
+}
+
+/** What both ways of building need. */
+export interface CommitmentIdentity {
+  readonly channelType: ChannelType;
+  readonly fundingOutpoint: Outpoint;
+  /** Only needed to know the fee. */
+  readonly fundingValueSat?: Sat | undefined;
+  readonly commitmentNumber: CommitmentNumber;
+  readonly obscureFactor: bigint;
+  readonly keys: CommitmentKeys;
+  readonly broadcasterFundingPubkey: Uint8Array;
+  readonly countersignatoryFundingPubkey: Uint8Array;
+  /** Delay imposed on the broadcaster's own outputs. */
+  readonly contestDelay: BlockDelta;
+}
+
+/** An HTLC and what decides whether and where it stands. */
+export interface PlacedHtlc {
+  readonly htlc: CommitmentHtlcOutput;
+  /** Position in the list given by the caller. */
+  readonly i: number;
+  /** Order among outputs that are identical. */
+  readonly tieBreak: number;
+  /** Not trimmed. */
+  readonly kept: boolean;
+}
+
+export type OutputRole = "toLocal" | "toRemote" | "toLocalAnchor" | "toRemoteAnchor" | PlacedHtlc;
+
+export interface PlannedOutput {
+  readonly role: OutputRole;
+  readonly valueSat: Sat;
+  readonly scriptPubkey: Uint8Array;
+}
+
+/** All outputs of a commitment in their final order; values of 0 leave the main outputs out. */
+export function planOutputs(
+  identity: CommitmentIdentity,
+  toBroadcasterSat: Sat,
+  toCountersignatorySat: Sat,
+  htlcs: readonly PlacedHtlc[],
+): readonly PlannedOutput[] {
+  const kept = htlcs.filter((placed) => placed.kept);
+  return [
+    ...mainOutputs(identity, toBroadcasterSat, toCountersignatorySat, kept.length > 0),
+    ...kept.map((placed) => htlcOutput(identity, placed)),
+  ].sort(compareOutputs);
+}
+
+/** to_local, to_remote and the anchors; an anchor stands with its side's output or with any HTLC. */
+function mainOutputs(
+  identity: CommitmentIdentity,
+  toBroadcasterSat: Sat,
+  toCountersignatorySat: Sat,
+  hasHtlcs: boolean,
+): readonly PlannedOutput[] {
+  const { channelType, keys } = identity;
+  const toLocal = (): PlannedOutput => ({
+    role: "toLocal",
+    valueSat: toBroadcasterSat,
+    scriptPubkey: p2wsh(
+      toLocalScript(keys.revocationPubkey, identity.contestDelay, keys.broadcasterDelayedPubkey),
+    ),
+  });
+  const toRemote = (): PlannedOutput => ({
+    role: "toRemote",
+    valueSat: toCountersignatorySat,
+    scriptPubkey: toRemoteOutput(channelType, keys.countersignatoryPaymentPoint).scriptPubkey,
+  });
+  const anchor = (
+    role: "toLocalAnchor" | "toRemoteAnchor",
+    fundingPubkey: Uint8Array,
+  ): PlannedOutput => ({
+    role,
+    valueSat: ANCHOR_SAT,
+    scriptPubkey: p2wsh(anchorScript(fundingPubkey)),
+  });
+  const outputs: PlannedOutput[] = [];
+  if (toBroadcasterSat > 0n) outputs.push(toLocal());
+  if (toCountersignatorySat > 0n) outputs.push(toRemote());
+  if (channelTypeRules(channelType).anchors === "keyed") {
+    if (toBroadcasterSat > 0n || hasHtlcs) {
+      outputs.push(anchor("toLocalAnchor", identity.broadcasterFundingPubkey));
+    }
+    if (toCountersignatorySat > 0n || hasHtlcs) {
+      outputs.push(anchor("toRemoteAnchor", identity.countersignatoryFundingPubkey));
+    }
+  }
+  return outputs;
+}
+
+const htlcOutput = (identity: CommitmentIdentity, placed: PlacedHtlc): PlannedOutput => ({
+  role: placed,
+  valueSat: msatToSatFloor(placed.htlc.amountMsat),
+  scriptPubkey: p2wsh(htlcWitnessScript(identity.channelType, identity.keys, placed.htlc)),
+});
+
+/** BIP 69 and, for equal HTLC outputs, cltv_expiry (BOLT 3, "Transaction Output Ordering"). */
+function compareOutputs(a: PlannedOutput, b: PlannedOutput): number {
+  if (a.valueSat !== b.valueSat) return a.valueSat < b.valueSat ? -1 : 1;
+  const byScript = compareBytes(a.scriptPubkey, b.scriptPubkey);
+  if (byScript !== 0 || typeof a.role === "string" || typeof b.role === "string") return byScript;
+  return a.role.htlc.cltvExpiry - b.role.htlc.cltvExpiry || a.role.tieBreak - b.role.tieBreak;
+}
