@@ -1,0 +1,73 @@
+/**
+ * PORT: what the monitor needs from a Bitcoin node, in the domain's words (architecture 3.3).
+ * Refusals are values (BroadcastResult); outages are thrown as ChainUnavailable and mean "ask again".
+ * Nothing a source answers is believed before verify-header.ts and verify-block.ts have seen it.
+ */
+import type { FeeratePerKw } from "@farwatch/protocol/amount";
+import type { BlockHash, BlockHeight, BlockPoint } from "@farwatch/protocol/block";
+
+/** The source could not answer, or answered nonsense. Nothing was decided; try again later. */
+export class ChainUnavailable extends Error {
+  override readonly name: string = "ChainUnavailable";
+}
+
+export interface BlockHeader {
+  readonly hash: BlockHash;
+  readonly previousHash: BlockHash;
+  /** 32 bytes in internal order, as they stand in the header. */
+  readonly merkleRoot: Uint8Array;
+  readonly height: BlockHeight;
+  /** Compact target. */
+  readonly bits: number;
+  /** Unix seconds. */
+  readonly time: number;
+  /** The 80 bytes that were hashed. */
+  readonly raw: Uint8Array;
+}
+
+export type BroadcastRefusal =
+  /** Feerate too low for the mempool or for a replacement: bump. */
+  | "insufficientFee"
+  /** An input is spent or unknown: another transaction won, or a parent is missing. */
+  | "missingInputs"
+  /** nLockTime or nSequence is not satisfied yet: wait. */
+  | "nonFinal"
+  /** Anything else the node will not relay: alarm. */
+  | "policy";
+
+export type BroadcastResult =
+  | { readonly kind: "accepted" }
+  /** In the mempool or in a block already. */
+  | { readonly kind: "alreadyKnown" }
+  | { readonly kind: "refused"; readonly reason: BroadcastRefusal; readonly message: string };
+
+export interface ChainFeerates {
+  /** Confirmation within 2 to 3 blocks. */
+  readonly urgent: FeeratePerKw;
+  /** Confirmation within about 12 blocks. */
+  readonly normal: FeeratePerKw;
+}
+
+/** "Something may have changed": carries no facts, so a false or a lost hint costs only time. */
+export type HintListener = () => void;
+
+export interface ChainSource {
+  /** The best block the source knows. */
+  tip(): Promise<BlockPoint>;
+  /** Undefined when the source does not know the block. */
+  header(hash: BlockHash): Promise<BlockHeader | undefined>;
+  /** The block at this height of the source's best chain; undefined above its tip. */
+  hashAtHeight(height: BlockHeight): Promise<BlockHash | undefined>;
+  /** The serialized block, witnesses included. */
+  block(hash: BlockHash): Promise<Uint8Array>;
+  /** Safe to repeat with the same transaction. */
+  broadcast(rawTx: Uint8Array): Promise<BroadcastResult>;
+  /** Safe to repeat. Parents first; accepted as one package (BIP 431 zero-fee parents). */
+  broadcastPackage(rawTxs: readonly Uint8Array[]): Promise<BroadcastResult>;
+  /** Would `broadcast` accept these, in this order? Sends nothing. */
+  testAccept(rawTxs: readonly Uint8Array[]): Promise<readonly BroadcastResult[]>;
+  feerates(): Promise<ChainFeerates>;
+  /** Calls the listener on every hint until the returned function is called. */
+  onHint(listener: HintListener): () => void;
+  close(): Promise<void>;
+}
