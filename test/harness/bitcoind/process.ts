@@ -33,7 +33,11 @@ export interface RunningNode {
 /** Spawns bitcoind and waits for its first RPC answer; throws with the end of its log if it dies. */
 export async function startProcess(plan: NodePlan, rpc: BitcoindRpc): Promise<RunningNode> {
   const program = await locateBitcoind();
-  const args = [...program.argsPrefix, ...flags(plan), ...(await policyFlags(program))];
+  const args = [
+    ...program.argsPrefix,
+    ...flags(plan),
+    ...(await policyFlags(program, plan.datadir)),
+  ];
   const child = spawn(program.command, [...args, ...plan.extraArgs], {
     env: { HOME: plan.datadir, ...program.env, LC_ALL: "C" },
     stdio: ["ignore", "ignore", "pipe"],
