@@ -27,6 +27,7 @@ import type {
   UpdateId,
 } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
+import type { Feerates } from "./input.js";
 import type { SecretStore } from "../bolt/per-commitment-secrets.js";
 
 /** Which outcomes of an outbound HTLC were already told, by origin; each is told once (contract 2.10). */
@@ -50,23 +51,19 @@ export interface FundingSpend {
   readonly block: BlockPoint;
   readonly kind: FundingSpendKind;
   readonly commitmentNumber: CommitmentNumber | undefined;
+  /** Of the confirmed commitment; undefined when its kind is mutual or unknown. */
+  readonly perCommitmentPoint: Uint8Array | undefined;
   /** 6 confirmations deep: irreversible for us. */
   readonly final: boolean;
-  /** Outputs of the spend that must be resolved, watched until they are. */
-  readonly outputs: readonly TrackedOutput[];
 }
 
-/** An output on chain that belongs to the channel and is not ours without further work. */
+/** An output on chain whose spend matters to the channel; watched until the spend is 6 deep. */
 export interface TrackedOutput {
   readonly outpoint: Outpoint;
-  readonly valueSat: Sat;
-  readonly role: TrackedRole;
+  readonly createdAt: BlockHeight;
+  readonly role:
+    { readonly kind: "htlc"; readonly htlc: CommitmentHtlc } | { readonly kind: "revoked" };
 }
-
-export type TrackedRole =
-  | { readonly kind: "htlc"; readonly htlc: CommitmentHtlc; readonly script: Uint8Array }
-  | { readonly kind: "revokedToLocal" }
-  | { readonly kind: "other" };
 
 /** A fact seen on chain that counts only once it is deep enough (onchain-engine 5.4). */
 export interface WaitingFact {
@@ -136,9 +133,10 @@ export interface HolderHtlcClaim {
   readonly preimage: Preimage | undefined;
 }
 
+/** Our decision to go on chain; the commitment is kept because later updates replace `holder`. */
 export interface HolderBroadcast {
   readonly reason: CloseReason;
-  readonly commitmentTxid: Txid;
+  readonly commitment: HolderCommitment;
   readonly since: BlockHeight;
 }
 
@@ -170,15 +168,19 @@ export interface MonitorState {
   readonly holderBroadcast: HolderBroadcast | undefined;
 
   readonly best: BlockPoint;
+  /** Of the newest block; a fee hint only, not written when nothing else changed. */
+  readonly feerates: Feerates;
   readonly fundingConfirmedAt: BlockHeight | undefined;
   readonly spend: FundingSpend | undefined;
   /** R20: told once per monitor, also after a reorg. */
   readonly spendReported: boolean;
   readonly waiting: readonly WaitingFact[];
-  /** Confirmed spends of tracked outputs: outpoint key -> spending txid and height. */
+  readonly tracked: readonly TrackedOutput[];
+  /** Confirmed spends of tracked outputs, by outpoint key. */
   readonly outputSpends: ReadonlyMap<string, { readonly txid: Txid; readonly height: BlockHeight }>;
-  /** Outputs irreversibly resolved, by outpoint key. */
-  readonly resolvedOutputs: ReadonlySet<string>;
   readonly claims: readonly Claim[];
+  /** Our commitment that confirmed; kept because later updates replace `holder`. */
+  readonly confirmedHolder: HolderCommitment | undefined;
+  /** Its second-stage transactions. */
   readonly holderHtlcClaims: readonly HolderHtlcClaim[];
 }

@@ -1,0 +1,58 @@
+/**
+ * One block, in a fixed order: scan its transactions, move the tip, check deadlines, mature facts,
+ * fail back forwards that run out of time, choose fees. Preimages act at once, failures only when deep.
+ */
+import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
+import { outpointKey, type Txid } from "@farwatch/protocol/ids";
+import type { BlockPoint } from "@farwatch/protocol/block";
+import type { ParsedTx } from "../../tx/parsed-tx.js";
+import { refreshClaims } from "../claims/fees.js";
+import type { MonitorInput } from "../input.js";
+import { change, type Work } from "../work.js";
+import { failBackInTime } from "./early-fail-back.js";
+import { onFundingSpend } from "./funding-spend.js";
+import { checkDeadlines } from "./holder-broadcast.js";
+import { matureFacts } from "./maturity.js";
+import { onTrackedSpend } from "./tracked-spend.js";
+import { collectSpendable } from "./spendable.js";
+
+type Block = Extract<MonitorInput, { kind: "blockConnected" }>;
+
+export function connectBlock(work: Work, input: Block): void {
+  for (const tx of input.transactions) scan(work, tx, input.block, input.storedCommitments);
+  change(work, { best: input.block, feerates: input.feerates });
+  checkDeadlines(work);
+  matureFacts(work);
+  failBackInTime(work);
+  refreshClaims(work);
+}
+
+function scan(
+  work: Work,
+  tx: ParsedTx,
+  block: BlockPoint,
+  stored: ReadonlyMap<Txid, CounterpartyCommitment>,
+): void {
+  const { funding } = work.state.parameters;
+  if (tx.txid === funding.txid && work.state.fundingConfirmedAt === undefined) {
+    change(work, { fundingConfirmedAt: block.height });
+  }
+  let relevant = false;
+  const spendsFunding = tx.inputs.some(
+    ({ outpoint }) => outpointKey(outpoint) === outpointKey(funding),
+  );
+  if (spendsFunding && work.state.spend === undefined) {
+    onFundingSpend(work, tx, block, stored.get(tx.txid));
+    relevant = true;
+  }
+  const tracked = new Map(
+    work.state.tracked.map((output) => [outpointKey(output.outpoint), output]),
+  );
+  for (const [index, input] of tx.inputs.entries()) {
+    const output = tracked.get(outpointKey(input.outpoint));
+    if (output === undefined || work.state.outputSpends.has(outpointKey(input.outpoint))) continue;
+    onTrackedSpend(work, tx, index, output, block);
+    relevant = true;
+  }
+  if (relevant) collectSpendable(work, tx, block);
+}

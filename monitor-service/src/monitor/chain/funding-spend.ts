@@ -1,0 +1,82 @@
+/**
+ * Classifies the first confirmed spend of the funding output (onchain-engine 6) and starts what it
+ * calls for. The txid decides which commitment it is; the number hidden in locktime and sequence
+ * (BOLT 3) tells a revoked one from one we never heard of.
+ */
+import type { BlockPoint } from "@farwatch/protocol/block";
+import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
+import type { FundingSpendKind } from "@farwatch/protocol/event";
+import type { CommitmentNumber, PerCommitmentSecret } from "@farwatch/protocol/ids";
+import { decodeCommitmentNumber } from "../../bolt/commitment-number.js";
+import type { ParsedTx } from "../../tx/parsed-tx.js";
+import { revokedSecret } from "../commitments.js";
+import { counterpartyCommitments, holderCommitments } from "../htlcs.js";
+import type { MonitorState } from "../state.js";
+import { change, emit, type Work } from "../work.js";
+import { handleCounterpartyCommitment } from "./on-counterparty-commitment.js";
+import { handleHolderCommitment } from "./on-holder-commitment.js";
+import { handleRevokedCommitment } from "./on-revoked-commitment.js";
+import { wait } from "./waiting.js";
+
+export function onFundingSpend(
+  work: Work,
+  tx: ParsedTx,
+  block: BlockPoint,
+  stored: CounterpartyCommitment | undefined,
+): void {
+  const number = hiddenNumber(work.state, tx);
+  const secret = number === undefined ? undefined : revokedSecret(work.state, number);
+  const kind = classify(work.state, tx, number, secret);
+  change(work, {
+    spend: {
+      txid: tx.txid,
+      block,
+      kind,
+      commitmentNumber: number,
+      perCommitmentPoint: undefined,
+      final: false,
+    },
+  });
+  if (!work.state.spendReported) {
+    change(work, { spendReported: true });
+    emit(
+      work,
+      {
+        kind: "commitmentTxConfirmed",
+        txid: tx.txid,
+        spend: kind,
+        mutualClose: kind === "mutual",
+        commitmentNumber: number,
+      },
+      { kind: "chain", txid: tx.txid, block },
+    );
+  }
+  wait(work, tx.txid, block, { kind: "fundingSpend" });
+  const { state } = work;
+  const holder = holderCommitments(state).find(({ txid }) => txid === tx.txid);
+  const counterparty = counterpartyCommitments(state).find(({ txid }) => txid === tx.txid);
+  if (holder !== undefined) handleHolderCommitment(work, holder, block);
+  else if (counterparty !== undefined) handleCounterpartyCommitment(work, counterparty, block);
+  else if (secret !== undefined) handleRevokedCommitment(work, { tx, block, secret, stored });
+}
+
+/** undefined when the transaction does not have the shape of a commitment. */
+function hiddenNumber(state: MonitorState, tx: ParsedTx): CommitmentNumber | undefined {
+  const [input] = tx.inputs;
+  return input === undefined || tx.inputs.length !== 1
+    ? undefined
+    : decodeCommitmentNumber(tx.locktime, input.sequence, state.obscureFactor);
+}
+
+function classify(
+  state: MonitorState,
+  tx: ParsedTx,
+  number: CommitmentNumber | undefined,
+  secret: PerCommitmentSecret | undefined,
+): FundingSpendKind {
+  if (holderCommitments(state).some(({ txid }) => txid === tx.txid)) return "holder";
+  if (state.counterparty.txid === tx.txid) return "counterparty";
+  if (state.counterpartyPrevious?.txid === tx.txid) return "counterpartyPrevious";
+  if (number === undefined) return "mutual";
+  return secret === undefined ? "unknown" : "revoked";
+}

@@ -1,0 +1,77 @@
+/**
+ * Going on chain with our own commitment: on the node's or an operator's request, or because an HTLC's
+ * deadline is reached (R29). Once per monitor (R29a). A commitment that may be stale is never broadcast
+ * on our own initiative: it would be punished.
+ */
+import type { CloseReason, EventOrigin } from "@farwatch/protocol/event";
+import { assertNever } from "@farwatch/protocol/assert";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err, ok, type Result } from "@farwatch/protocol/result";
+import { LATENCY_GRACE_PERIOD_BLOCKS, claimBuffer } from "../constants.js";
+import { liveHtlcs } from "../htlcs.js";
+import type { MonitorInput } from "../input.js";
+import { change, emit, type Work } from "../work.js";
+
+/** Does nothing when a spend is confirmed or we already broadcast. */
+export function startHolderBroadcast(work: Work, reason: CloseReason): void {
+  const { state } = work;
+  if (state.spend !== undefined || state.holderBroadcast !== undefined) return;
+  const commitment = state.holder;
+  change(work, { holderBroadcast: { reason, commitment, since: state.best.height } });
+  emit(
+    work,
+    {
+      kind: "holderForceClosed",
+      funding: state.parameters.funding,
+      commitmentTxid: commitment.txid,
+      reason,
+    },
+    originOf(work, reason),
+  );
+}
+
+function originOf(work: Work, reason: CloseReason): EventOrigin {
+  switch (reason.kind) {
+    case "htlcDeadline":
+      return { kind: "block", block: work.state.best };
+    case "nodeRequested":
+      return { kind: "command", command: "ChannelForceClosed" };
+    case "operator":
+      return { kind: "command", command: "BroadcastHolderCommitment" };
+    default:
+      return assertNever(reason);
+  }
+}
+
+export function broadcastByOperator(
+  work: Work,
+  request: Extract<MonitorInput, { kind: "broadcastHolder" }>,
+): Result<void, Refusal> {
+  if (work.state.staleSuspected && !request.overrideStale) {
+    return err(
+      refuse(
+        "staleSuspected",
+        "the node closed this channel without broadcast: its state may be old",
+      ),
+    );
+  }
+  startHolderBroadcast(work, { kind: "operator", text: request.reason });
+  return ok(undefined);
+}
+
+/** Evaluated at every block; dust HTLCs count, their value is lost all the same. */
+export function checkDeadlines(work: Work): void {
+  const { state } = work;
+  if (state.spend !== undefined || state.holderBroadcast !== undefined) return;
+  if (state.staleSuspected) return;
+  const height = state.best.height;
+  const buffer = claimBuffer(state.parameters.constantsProfile);
+  for (const { htlc, outbound } of liveHtlcs(state)) {
+    const due = outbound
+      ? htlc.cltvExpiry + LATENCY_GRACE_PERIOD_BLOCKS <= height
+      : state.preimages.has(htlc.paymentHash) && htlc.cltvExpiry <= height + buffer;
+    if (!due) continue;
+    startHolderBroadcast(work, { kind: "htlcDeadline", paymentHash: htlc.paymentHash });
+    return;
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * A revoked commitment confirmed (BOLT 5, "Revoked Transaction Close Handling"): with the secret of
+ * that commitment every output of the counterparty's is ours. to_local is found by its script alone;
+ * HTLC outputs by rebuilding their scripts from the stored update, so that a lost log row costs only
+ * those. Second-stage transactions that confirm first are followed to their outputs.
+ */
+import type { BlockPoint } from "@farwatch/protocol/block";
+import { blockHeight } from "@farwatch/protocol/block";
+import { equalBytes } from "@farwatch/protocol/bytes";
+import type { CommitmentHtlc, CounterpartyCommitment } from "@farwatch/protocol/channel";
+import type { PerCommitmentSecret } from "@farwatch/protocol/ids";
+import { must } from "@farwatch/protocol/assert";
+import type { CommitmentKeys } from "../../bolt/keys.js";
+import { p2wsh, toLocalScript } from "../../bolt/scripts.js";
+import type { ParsedTx } from "../../tx/parsed-tx.js";
+import { addClaims } from "../claims/add-claims.js";
+import { counterpartyKeys, htlcScript, revokedSecret } from "../commitments.js";
+import type { ClaimInput, TrackedOutput } from "../state.js";
+import { change, type Work } from "../work.js";
+import { failAbsentHtlcs } from "./absent-htlcs.js";
+import { track } from "./waiting.js";
+
+export interface RevokedSpend {
+  readonly tx: ParsedTx;
+  readonly block: BlockPoint;
+  readonly secret: PerCommitmentSecret;
+  /** From the update log; undefined when it was not found there. */
+  readonly stored: CounterpartyCommitment | undefined;
+}
+
+/** The script of the counterparty's delayed outputs under a revoked commitment's keys. */
+function revokedDelayedScript(work: Work, keys: CommitmentKeys): Uint8Array {
+  return toLocalScript(
+    keys.revocationPubkey,
+    work.state.parameters.holderSelectedContestDelay,
+    keys.broadcasterDelayedPubkey,
+  );
+}
+
+export function handleRevokedCommitment(work: Work, revoked: RevokedSpend): void {
+  const { tx, block, secret, stored } = revoked;
+  const perCommitmentPoint = work.ctx.curve.publicKey(secret);
+  const spend = must(work.state.spend, "set by the caller");
+  change(work, { spend: { ...spend, perCommitmentPoint } });
+  const keys = counterpartyKeys(work.ctx, work.state.parameters, perCommitmentPoint);
+  const inputs = [
+    ...delayedOutputs(work, tx, block, keys, secret),
+    ...htlcOutputs(work, revoked, keys),
+  ];
+  track(
+    work,
+    inputs.map((input) => trackedOutput(input, stored)),
+  );
+  addClaims(work, inputs);
+  // Without the stored list nothing is known to be absent: better a late failure than a wrong one.
+  if (stored !== undefined) failAbsentHtlcs(work, { txid: tx.txid, block }, stored.htlcs);
+}
+
+function trackedOutput(
+  input: ClaimInput,
+  stored: CounterpartyCommitment | undefined,
+): TrackedOutput {
+  const htlc =
+    input.kind === "revokedHtlc"
+      ? stored?.htlcs.find(({ outputIndex }) => outputIndex === input.outpoint.vout)
+      : undefined;
+  return {
+    outpoint: input.outpoint,
+    createdAt: input.createdAt,
+    role: htlc === undefined ? { kind: "revoked" } : { kind: "htlc", htlc },
+  };
+}
+
+function delayedOutputs(
+  work: Work,
+  tx: ParsedTx,
+  block: BlockPoint,
+  keys: CommitmentKeys,
+  secret: PerCommitmentSecret,
+): readonly ClaimInput[] {
+  const script = revokedDelayedScript(work, keys);
+  const scriptPubkey = p2wsh(script);
+  const delay = work.state.parameters.holderSelectedContestDelay;
+  return tx.outputs.flatMap((output, vout): readonly ClaimInput[] =>
+    equalBytes(output.scriptPubkey, scriptPubkey)
+      ? [
+          {
+            kind: "revokedToLocal",
+            outpoint: { txid: tx.txid, vout },
+            valueSat: output.valueSat,
+            script,
+            secret,
+            createdAt: block.height,
+            contestedFrom: blockHeight(block.height + delay),
+            notBefore: blockHeight(0),
+          },
+        ]
+      : [],
+  );
+}
+
+function htlcOutputs(
+  work: Work,
+  { tx, block, secret, stored }: RevokedSpend,
+  keys: CommitmentKeys,
+): readonly ClaimInput[] {
+  return (stored?.htlcs ?? []).flatMap((htlc): readonly ClaimInput[] => {
+    const script = htlcScript(work.state.parameters, keys, htlc);
+    const output = htlc.outputIndex === undefined ? undefined : tx.outputs[htlc.outputIndex];
+    if (output === undefined || htlc.outputIndex === undefined) return [];
+    if (!equalBytes(output.scriptPubkey, p2wsh(script))) return [];
+    return [
+      {
+        kind: "revokedHtlc",
+        outpoint: { txid: tx.txid, vout: htlc.outputIndex },
+        valueSat: output.valueSat,
+        script,
+        secret,
+        revocationPubkey: keys.revocationPubkey,
+        offered: htlc.offered,
+        createdAt: block.height,
+        contestedFrom: contestedFrom(htlc, block),
+        notBefore: blockHeight(0),
+      },
+    ];
+  });
+}
+
+/** The cheater takes back what it offered after expiry; what it received it may take with a preimage now. */
+const contestedFrom = (htlc: CommitmentHtlc, block: BlockPoint) =>
+  htlc.offered ? htlc.cltvExpiry : block.height;
+
+/**
+ * The cheater's second-stage transaction confirmed before our justice: its outputs stand under the same
+ * revocation key for to_self_delay. Inputs and outputs are paired by index (SIGHASH_SINGLE on anchors).
+ */
+export function followSecondStage(work: Work, tx: ParsedTx, block: BlockPoint): void {
+  const { spend, parameters } = work.state;
+  if (spend?.kind !== "revoked" || spend.perCommitmentPoint === undefined) return;
+  const number = must(spend.commitmentNumber, "number of a revoked commitment");
+  const secret = must(revokedSecret(work.state, number), "secret of a revoked commitment");
+  const keys = counterpartyKeys(work.ctx, parameters, spend.perCommitmentPoint);
+  const inputs = delayedOutputs(work, tx, block, keys, secret).map((input): ClaimInput => ({
+    ...input,
+    kind: "revokedSecondStage",
+    secret,
+  }));
+  track(
+    work,
+    inputs.map(({ outpoint, createdAt }) => ({ outpoint, createdAt, role: { kind: "revoked" } })),
+  );
+  addClaims(work, inputs);
+}

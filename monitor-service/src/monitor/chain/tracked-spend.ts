@@ -1,0 +1,47 @@
+/**
+ * An output we track was spent. HTLC outputs tell how the HTLC ended: a preimage in the witness settles
+ * it at once (BOLT 5: "MUST extract the payment preimage"), anything else fails it when deep. The HTLC is
+ * known from the outpoint, so the witness is only asked for a preimage that opens its hash.
+ */
+import type { BlockPoint } from "@farwatch/protocol/block";
+import type { CommitmentHtlc } from "@farwatch/protocol/channel";
+import { hashOfPreimage, preimage as toPreimage, type Preimage } from "@farwatch/protocol/ids";
+import type { ParsedInput, ParsedTx } from "../../tx/parsed-tx.js";
+import { asOutbound } from "../htlcs.js";
+import type { TrackedOutput } from "../state.js";
+import { claimOutbound, type Work } from "../work.js";
+import { followSecondStage } from "./on-revoked-commitment.js";
+import { recordSpend, waitForFailure } from "./waiting.js";
+
+const PREIMAGE_LENGTH = 32;
+/** `0 <remote sig> <local sig> <preimage or empty> <script>`: a second-stage transaction. */
+const SECOND_STAGE_WITNESS_ITEMS = 5;
+
+export function onTrackedSpend(
+  work: Work,
+  tx: ParsedTx,
+  inputIndex: number,
+  output: TrackedOutput,
+  block: BlockPoint,
+): void {
+  recordSpend(work, output.outpoint, tx.txid, block);
+  const input = tx.inputs[inputIndex];
+  if (output.role.kind !== "htlc" || input === undefined) return;
+  const { htlc } = output.role;
+  const preimage = revealedPreimage(input, htlc);
+  const outbound = asOutbound(htlc);
+  if (outbound !== undefined && preimage !== undefined) {
+    claimOutbound(work, outbound, preimage, { kind: "chain", txid: tx.txid, block });
+  } else if (outbound !== undefined) {
+    waitForFailure(work, outbound, tx.txid, block, output.outpoint);
+  }
+  if (input.witness.length === SECOND_STAGE_WITNESS_ITEMS) followSecondStage(work, tx, block);
+}
+
+/** The second-to-last witness item, when it opens this HTLC's payment hash. */
+function revealedPreimage(input: ParsedInput, htlc: CommitmentHtlc): Preimage | undefined {
+  const item = input.witness.at(-2);
+  if (item?.length !== PREIMAGE_LENGTH) return undefined;
+  const candidate = toPreimage(item);
+  return hashOfPreimage(candidate) === htlc.paymentHash ? candidate : undefined;
+}

@@ -1,0 +1,72 @@
+/**
+ * Chooses each open claim's fee, and raises it when its timer is due (onchain-engine 9.4, 9.5). The
+ * chosen fee is state: the same claim is rebuilt and signed to the same bytes after a restart.
+ */
+import { blockHeight, type BlockHeight } from "@farwatch/protocol/block";
+import { claimValueSat, claimWeight } from "../../tx/claim.js";
+import {
+  bumpFee,
+  chooseFirstFee,
+  dustLimitSat,
+  feeAtFeerate,
+  type FeeChoice,
+  type FeeQuestion,
+} from "../../tx/fee.js";
+import type { Claim, ClaimInput, MonitorState } from "../state.js";
+import { change, type Work } from "../work.js";
+import { contestedFrom, earliestHeight, liveInputs, toTxInput } from "./claim-inputs.js";
+
+/** Blocks between fee bumps as the deadline nears: LDK's LOW, MIDDLE and HIGH_FREQUENCY_BUMP_INTERVAL. */
+const BUMP_INTERVALS = { far: 15, near: 3, now: 1 } as const;
+
+export function refreshClaims(work: Work): void {
+  const { state } = work;
+  const claims = state.claims.map((claim) => refresh(state, claim));
+  if (claims.some((claim, index) => claim !== state.claims[index])) change(work, { claims });
+}
+
+function refresh(state: MonitorState, claim: Claim): Claim {
+  const inputs = liveInputs(state, claim);
+  const height = state.best.height;
+  if (inputs.length === 0 || earliestHeight(inputs) > height) return claim;
+  const isNew = claim.feeSat === undefined;
+  if (!isNew && height < claim.nextBumpAt) return claim;
+  const choice = chooseFee(question(state, inputs), claim);
+  if (choice === undefined) return claim; // uneconomic for now: asked again at the next block
+  return {
+    ...claim,
+    ...choice,
+    locktime: isNew ? Math.max(height, earliestHeight(inputs)) : claim.locktime,
+    nextBumpAt: nextBump(height, contestedFrom(inputs)),
+  };
+}
+
+function question(state: MonitorState, inputs: readonly ClaimInput[]): FeeQuestion {
+  const { channelType, destinationScript } = state.parameters;
+  const txInputs = inputs.map((input) => toTxInput(channelType, input));
+  return {
+    estimate: state.feerates.urgent,
+    weight: claimWeight(txInputs, destinationScript),
+    valueSat: claimValueSat(txInputs),
+    dustLimitSat: dustLimitSat(destinationScript),
+  };
+}
+
+function chooseFee(asked: FeeQuestion, claim: Claim): FeeChoice | undefined {
+  const { feeSat, feeratePerKw } = claim;
+  if (feeSat !== undefined && feeratePerKw !== undefined) {
+    return bumpFee(asked, { feeSat, feeratePerKw }, "force");
+  }
+  const first = chooseFirstFee(asked);
+  if (feeratePerKw === undefined || (first?.feeratePerKw ?? 0) >= feeratePerKw) return first;
+  // The claim lost or regained inputs: it starts where it was, never from the floor again.
+  const carried = feeAtFeerate(feeratePerKw, asked.weight);
+  return asked.valueSat - carried.feeSat >= asked.dustLimitSat ? carried : first;
+}
+
+function nextBump(height: BlockHeight, deadline: number): BlockHeight {
+  if (deadline <= height + BUMP_INTERVALS.near) return blockHeight(height + BUMP_INTERVALS.now);
+  return blockHeight(
+    height + (deadline <= height + BUMP_INTERVALS.far ? BUMP_INTERVALS.near : BUMP_INTERVALS.far),
+  );
+}

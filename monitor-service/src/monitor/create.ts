@@ -1,0 +1,80 @@
+/**
+ * The first state of a monitor, from WatchChannel: both sides' first commitments are checked exactly
+ * like later ones before anything is accepted.
+ */
+import type { BlockPoint } from "@farwatch/protocol/block";
+import type { InitialState } from "@farwatch/protocol/channel";
+import { eventId, type Hash32, type UpdateId } from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err, ok, type Result } from "@farwatch/protocol/result";
+import { obscureFactor } from "../bolt/commitment-number.js";
+import { emptySecretStore } from "../bolt/per-commitment-secrets.js";
+import { checkCounterpartyCommitment, checkHolderCommitment } from "./commitments.js";
+import { FLOOR_FEERATES } from "./constants.js";
+import type { MonitorContext } from "./context.js";
+import type { MonitorState } from "./state.js";
+
+export interface CreateArgs {
+  readonly updateId: UpdateId;
+  readonly updateHash: Hash32;
+  /** The host's tip: the chain is watched from here on. */
+  readonly best: BlockPoint;
+}
+
+export function createMonitor(
+  ctx: MonitorContext,
+  initial: InitialState,
+  args: CreateArgs,
+): Result<MonitorState, Refusal> {
+  const { parameters, holderCommitment, counterpartyCommitment } = initial;
+  const points = [
+    ...Object.entries(parameters.holderPubkeys),
+    ...Object.entries(parameters.counterpartyPubkeys),
+  ];
+  for (const [field, point] of points) {
+    if (!ctx.curve.isPoint(point)) {
+      return err(refuse("malformed", "not a point on the curve", { field }));
+    }
+  }
+  const ours = parameters.holderPubkeys.paymentPoint;
+  const theirs = parameters.counterpartyPubkeys.paymentPoint;
+  const factor = parameters.holderIsOpener
+    ? obscureFactor(ours, theirs)
+    : obscureFactor(theirs, ours);
+  const basis = { parameters, obscureFactor: factor };
+  const holder = checkHolderCommitment(ctx, basis, holderCommitment);
+  if (!holder.ok) return holder;
+  const counterparty = checkCounterpartyCommitment(ctx, basis, counterpartyCommitment);
+  if (!counterparty.ok) return counterparty;
+  return ok({
+    parameters,
+    obscureFactor: factor,
+    latestUpdateId: args.updateId,
+    latestUpdateHash: args.updateHash,
+    nextEventId: eventId(1n),
+    holder: holderCommitment,
+    holderPrevious: undefined,
+    counterparty: counterpartyCommitment,
+    counterpartyPrevious: undefined,
+    secrets: emptySecretStore(),
+    preimages: new Map(),
+    fulfilled: new Map(),
+    failReasons: new Map(),
+    reported: new Map(),
+    shutdownScript: parameters.shutdownScript,
+    lockdown: false,
+    staleSuspected: false,
+    holderBroadcast: undefined,
+    best: args.best,
+    feerates: FLOOR_FEERATES,
+    fundingConfirmedAt: undefined,
+    spend: undefined,
+    spendReported: false,
+    waiting: [],
+    tracked: [],
+    outputSpends: new Map(),
+    claims: [],
+    confirmedHolder: undefined,
+    holderHtlcClaims: [],
+  });
+}

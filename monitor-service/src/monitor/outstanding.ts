@@ -1,0 +1,153 @@
+/**
+ * The transactions that should be in the mempool or the chain now, and the outputs to watch: functions
+ * of state alone, so a restart publishes exactly what was outstanding (architecture 3.6). Repeating is
+ * harmless: the same state gives the same bytes.
+ */
+import type { Outpoint, Txid } from "@farwatch/protocol/ids";
+import { txid as toTxid } from "@farwatch/protocol/ids";
+import { addFundingWitness, commitmentSighash } from "../bolt/commitment-tx.js";
+import { SIGHASH_ALL } from "../bolt/signature.js";
+import { buildClaimTx, inputSighash, inputWitness } from "../tx/claim.js";
+import { htlcTxWitness } from "../tx/second-stage.js";
+import { must } from "@farwatch/protocol/assert";
+import { liveInputs, signingKey, toTxInput } from "./claims/claim-inputs.js";
+import { channelFundingScript, holderHtlcTx, rebuildHolder } from "./commitments.js";
+import type { MonitorContext } from "./context.js";
+import type { Publish } from "./effect.js";
+import { isSpent } from "./htlcs.js";
+import type { Claim, HolderHtlcClaim, MonitorState } from "./state.js";
+
+export function outstanding(ctx: MonitorContext, state: MonitorState): readonly Publish[] {
+  return [
+    ...holderCommitment(ctx, state),
+    ...state.holderHtlcClaims.flatMap((claim) => holderHtlc(ctx, state, claim)),
+    ...state.claims.flatMap((claim) => claimTransaction(state, claim)),
+  ];
+}
+
+export interface Watched {
+  readonly outpoints: readonly Outpoint[];
+  readonly txids: readonly Txid[];
+}
+
+export function watched(state: MonitorState): Watched {
+  const { funding } = state.parameters;
+  return {
+    outpoints: [
+      ...(state.spend === undefined ? [funding] : []),
+      ...state.tracked.map(({ outpoint }) => outpoint),
+    ],
+    txids: state.fundingConfirmedAt === undefined ? [funding.txid] : [],
+  };
+}
+
+function holderCommitment(ctx: MonitorContext, state: MonitorState): readonly Publish[] {
+  const { holderBroadcast, spend, parameters } = state;
+  if (holderBroadcast === undefined || spend !== undefined) return [];
+  const { commitment } = holderBroadcast;
+  const { tx, txid } = rebuildHolder(ctx, state, commitment);
+  const digest = commitmentSighash(
+    tx,
+    channelFundingScript(parameters),
+    parameters.channelValueSat,
+  );
+  const finish = ([signature]: readonly Uint8Array[]): Uint8Array => {
+    addFundingWitness(
+      tx,
+      parameters.holderPubkeys.fundingPubkey,
+      must(signature, "funding signature"),
+      parameters.counterpartyPubkeys.fundingPubkey,
+      commitment.counterpartySignature,
+    );
+    return tx.toBuffer();
+  };
+  return [
+    {
+      role: "holderCommitment",
+      txid,
+      spends: [parameters.funding],
+      tasks: [{ key: { kind: "funding" }, digest }],
+      finish,
+    },
+  ];
+}
+
+/**
+ * static_remote_key only: the transaction carries its own fee. On anchor channels it pays none and
+ * waits for a wallet input.
+ */
+function holderHtlc(
+  ctx: MonitorContext,
+  state: MonitorState,
+  claim: HolderHtlcClaim,
+): readonly Publish[] {
+  const { htlc, outputIndex, preimage } = claim;
+  const { parameters } = state;
+  const outpoint = { txid: claim.commitmentTxid, vout: outputIndex };
+  const commitment = state.confirmedHolder;
+  const ready = htlc.offered ? htlc.cltvExpiry <= state.best.height : preimage !== undefined;
+  if (parameters.channelType !== "static_remote_key" || !ready || commitment === undefined)
+    return [];
+  if (isSpent(state, outpoint)) return [];
+  const { tx, script, digest } = holderHtlcTx(ctx, parameters, commitment, htlc, outputIndex);
+  const finish = ([signature]: readonly Uint8Array[]): Uint8Array => {
+    tx.setWitness(
+      0,
+      htlcTxWitness({
+        channelType: parameters.channelType,
+        counterpartySignature: claim.counterpartySignature,
+        broadcasterSignature: must(signature, "HTLC signature"),
+        preimage,
+        htlcScript: script,
+      }),
+    );
+    return tx.toBuffer();
+  };
+  return [
+    {
+      role: htlc.offered ? "holderHtlcTimeout" : "holderHtlcSuccess",
+      txid: toTxid(tx.getId()),
+      spends: [outpoint],
+      tasks: [
+        {
+          key: { kind: "htlc", perCommitmentPoint: commitment.perCommitmentPoint },
+          digest: digest(SIGHASH_ALL),
+        },
+      ],
+      finish,
+    },
+  ];
+}
+
+function claimTransaction(state: MonitorState, claim: Claim): readonly Publish[] {
+  const inputs = liveInputs(state, claim);
+  if (claim.feeSat === undefined || inputs.length === 0) return [];
+  const { channelType, destinationScript } = state.parameters;
+  const txInputs = inputs.map((input) => toTxInput(channelType, input));
+  const tx = buildClaimTx(txInputs, destinationScript, claim.feeSat, claim.locktime);
+  const tasks = inputs.map((input, index) => ({
+    key: signingKey(input),
+    digest: inputSighash(tx, index, must(txInputs[index], "same length")),
+  }));
+  const finish = (signatures: readonly Uint8Array[]): Uint8Array => {
+    for (const [index, input] of inputs.entries()) {
+      const signature = must(signatures[index], "one signature per input");
+      const extras = {
+        preimage: input.kind === "counterpartyOffered" ? input.preimage : undefined,
+        revocationPubkey: input.kind === "revokedHtlc" ? input.revocationPubkey : undefined,
+      };
+      tx.setWitness(index, inputWitness(must(txInputs[index], "same length"), signature, extras));
+    }
+    return tx.toBuffer();
+  };
+  const isJustice = inputs.some((input) => input.kind.startsWith("revoked"));
+  return [
+    {
+      role: isJustice ? "justice" : "counterpartyHtlcClaim",
+      txid: toTxid(tx.getId()),
+      spends: inputs.map(({ outpoint }) => outpoint),
+      tasks,
+      finish,
+    },
+  ];
+}

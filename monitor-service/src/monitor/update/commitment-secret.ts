@@ -1,0 +1,70 @@
+/**
+ * The counterparty revokes its previous commitment. The secret must open the point given with that
+ * commitment and fit all earlier secrets (BOLT 3). Outbound HTLCs that are gone from both sides are
+ * failed here unless they were claimed (R11).
+ */
+import { equalBytes } from "@farwatch/protocol/bytes";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err, ok, type Result } from "@farwatch/protocol/result";
+import type { UpdateStep } from "@farwatch/protocol/update";
+import { commitmentIndex } from "../../bolt/commitment-number.js";
+import { insertSecret } from "../../bolt/per-commitment-secrets.js";
+import { asOutbound, hasSource, isClosing, livePaymentHashes, liveSourceKeys } from "../htlcs.js";
+import { change, failOutbound, withoutKeys, type Work } from "../work.js";
+import type { ReceivedUpdate } from "./apply-update.js";
+
+type SecretStep = Extract<UpdateStep, { kind: "commitmentSecret" }>;
+
+export function revokeCounterparty(
+  work: Work,
+  update: ReceivedUpdate,
+  step: SecretStep,
+): Result<void, Refusal> {
+  const revoked = work.state.counterpartyPrevious;
+  if (revoked?.commitmentNumber !== step.commitmentNumber) {
+    return err(
+      refuse("malformed", "no un-revoked previous commitment of that number", {
+        field: "commitment_number",
+      }),
+    );
+  }
+  const { curve } = work.ctx;
+  const opens =
+    curve.isSecret(step.secret) &&
+    equalBytes(curve.publicKey(step.secret), revoked.perCommitmentPoint);
+  const index = commitmentIndex(step.commitmentNumber);
+  const inserted = opens ? insertSecret(work.state.secrets, index, step.secret) : undefined;
+  if (inserted?.ok !== true) {
+    return err(
+      refuse("invalidSecret", "the secret does not open the commitment's point", {
+        update_id: String(update.updateId),
+      }),
+    );
+  }
+  for (const htlc of revoked.htlcs) {
+    const outbound = asOutbound(htlc);
+    if (outbound === undefined) continue;
+    if (hasSource(work.state.counterparty.htlcs, outbound.source.sourceKey)) continue;
+    failOutbound(work, outbound, { kind: "update", updateId: update.updateId });
+  }
+  change(work, { secrets: inserted.value, counterpartyPrevious: undefined });
+  prune(work);
+  return ok(undefined);
+}
+
+/**
+ * Forgets what no un-revoked commitment names any more. Preimages named by either of our two holder
+ * commitments are kept: those can still confirm (contract 2.11). A closing channel forgets nothing.
+ */
+function prune(work: Work): void {
+  if (isClosing(work.state)) return;
+  const sources = liveSourceKeys(work.state);
+  const hashes = livePaymentHashes(work.state);
+  const { preimages, fulfilled, failReasons, reported } = work.state;
+  change(work, {
+    preimages: withoutKeys(preimages, (hash) => hashes.has(hash)),
+    fulfilled: withoutKeys(fulfilled, (key) => sources.has(key)),
+    failReasons: withoutKeys(failReasons, (key) => sources.has(key)),
+    reported: withoutKeys(reported, (key) => sources.has(key)),
+  });
+}

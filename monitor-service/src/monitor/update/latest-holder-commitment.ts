@@ -1,0 +1,94 @@
+/**
+ * A new commitment that we can broadcast. Outbound HTLCs the counterparty fulfilled become claim events
+ * here (R10); those it failed are only remembered until the counterparty revokes (R12).
+ */
+import { msat } from "@farwatch/protocol/amount";
+import { commitmentNumber, hashOfPreimage, htlcId, type SourceKey } from "@farwatch/protocol/ids";
+import type { CommitmentHtlc } from "@farwatch/protocol/channel";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err, ok, type Result } from "@farwatch/protocol/result";
+import type { ClaimedHtlc, UpdateStep } from "@farwatch/protocol/update";
+import { checkHolderCommitment } from "../commitments.js";
+import { asOutbound, counterpartyCommitments, holderCommitments } from "../htlcs.js";
+import type { MonitorState, OutboundHtlc } from "../state.js";
+import { change, claimOutbound, learnPreimage, withEntry, type Work } from "../work.js";
+import type { ReceivedUpdate } from "./apply-update.js";
+
+type HolderStep = Extract<UpdateStep, { kind: "latestHolderCommitment" }>;
+
+export function nextHolderCommitment(
+  work: Work,
+  update: ReceivedUpdate,
+  step: HolderStep,
+): Result<void, Refusal> {
+  const { commitment } = step;
+  const expected = commitmentNumber(work.state.holder.commitmentNumber + 1);
+  if (commitment.commitmentNumber !== expected) {
+    return err(
+      refuse("malformed", "not the next holder commitment", {
+        field: "commitment_number",
+        expected: String(expected),
+      }),
+    );
+  }
+  if (update.verifySignatures) {
+    const checked = checkHolderCommitment(work.ctx, work.state, commitment);
+    if (!checked.ok) return checked;
+  }
+  for (const [index, claimed] of step.claimed.entries()) {
+    const told = claim(work, update, claimed);
+    if (!told) {
+      return err(
+        refuse("malformed", "the preimage does not open the HTLC's payment hash", {
+          field: `claimed_htlcs[${index}].preimage`,
+        }),
+      );
+    }
+  }
+  for (const { sourceKey, reason } of step.failed) {
+    change(work, { failReasons: withEntry(work.state.failReasons, sourceKey, reason) });
+  }
+  change(work, { holder: commitment, holderPrevious: work.state.holder });
+  return ok(undefined);
+}
+
+/**
+ * The HTLC must still be in a counterparty commitment: we have not signed its removal yet. One that is
+ * not found never costs the preimage (contract 2.12): it is stored and told with what the entry says.
+ */
+function claim(work: Work, update: ReceivedUpdate, claimed: ClaimedHtlc): boolean {
+  const hash = hashOfPreimage(claimed.preimage);
+  const found = findOutbound(work.state, claimed.sourceKey);
+  if (found !== undefined && found.paymentHash !== hash) return false;
+  if (found === undefined) learnPreimage(work, hash, claimed.preimage);
+  const htlc: OutboundHtlc = found ?? {
+    source: {
+      sourceKey: claimed.sourceKey,
+      origin: { kind: "trampoline", inbound: [] },
+      opaque: new Uint8Array(),
+    },
+    htlcId: htlcId(0),
+    paymentHash: hash,
+    amountMsat: msat(0),
+  };
+  claimOutbound(
+    work,
+    htlc,
+    claimed.preimage,
+    { kind: "update", updateId: update.updateId },
+    claimed,
+  );
+  return true;
+}
+
+function findOutbound(state: MonitorState, key: SourceKey): OutboundHtlc | undefined {
+  const lists: readonly (readonly CommitmentHtlc[])[] = [
+    ...counterpartyCommitments(state),
+    ...holderCommitments(state),
+  ].map((commitment) => commitment.htlcs);
+  for (const htlcs of lists) {
+    const htlc = htlcs.find((candidate) => candidate.source?.sourceKey === key);
+    if (htlc !== undefined) return asOutbound(htlc);
+  }
+  return undefined;
+}
