@@ -23,7 +23,14 @@ module.exports = {
       severity: "error",
       from: { path: CORE, pathNot: [NOT_TEST, "^proto/src/(curve/tiny-curve|convert/)"] },
       to: {
-        dependencyTypes: ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown"],
+        dependencyTypes: [
+          "npm",
+          "npm-dev",
+          "npm-optional",
+          "npm-peer",
+          "npm-no-pkg",
+          "npm-unknown",
+        ],
         pathNot: ["node_modules/@noble/", "node_modules/bitcoinjs-lib/", "@farwatch/"],
       },
     },
@@ -90,7 +97,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: ["node_modules", "dist"] },
-    exclude: { path: ["/dist/"] },
+    exclude: { path: ["^test/dist/"] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
     enhancedResolveOptions: {

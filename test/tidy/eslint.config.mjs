@@ -14,7 +14,14 @@ const CLOCK_AND_CHANCE = [
 
 export default tseslint.config(
   {
-    ignores: ["**/dist/**", "proto/gen/**", "**/node_modules/**", "**/*.mjs", "**/*.cjs", "**/*.js"],
+    ignores: [
+      "**/dist/**",
+      "proto/gen/**",
+      "**/node_modules/**",
+      "**/*.mjs",
+      "**/*.cjs",
+      "**/*.js",
+    ],
   },
   {
     files: ["**/*.ts"],

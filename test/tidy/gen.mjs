@@ -9,7 +9,9 @@ import { fileURLToPath } from "node:url";
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const protoDir = path.join(root, "proto");
 const check = process.argv.includes("--check");
-const out = check ? fs.mkdtempSync(path.join(os.tmpdir(), "farwatch-gen-")) : path.join(protoDir, "gen");
+const out = check
+  ? fs.mkdtempSync(path.join(os.tmpdir(), "farwatch-gen-"))
+  : path.join(protoDir, "gen");
 
 const walk = (dir, suffix) =>
   fs
@@ -53,7 +55,10 @@ execFileSync(
 for (const file of walk(out, ".ts")) {
   const full = path.join(out, file);
   const text = fs.readFileSync(full, "utf8");
-  const fixed = text.replace(/(interface \w+Client extends )Client \{/g, '$1Omit<Client, "getChannel"> {');
+  const fixed = text.replace(
+    /(interface \w+Client extends )Client \{/g,
+    '$1Omit<Client, "getChannel"> {',
+  );
   if (fixed !== text) fs.writeFileSync(full, fixed);
 }
 

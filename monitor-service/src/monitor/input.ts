@@ -45,3 +45,5 @@ export type MonitorInput =
       readonly reason: string;
       readonly overrideStale: boolean;
     };
+
+export type ReceivedUpdate = Extract<MonitorInput, { kind: "updateReceived" }>;

@@ -9,14 +9,12 @@ import { equalBytes } from "@farwatch/protocol/bytes";
 import { hashOfPreimage } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { startHolderBroadcast } from "../chain/holder-broadcast.js";
-import type { MonitorInput } from "../input.js";
+import type { ReceivedUpdate } from "../input.js";
 import { change, type Work } from "../work.js";
 import { revokeCounterparty } from "./commitment-secret.js";
 import { nextCounterpartyCommitment } from "./latest-counterparty-commitment.js";
 import { nextHolderCommitment } from "./latest-holder-commitment.js";
 import { addPreimage } from "./payment-preimage.js";
-
-export type ReceivedUpdate = Extract<MonitorInput, { kind: "updateReceived" }>;
 
 export function applyUpdate(work: Work, update: ReceivedUpdate): Result<void, Refusal> {
   for (const [index, step] of update.steps.entries()) {

@@ -11,7 +11,7 @@ import { commitmentIndex } from "../../bolt/commitment-number.js";
 import { insertSecret } from "../../bolt/per-commitment-secrets.js";
 import { asOutbound, hasSource, isClosing, livePaymentHashes, liveSourceKeys } from "../htlcs.js";
 import { change, failOutbound, withoutKeys, type Work } from "../work.js";
-import type { ReceivedUpdate } from "./apply-update.js";
+import type { ReceivedUpdate } from "../input.js";
 
 type SecretStep = Extract<UpdateStep, { kind: "commitmentSecret" }>;
 

@@ -12,7 +12,7 @@ import { failWithSpend } from "../chain/absent-htlcs.js";
 import { checkCounterpartyCommitment } from "../commitments.js";
 import { asOutbound, hasSource, holderCommitments } from "../htlcs.js";
 import { change, type Work } from "../work.js";
-import type { ReceivedUpdate } from "./apply-update.js";
+import type { ReceivedUpdate } from "../input.js";
 
 export function nextCounterpartyCommitment(
   work: Work,

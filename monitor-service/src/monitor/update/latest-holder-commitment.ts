@@ -12,7 +12,7 @@ import { checkHolderCommitment } from "../commitments.js";
 import { asOutbound, counterpartyCommitments, holderCommitments } from "../htlcs.js";
 import type { MonitorState, OutboundHtlc } from "../state.js";
 import { change, claimOutbound, learnPreimage, withEntry, type Work } from "../work.js";
-import type { ReceivedUpdate } from "./apply-update.js";
+import type { ReceivedUpdate } from "../input.js";
 
 type HolderStep = Extract<UpdateStep, { kind: "latestHolderCommitment" }>;
 
