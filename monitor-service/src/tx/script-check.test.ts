@@ -79,12 +79,12 @@ function runScript(spend: Spend, stack: Uint8Array[]): void {
     const running = branches.every((branch) => branch);
     if (typeof chunk !== "number") {
       if (running) stack.push(Uint8Array.from(chunk));
-    } else if (chunk === opcodes["OP_IF"] || chunk === opcodes["OP_NOTIF"]) {
-      branches.push(running && isTrue(pop(stack)) === (chunk === opcodes["OP_IF"]));
-    } else if (chunk === opcodes["OP_ELSE"]) {
+    } else if (chunk === opcodes.OP_IF || chunk === opcodes.OP_NOTIF) {
+      branches.push(running && isTrue(pop(stack)) === (chunk === opcodes.OP_IF));
+    } else if (chunk === opcodes.OP_ELSE) {
       const branch = must(branches.pop(), "OP_IF");
       branches.push(branches.every((outer) => outer) && !branch);
-    } else if (chunk === opcodes["OP_ENDIF"]) {
+    } else if (chunk === opcodes.OP_ENDIF) {
       must(branches.pop(), "OP_IF");
     } else if (running) {
       runOpcode(chunk, spend, stack);
@@ -102,42 +102,41 @@ function runOpcode(opcode: number, spend: Spend, stack: Uint8Array[]): void {
   const top = (): Uint8Array => must(stack.at(-1), "top");
   if (opcode === 0) return void stack.push(FALSE);
   if (opcode >= 0x51 && opcode <= 0x60) return void stack.push(Uint8Array.of(opcode - 0x50));
-  const steps: Readonly<Record<string, () => void>> = {
-    OP_DUP: () => stack.push(top()),
-    OP_DROP: () => pop(stack),
-    OP_IFDUP: () => (isTrue(top()) ? stack.push(top()) : undefined),
-    OP_SIZE: () => stack.push(script.number.encode(top().length)),
-    OP_HASH160: () => stack.push(crypto.hash160(pop(stack))),
-    OP_EQUAL: () => stack.push(bool(equalBytes(pop(stack), pop(stack)))),
-    OP_EQUALVERIFY: () => demand(equalBytes(pop(stack), pop(stack)), "OP_EQUALVERIFY"),
-    OP_SWAP: () => stack.push(pop(stack), pop(stack)),
-    OP_CHECKSIG: () => {
+  const steps: Readonly<Record<number, () => void>> = {
+    [opcodes.OP_DUP]: () => stack.push(top()),
+    [opcodes.OP_DROP]: () => pop(stack),
+    [opcodes.OP_IFDUP]: () => (isTrue(top()) ? stack.push(top()) : undefined),
+    [opcodes.OP_SIZE]: () => stack.push(script.number.encode(top().length)),
+    [opcodes.OP_HASH160]: () => stack.push(crypto.hash160(pop(stack))),
+    [opcodes.OP_EQUAL]: () => stack.push(bool(equalBytes(pop(stack), pop(stack)))),
+    [opcodes.OP_EQUALVERIFY]: () => demand(equalBytes(pop(stack), pop(stack)), "OP_EQUALVERIFY"),
+    [opcodes.OP_SWAP]: () => stack.push(pop(stack), pop(stack)),
+    [opcodes.OP_CHECKSIG]: () => {
       const key = pop(stack);
       stack.push(bool(checkSignature(spend, pop(stack), key)));
     },
-    OP_CHECKSIGVERIFY: () => {
+    [opcodes.OP_CHECKSIGVERIFY]: () => {
       const key = pop(stack);
       demand(checkSignature(spend, pop(stack), key), "OP_CHECKSIGVERIFY");
     },
-    OP_CHECKMULTISIG: () => {
+    [opcodes.OP_CHECKMULTISIG]: () => {
       const keys = Array.from({ length: number(pop(stack)) }, () => pop(stack));
       const signatures = Array.from({ length: number(pop(stack)) }, () => pop(stack));
       demand(pop(stack).length === 0, "NULLDUMMY");
       demand(keys.length === signatures.length, "only n-of-n is known here");
       stack.push(bool(keys.every((key, i) => checkSignature(spend, signatures[i] ?? FALSE, key))));
     },
-    OP_CHECKLOCKTIMEVERIFY: () => {
+    [opcodes.OP_CHECKLOCKTIMEVERIFY]: () => {
       demand(spend.tx.locktime >= number(top()), "CLTV: too early");
       demand(must(spend.tx.ins[spend.index], "input").sequence !== 0xffffffff, "CLTV: final");
     },
-    OP_CHECKSEQUENCEVERIFY: () => {
+    [opcodes.OP_CHECKSEQUENCEVERIFY]: () => {
       const { sequence } = must(spend.tx.ins[spend.index], "input");
       demand(sequence < 0x400000 && spend.tx.version >= 2, "CSV: not a block delay");
       demand((sequence & 0xffff) >= number(top()), "CSV: too early");
     },
   };
-  const known = Object.entries(steps).find(([name]) => opcodes[name] === opcode);
-  must(known, `opcode ${opcode}`)[1]();
+  must(steps[opcode], `opcode ${opcode}`)();
 }
 
 const fundingPrevout: Prevout = {
