@@ -1,7 +1,7 @@
 /**
- * Commitment numbers as a commitment transaction carries them: XORed with a factor of the channel and
- * split over nLockTime and nSequence (BOLT 3, "Commitment Transaction"). Also the only conversion
- * between commitment numbers (count up) and commitment indices (count down).
+ * Commitment numbers as a commitment transaction carries them: XORed with a factor of the channel
+ * and split over nLockTime and nSequence (BOLT 3, "Commitment Transaction"). Also the only
+ * conversion between commitment numbers (count up) and commitment indices (count down).
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { assert } from "@farwatch/protocol/assert";
@@ -58,7 +58,9 @@ export function encodeCommitmentNumber(
   };
 }
 
-/** Number of the commitment; undefined when the fields are not those of a commitment transaction. */
+/**
+ * Number of the commitment; undefined when the fields are not those of a commitment transaction.
+ */
 export function decodeCommitmentNumber(
   locktime: number,
   sequence: number,

@@ -1,6 +1,7 @@
 /**
- * The outputs of a commitment transaction and their order (BOLT 3, "Commitment Transaction Outputs" and
- * "Transaction Output Ordering"). Amounts are final here: commitment-tx.ts decides fee and trimming.
+ * The outputs of a commitment transaction and their order (BOLT 3, "Commitment Transaction
+ * Outputs" and "Transaction Output Ordering"). Amounts are final here: commitment-tx.ts decides
+ * fee and trimming.
  */
 import type { Msat, Sat } from "@farwatch/protocol/amount";
 import { msatToSatFloor } from "@farwatch/protocol/amount";
@@ -73,7 +74,9 @@ export function planOutputs(
   ].sort(compareOutputs);
 }
 
-/** to_local, to_remote and the anchors; an anchor stands with its side's output or with any HTLC. */
+/**
+ * to_local, to_remote and the anchors; an anchor stands with its side's output or with any HTLC.
+ */
 function mainOutputs(
   identity: CommitmentIdentity,
   toBroadcasterSat: Sat,

@@ -1,4 +1,6 @@
-/** Commitment transactions of BOLT 3 appendices C and F byte for byte, and the rules behind them. */
+/**
+ * Commitment transactions of BOLT 3 appendices C and F byte for byte, and the rules behind them.
+ */
 import assert from "node:assert/strict";
 import { Transaction } from "bitcoinjs-lib";
 import { feeratePerKw, msat, sat } from "@farwatch/protocol/amount";

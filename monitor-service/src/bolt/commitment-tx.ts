@@ -1,8 +1,8 @@
 /**
  * Builds commitment transactions byte for byte (BOLT 3, "Commitment Transaction Construction";
- * onchain-engine 15): from balances and a feerate, or again from output values already agreed. The
- * broadcaster is whoever may publish it; all directions are seen from there. Keys are derived before,
- * so the curve every builder is given has nothing to do here. Signs nothing.
+ * onchain-engine 15): from balances and a feerate, or again from output values already agreed.
+ * The broadcaster is whoever may publish it; all directions are seen from there. Keys are derived
+ * before, so the curve every builder is given has nothing to do here. Signs nothing.
  */
 import { Transaction } from "bitcoinjs-lib";
 import type { FeeratePerKw, Msat, Sat } from "@farwatch/protocol/amount";
@@ -64,8 +64,8 @@ export interface BuiltCommitment {
   /** The countersignatory's anchor. */
   readonly toRemoteAnchorIndex: number | undefined;
   /**
-   * Funding value minus outputs; undefined without a funding value, negative when the values given do
-   * not fit the channel.
+   * Funding value minus outputs; undefined without a funding value, negative when the values
+   * given do not fit the channel.
    */
   readonly feeSat: bigint | undefined;
 }

@@ -1,7 +1,8 @@
 /**
- * Keys of one commitment, from the basepoints of both sides and a per-commitment point (BOLT 3, "Key
- * Derivation"). The payment key is not tweaked: every supported type has option_static_remotekey.
- * Points must be valid: callers check `curve.isPoint` where bytes enter. Secrets never reach an error.
+ * Keys of one commitment, from the basepoints of both sides and a per-commitment point (BOLT 3,
+ * "Key Derivation"). The payment key is not tweaked: every supported type has
+ * option_static_remotekey. Points must be valid: callers check `curve.isPoint` where bytes enter.
+ * Secrets never reach an error.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { must } from "@farwatch/protocol/assert";
@@ -64,7 +65,9 @@ export function derivePrivateKey(
   return must(curve.secretAdd(baseSecret, tweak), "derived private key");
 }
 
-/** Key that spends revoked outputs; only its owner and the counterparty's secret together make it. */
+/**
+ * Key that spends revoked outputs; only its owner and the counterparty's secret together make it.
+ */
 export function deriveRevocationPublicKey(
   curve: Curve,
   revocationBasepoint: Uint8Array,

@@ -1,7 +1,8 @@
 /**
- * Compact storage of the per-commitment secrets a counterparty reveals: at most 49 of them stand for
- * all (BOLT 3, "Efficient Per-commitment Secret Storage"). Indices count down from 2^48-1. Decides
- * whether a new secret comes from the same seed as the earlier ones. Secrets never reach an error.
+ * Compact storage of the per-commitment secrets a counterparty reveals: at most 49 of them stand
+ * for all (BOLT 3, "Efficient Per-commitment Secret Storage"). Indices count down from 2^48-1.
+ * Decides whether a new secret comes from the same seed as the earlier ones. Secrets never reach
+ * an error.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { assert } from "@farwatch/protocol/assert";

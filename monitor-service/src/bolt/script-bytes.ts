@@ -1,6 +1,6 @@
 /**
- * Assembles Bitcoin scripts: opcodes by name, minimal pushes of data and numbers (BIP 62 rule 3). Only
- * the opcodes of BOLT 3 scripts are known.
+ * Assembles Bitcoin scripts: opcodes by name, minimal pushes of data and numbers (BIP 62 rule 3).
+ * Only the opcodes of BOLT 3 scripts are known.
  */
 import { assert } from "@farwatch/protocol/assert";
 import { concatBytes } from "@farwatch/protocol/bytes";

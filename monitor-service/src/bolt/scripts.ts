@@ -60,7 +60,9 @@ export function fundingScript(one: Uint8Array, other: Uint8Array): Uint8Array {
 export const fundingOutputScript = (one: Uint8Array, other: Uint8Array): Uint8Array =>
   p2wsh(fundingScript(one, other));
 
-/** Script of to_local and of second-stage outputs; `csv` is the delay imposed on the broadcaster. */
+/**
+ * Script of to_local and of second-stage outputs; `csv` is the delay imposed on the broadcaster.
+ */
 export const toLocalScript = (
   revocationPubkey: Uint8Array,
   csv: BlockDelta,

@@ -1,6 +1,7 @@
 /**
- * ECDSA signatures in their two forms: 64-byte compact (BOLT wire, Curve port) and strict DER followed
- * by a sighash byte (witnesses, BIP 66). Decides which DER is well formed; checks no curve rule.
+ * ECDSA signatures in their two forms: 64-byte compact (BOLT wire, Curve port) and strict DER
+ * followed by a sighash byte (witnesses, BIP 66). Decides which DER is well formed; checks no
+ * curve rule.
  */
 import { assert } from "@farwatch/protocol/assert";
 import { concatBytes, expectLength } from "@farwatch/protocol/bytes";

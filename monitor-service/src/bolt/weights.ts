@@ -1,7 +1,8 @@
 /**
- * Weights and the fees that follow from them (BOLT 3, "Fee Calculation" and Appendix A; onchain-engine
- * 2.5). Weights are in weight units (WU), fees in satoshis, feerates in satoshis per 1000 WU. Decides
- * which HTLC outputs are trimmed. Weights are upper bounds: a claim may pay slightly more, never less.
+ * Weights and the fees that follow from them (BOLT 3, "Fee Calculation" and Appendix A;
+ * onchain-engine 2.5). Weights are in weight units (WU), fees in satoshis, feerates in satoshis
+ * per 1000 WU. Decides which HTLC outputs are trimmed. Weights are upper bounds: a claim may pay
+ * slightly more, never less.
  */
 import type { FeeratePerKw, Msat, Sat } from "@farwatch/protocol/amount";
 import { msatToSatFloor, sat } from "@farwatch/protocol/amount";
@@ -18,8 +19,8 @@ export const OUTPUT_BASE_BYTES = 8 + 1;
 const P2WSH_OUTPUT_BYTES = OUTPUT_BASE_BYTES + 34;
 const P2WPKH_OUTPUT_BYTES = OUTPUT_BASE_BYTES + 22;
 
-// Witness items with their length byte. 73 is the longest DER signature with its sighash byte: BOLT 3
-// reckons with it although low-S signatures have at most 72.
+// Witness items with their length byte. 73 is the longest DER signature with its sighash byte:
+// BOLT 3 reckons with it although low-S signatures have at most 72.
 const ITEM_COUNT = 1;
 const EMPTY = 1;
 const ONE = 1 + 1;
@@ -90,13 +91,15 @@ export const revokedHtlcWitness = (channelType: ChannelType, offered: boolean): 
   (offered ? OFFERED_SCRIPT : RECEIVED_SCRIPT) +
   csvOf(channelType);
 
-/** Witness that claims an HTLC the counterparty offered with its preimage: 242, 245 with anchors. */
+/**
+ * Witness that claims an HTLC the counterparty offered with its preimage: 242, 245 with anchors.
+ */
 export const counterpartyOfferedWitness = (channelType: ChannelType): number =>
   ITEM_COUNT + SIGNATURE + PREIMAGE + OFFERED_SCRIPT + csvOf(channelType);
 
 /**
- * Witness that takes back an expired HTLC the counterparty received: 217, 220 with anchors. The empty
- * item is reckoned as two bytes, as LDK does, so that fees agree with it to the satoshi.
+ * Witness that takes back an expired HTLC the counterparty received: 217, 220 with anchors. The
+ * empty item is reckoned as two bytes, as LDK does, so that fees agree with it to the satoshi.
  */
 export const counterpartyReceivedWitness = (channelType: ChannelType): number =>
   ITEM_COUNT + SIGNATURE + (EMPTY + 1) + RECEIVED_SCRIPT + csvOf(channelType);

@@ -1,6 +1,7 @@
 /**
- * Claims on the outputs of BOLT 3 appendices C and F, seen from both sides: each witness is run by the
- * interpreter of script-check.test.ts against the output that the vector's transaction really has.
+ * Claims on the outputs of BOLT 3 appendices C and F, seen from both sides: each witness is run
+ * by the interpreter of script-check.test.ts against the output that the vector's transaction
+ * really has.
  */
 import assert from "node:assert/strict";
 import { Transaction } from "bitcoinjs-lib";

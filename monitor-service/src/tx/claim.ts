@@ -1,7 +1,8 @@
 /**
  * Transactions whose inputs, fee and time are ours to choose: justice transactions, claims on the
- * counterparty's commitment, sweeps of our own delayed outputs (BOLT 5; onchain-engine 2.3, 9.1). All
- * are version 2 with one output. Decides sequence, lowest nLockTime, witness and weight of each input.
+ * counterparty's commitment, sweeps of our own delayed outputs (BOLT 5; onchain-engine 2.3, 9.1).
+ * All are version 2 with one output. Decides sequence, lowest nLockTime, witness and weight of
+ * each input.
  */
 import { Transaction } from "bitcoinjs-lib";
 import type { Sat } from "@farwatch/protocol/amount";
@@ -147,8 +148,8 @@ export function claimWeight(inputs: readonly ClaimInput[], destinationScript: Ui
 }
 
 /**
- * Unsigned claim that pays all inputs minus `feeSat` to one script. `locktime` is a height, at least
- * `claimLocktime`; throws when it is lower or the fee takes everything.
+ * Unsigned claim that pays all inputs minus `feeSat` to one script. `locktime` is a height, at
+ * least `claimLocktime`; throws when it is lower or the fee takes everything.
  */
 export function buildClaimTx(
   inputs: readonly ClaimInput[],

@@ -1,7 +1,7 @@
 /**
- * How much fee a claim pays, first and when it is replaced (onchain-engine 9.4; BIP 125). An estimate
- * never takes more than half of the value; forced bumps may go on until only dust is left. undefined
- * means: not worth a (new) transaction; the one already sent stays.
+ * How much fee a claim pays, first and when it is replaced (onchain-engine 9.4; BIP 125). An
+ * estimate never takes more than half of the value; forced bumps may go on until only dust is
+ * left. undefined means: not worth a (new) transaction; the one already sent stays.
  */
 import type { FeeratePerKw, Sat } from "@farwatch/protocol/amount";
 import { feeratePerKw, sat } from "@farwatch/protocol/amount";
@@ -11,7 +11,10 @@ import { feeForWeight } from "../bolt/weights.js";
 export const FEERATE_FLOOR: FeeratePerKw = feeratePerKw(253);
 /** BIP 125 rule 4: a replacement pays this much more per 1000 WU of its own. */
 export const INCREMENTAL_RELAY_FEERATE: FeeratePerKw = feeratePerKw(253);
-/** An estimate takes at most 1/2 of what is claimed: beyond that a fee spike costs more than waiting. */
+/**
+ * An estimate takes at most 1/2 of what is claimed: beyond that a fee spike costs more than
+ * waiting.
+ */
 const MAX_ESTIMATED_SHARE = 2n;
 /** A forced bump adds 1/4 to the previous feerate. */
 const BUMP_DIVISOR = 4;
@@ -42,8 +45,8 @@ export interface FeeChoice {
 }
 
 /**
- * "force": higher than before, by a quarter if the estimate is not; "highest": the estimate if it is
- * higher than before; "retry": as before.
+ * "force": higher than before, by a quarter if the estimate is not; "highest": the estimate if it
+ * is higher than before; "retry": as before.
  */
 export type BumpStrategy = "force" | "highest" | "retry";
 
@@ -68,7 +71,9 @@ export function chooseFirstFee(question: FeeQuestion): FeeChoice | undefined {
   return rate < FEERATE_FLOOR ? undefined : aboveDust(question, feeForWeight(rate, weight), rate);
 }
 
-/** What `feerate` costs at `weight`: the previous fee of a claim that has lost some of its inputs. */
+/**
+ * What `feerate` costs at `weight`: the previous fee of a claim that has lost some of its inputs.
+ */
 export const feeAtFeerate = (feerate: FeeratePerKw, weight: number): FeeChoice => ({
   feeSat: feeForWeight(feerate, weight),
   feeratePerKw: feerate,

@@ -25,7 +25,10 @@ export interface ParsedTx {
   readonly outputs: readonly ParsedOutput[];
 }
 
-/** Bytes are copied: a parsed transaction never keeps a block's buffer alive. Throws when malformed. */
+/**
+ * Bytes are copied: a parsed transaction never keeps a block's buffer alive. Throws when
+ * malformed.
+ */
 export const parseTx = (raw: Uint8Array): ParsedTx =>
   toParsedTx(Transaction.fromBuffer(Uint8Array.from(raw)));
 

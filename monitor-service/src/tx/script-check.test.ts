@@ -1,6 +1,7 @@
 /**
- * A small witness-v0 interpreter for the opcodes of BOLT 3, independent of bolt/ and tx/. It decides
- * whether a transaction may spend an output: witness program, script, signatures, CSV and CLTV.
+ * A small witness-v0 interpreter for the opcodes of BOLT 3, independent of bolt/ and tx/. It
+ * decides whether a transaction may spend an output: witness program, script, signatures, CSV and
+ * CLTV.
  */
 import assert from "node:assert/strict";
 import { Transaction, crypto, opcodes, script } from "bitcoinjs-lib";

@@ -1,7 +1,8 @@
 /**
- * HTLC-timeout and HTLC-success: the broadcaster's way to claim HTLC outputs of its own commitment
- * (BOLT 3, "HTLC-Timeout and HTLC-Success Transactions"). The counterparty has signed them beforehand,
- * so every byte is determined; on anchor channels inputs and outputs for a fee may be added later.
+ * HTLC-timeout and HTLC-success: the broadcaster's way to claim HTLC outputs of its own
+ * commitment (BOLT 3, "HTLC-Timeout and HTLC-Success Transactions"). The counterparty has signed
+ * them beforehand, so every byte is determined; on anchor channels inputs and outputs for a fee
+ * may be added later.
  */
 import { Transaction } from "bitcoinjs-lib";
 import type { FeeratePerKw, Msat, Sat } from "@farwatch/protocol/amount";
@@ -91,7 +92,9 @@ export const htlcTxSighash = (
   sighashType: number,
 ): Uint8Array => tx.hashForWitnessV0(HTLC_INPUT, htlcScript, amountSat, sighashType);
 
-/** Witness of the HTLC input: empty, counterparty's and own signature, preimage or empty, script. */
+/**
+ * Witness of the HTLC input: empty, counterparty's and own signature, preimage or empty, script.
+ */
 export const htlcTxWitness = (parts: HtlcTxWitness): Uint8Array[] => [
   new Uint8Array(0),
   toWitnessSignature(parts.counterpartySignature, counterpartyHtlcSighash(parts.channelType)),
