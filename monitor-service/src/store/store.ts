@@ -66,9 +66,14 @@ export interface EventRow {
 export interface SnapshotRow {
   readonly channelNo: number;
   readonly logRowId: number;
-  readonly lastEventId: EventId;
-  readonly lastEventHash: Hash32 | undefined;
   readonly bytes: Uint8Array;
+}
+
+/** The newest event of a channel, kept when the event itself is acked and gone. */
+export interface EventHeadRow {
+  readonly channelNo: number;
+  readonly lastEventId: EventId;
+  readonly lastEventHash: Hash32;
 }
 
 export interface HeaderRow {
@@ -88,6 +93,7 @@ export type StoreOp =
   | { readonly op: "insertChannel"; readonly row: ChannelRow }
   | { readonly op: "appendLog"; readonly row: LogRow }
   | { readonly op: "insertBatch"; readonly row: BatchRow }
+  /** Also becomes the channel's event head. */
   | { readonly op: "insertEvent"; readonly row: EventRow }
   | { readonly op: "deleteEvent"; readonly rowId: number }
   /** Replaces the channel's older snapshot. */
@@ -98,7 +104,7 @@ export type StoreOp =
   /** Keeps the header ring bounded. */
   | { readonly op: "deleteHeadersBelow"; readonly height: number };
 
-/** Everything a start needs. Log rows: only those after each channel's snapshot, in row order. */
+/** What a start needs at once. Log rows come in pages (`readLog`), so memory stays bounded. */
 export interface StoredState {
   readonly storeId: StoreId;
   /** Already raised for this start. */
@@ -107,10 +113,9 @@ export interface StoredState {
   readonly epochs: readonly EpochRow[];
   readonly channels: readonly ChannelRow[];
   readonly snapshots: readonly SnapshotRow[];
-  readonly log: readonly LogRow[];
-  /** Newest log row id per channel (0 when it has none). */
-  readonly logHeads: ReadonlyMap<number, number>;
+  /** In row order: per channel, rising event ids. */
   readonly events: readonly EventRow[];
+  readonly eventHeads: readonly EventHeadRow[];
   /** Newest first. */
   readonly headers: readonly HeaderRow[];
   readonly nextRowIds: { readonly log: number; readonly batch: number; readonly event: number };
@@ -118,6 +123,8 @@ export interface StoredState {
 
 export interface MonitorStore {
   load(): Promise<StoredState>;
+  /** Log rows of all channels with row id above `afterRowId`, in row order; empty at the end. */
+  readLog(afterRowId: number, limit: number): Promise<readonly LogRow[]>;
   transact(ops: readonly StoreOp[]): Promise<void>;
   /** Walks a channel's log backwards for the update that carried this counterparty commitment. */
   findCounterpartyCommitment(headRowId: number, txid: Txid): Promise<LogRow | undefined>;
@@ -129,5 +136,10 @@ export interface MonitorStore {
 
 /** The disk refused. Nothing of the transaction was applied; the process must stop. */
 export class StoreFailure extends Error {
-  override readonly name = "StoreFailure";
+  override readonly name: string = "StoreFailure";
+}
+
+/** The files are not what this process may open: locked, other network, newer schema, open modes. */
+export class StoreUnusable extends StoreFailure {
+  override readonly name: string = "StoreUnusable";
 }

@@ -1,0 +1,10 @@
+/**
+ * The ordered list of schema changes. Position n brings a store from version n to n + 1. A released
+ * entry never changes; a new one is added at the end.
+ */
+import { initialSchema } from "./001-initial.js";
+
+export const MIGRATIONS: readonly string[] = [initialSchema];
+
+/** Version a store has after this build opened it. */
+export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,0 +1,188 @@
+/**
+ * Rows as they come out of SQLite, and what they are in the port's words. The worker returns raw rows
+ * (plain data); the main thread brands them.
+ */
+import {
+  channelId,
+  eventId,
+  hash32,
+  managerKey,
+  storeId,
+  txid,
+  updateId,
+} from "@farwatch/protocol/ids";
+import { assert } from "@farwatch/protocol/assert";
+import type {
+  ChannelRow,
+  EpochRow,
+  EventHeadRow,
+  EventRow,
+  HeaderRow,
+  LogKind,
+  LogRow,
+  SnapshotRow,
+  StoredState,
+} from "../store.js";
+import { loadedU64 } from "./write-ops.js";
+
+export interface RawEpoch {
+  readonly manager_key: string;
+  readonly epoch: bigint;
+  readonly boot_nonce: Uint8Array;
+}
+export interface RawChannel {
+  readonly channel_no: bigint;
+  readonly channel_id: string;
+  readonly manager_key: string;
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly watch_hash: string;
+}
+export interface RawLog {
+  readonly row_id: bigint;
+  readonly channel_no: bigint;
+  readonly prev_row_id: bigint;
+  readonly kind: string;
+  readonly update_id: bigint;
+  readonly update_hash: string | null;
+  readonly counterparty_txid: string | null;
+  readonly batch_row_id: bigint;
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+}
+export interface RawEvent {
+  readonly row_id: bigint;
+  readonly channel_no: bigint;
+  readonly channel_id: string;
+  readonly event_id: bigint;
+  readonly event_hash: string;
+  readonly subject_key: string;
+  readonly created_at_ms: bigint;
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly signature: Uint8Array;
+}
+export interface RawSnapshot {
+  readonly channel_no: bigint;
+  readonly log_row_id: bigint;
+  readonly bytes: Uint8Array;
+}
+export interface RawEventHead {
+  readonly channel_no: bigint;
+  readonly last_event_id: bigint;
+  readonly last_event_hash: string;
+}
+export interface RawHeader {
+  readonly height: bigint;
+  readonly hash: string;
+  readonly raw: Uint8Array;
+}
+export interface RawState {
+  readonly storeId: string;
+  readonly storeGen: bigint;
+  readonly chainHash: string;
+  readonly epochs: readonly RawEpoch[];
+  readonly channels: readonly RawChannel[];
+  readonly snapshots: readonly RawSnapshot[];
+  readonly events: readonly RawEvent[];
+  readonly eventHeads: readonly RawEventHead[];
+  readonly headers: readonly RawHeader[];
+  /** Highest row id ever used, per table. */
+  readonly lastRowIds: { readonly log: bigint; readonly batch: bigint; readonly event: bigint };
+}
+
+export type ReadCall =
+  | { readonly kind: "load" }
+  | { readonly kind: "readLog"; readonly afterRowId: number; readonly limit: number }
+  | { readonly kind: "findCommitment"; readonly headRowId: number; readonly txid: string }
+  | { readonly kind: "findUpdate"; readonly headRowId: number; readonly updateId: bigint };
+
+export type ReadResult =
+  | { readonly kind: "state"; readonly state: RawState }
+  | { readonly kind: "log"; readonly rows: readonly RawLog[] };
+
+const LOG_KINDS: readonly LogKind[] = ["update", "preimages", "command"];
+
+function logKind(text: string): LogKind {
+  const kind = LOG_KINDS.find((known) => known === text);
+  assert(kind !== undefined, "stored log row: unknown kind");
+  return kind;
+}
+
+export const toLogRow = (raw: RawLog): LogRow => ({
+  rowId: Number(raw.row_id),
+  channelNo: Number(raw.channel_no),
+  prevRowId: Number(raw.prev_row_id),
+  kind: logKind(raw.kind),
+  updateId: updateId(loadedU64(raw.update_id)),
+  updateHash: raw.update_hash === null ? undefined : hash32(raw.update_hash),
+  counterpartyTxid: raw.counterparty_txid === null ? undefined : txid(raw.counterparty_txid),
+  batchRowId: Number(raw.batch_row_id),
+  header: raw.header,
+  payload: raw.payload,
+});
+
+const toEpoch = (raw: RawEpoch): EpochRow => ({
+  managerKey: managerKey(raw.manager_key),
+  epoch: loadedU64(raw.epoch),
+  bootNonce: raw.boot_nonce,
+});
+
+const toChannel = (raw: RawChannel): ChannelRow => ({
+  channelNo: Number(raw.channel_no),
+  channelId: channelId(raw.channel_id),
+  managerKey: managerKey(raw.manager_key),
+  header: raw.header,
+  payload: raw.payload,
+  watchHash: hash32(raw.watch_hash),
+});
+
+const toSnapshot = (raw: RawSnapshot): SnapshotRow => ({
+  channelNo: Number(raw.channel_no),
+  logRowId: Number(raw.log_row_id),
+  bytes: raw.bytes,
+});
+
+const toEventHead = (raw: RawEventHead): EventHeadRow => ({
+  channelNo: Number(raw.channel_no),
+  lastEventId: eventId(loadedU64(raw.last_event_id)),
+  lastEventHash: hash32(raw.last_event_hash),
+});
+
+const toEvent = (raw: RawEvent): EventRow => ({
+  rowId: Number(raw.row_id),
+  channelNo: Number(raw.channel_no),
+  event: {
+    channelId: channelId(raw.channel_id),
+    eventId: eventId(loadedU64(raw.event_id)),
+    eventHash: hash32(raw.event_hash),
+    subjectKey: hash32(raw.subject_key),
+    createdAtMs: Number(raw.created_at_ms),
+    header: raw.header,
+    payload: raw.payload,
+    signature: raw.signature,
+  },
+});
+
+const toHeader = (raw: RawHeader): HeaderRow => ({
+  height: Number(raw.height),
+  hash: raw.hash,
+  raw: raw.raw,
+});
+
+export const toStoredState = (raw: RawState): StoredState => ({
+  storeId: storeId(raw.storeId),
+  storeGen: raw.storeGen,
+  chainHash: raw.chainHash,
+  epochs: raw.epochs.map(toEpoch),
+  channels: raw.channels.map(toChannel),
+  snapshots: raw.snapshots.map(toSnapshot),
+  events: raw.events.map(toEvent),
+  eventHeads: raw.eventHeads.map(toEventHead),
+  headers: raw.headers.map(toHeader),
+  nextRowIds: {
+    log: Number(raw.lastRowIds.log) + 1,
+    batch: Number(raw.lastRowIds.batch) + 1,
+    event: Number(raw.lastRowIds.event) + 1,
+  },
+});

@@ -1,0 +1,108 @@
+/**
+ * Reads of the store, run inside the worker. Walks through one channel's log go in slices, so that a
+ * long walk never holds up commits for more than a few milliseconds.
+ */
+import type Database from "better-sqlite3";
+import { assert, assertNever, must } from "@farwatch/protocol/assert";
+import type {
+  RawChannel,
+  RawEpoch,
+  RawEvent,
+  RawEventHead,
+  RawHeader,
+  RawLog,
+  RawSnapshot,
+  RawState,
+  ReadCall,
+  ReadResult,
+} from "./read-rows.js";
+import { readMeta } from "./open-database.js";
+import { storedU64 } from "./write-ops.js";
+
+/** Rows looked at per slice: about 2 ms of point look-ups. */
+export const WALK_SLICE = 1000;
+
+interface Link {
+  readonly prev_row_id: bigint;
+  readonly kind: string;
+  readonly update_id: bigint;
+  readonly counterparty_txid: string | null;
+}
+
+/** A read that may need several slices: either its result, or the call to go on with. */
+export type Progress =
+  | { readonly done: true; readonly result: ReadResult }
+  | { readonly done: false; readonly next: ReadCall };
+
+export class Reader {
+  readonly #db: Database.Database;
+  readonly #link: Database.Statement<[bigint], Link>;
+  readonly #logRow: Database.Statement<[bigint], RawLog>;
+  readonly #logPage: Database.Statement<[number, number], RawLog>;
+
+  constructor(db: Database.Database) {
+    this.#db = db;
+    this.#link = db.prepare(
+      "SELECT prev_row_id, kind, update_id, counterparty_txid FROM log WHERE row_id = ?",
+    );
+    this.#logRow = db.prepare("SELECT * FROM log WHERE row_id = ?");
+    this.#logPage = db.prepare("SELECT * FROM log WHERE row_id > ? ORDER BY row_id LIMIT ?");
+  }
+
+  run(call: ReadCall): Progress {
+    switch (call.kind) {
+      case "load":
+        return { done: true, result: { kind: "state", state: this.#load() } };
+      case "readLog": {
+        const rows = this.#logPage.all(call.afterRowId, call.limit);
+        return { done: true, result: { kind: "log", rows } };
+      }
+      case "findCommitment":
+        return this.#walk(call, (link) => link.counterparty_txid === call.txid);
+      case "findUpdate": {
+        const wanted = storedU64(call.updateId);
+        return this.#walk(call, (link) => link.update_id === wanted && link.kind === "update");
+      }
+      default:
+        return assertNever(call);
+    }
+  }
+
+  #walk(
+    call: Extract<ReadCall, { headRowId: number }>,
+    matches: (link: Link) => boolean,
+  ): Progress {
+    let rowId = BigInt(call.headRowId);
+    for (let looked = 0; looked < WALK_SLICE; looked++) {
+      if (rowId === 0n) return { done: true, result: { kind: "log", rows: [] } };
+      const link = must(this.#link.get(rowId), "log row named by its successor");
+      if (matches(link)) {
+        const row = must(this.#logRow.get(rowId), "log row");
+        return { done: true, result: { kind: "log", rows: [row] } };
+      }
+      assert(link.prev_row_id < rowId, "log rows of a channel point backwards");
+      rowId = link.prev_row_id;
+    }
+    return { done: false, next: { ...call, headRowId: Number(rowId) } };
+  }
+
+  #load(): RawState {
+    const all = <Row>(sql: string): Row[] => this.#db.prepare<[], Row>(sql).all();
+    const last = (table: string): bigint =>
+      all<{ last: bigint | null }>(`SELECT max(row_id) AS last FROM ${table}`)[0]?.last ?? 0n;
+    const generation = readMeta(this.#db, "store_gen");
+    assert(typeof generation === "bigint", "store generation");
+    return {
+      storeId: String(readMeta(this.#db, "store_id")),
+      storeGen: generation,
+      chainHash: String(readMeta(this.#db, "chain_hash")),
+      epochs: all<RawEpoch>("SELECT * FROM epoch"),
+      channels: all<RawChannel>("SELECT * FROM channel ORDER BY channel_no"),
+      snapshots: all<RawSnapshot>("SELECT * FROM snapshot ORDER BY channel_no"),
+      events: all<RawEvent>("SELECT * FROM event ORDER BY row_id"),
+      eventHeads: all<RawEventHead>("SELECT * FROM event_head ORDER BY channel_no"),
+      headers: all<RawHeader>("SELECT * FROM header ORDER BY height DESC"),
+      lastRowIds: { log: last("log"), batch: last("batch"), event: last("event") },
+    };
+  }
+}
