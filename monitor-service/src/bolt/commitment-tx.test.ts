@@ -23,6 +23,7 @@ import {
   rebuildCommitment,
   type BuiltCommitment,
   type CommitmentSpec,
+  type KnownHtlcOutput,
 } from "./commitment-tx.js";
 import { derToCompact } from "./signature.js";
 
@@ -104,6 +105,17 @@ describe("commitment transaction", () => {
     assert.deepEqual(outputs(must(cases[1], "single anchor")), [0, undefined, undefined, 1]);
     const plain = buildCommitment(nobleCurve, specOfC(caseC("simple")));
     assert.deepEqual(outputs(plain), [undefined, undefined, 0, 1]);
+  });
+
+  it("gives both sides an anchor as soon as there is an HTLC", () => {
+    const spec = specOfF(must(appendixF.cases[2], "five HTLCs"));
+    const values = { toBroadcasterSat: sat(0), toCountersignatorySat: sat(0) };
+    const anchorsWith = (htlcs: readonly KnownHtlcOutput[]) => {
+      const built = rebuildCommitment(nobleCurve, { ...spec, ...values, htlcs });
+      return [built.toLocalAnchorIndex, built.toRemoteAnchorIndex];
+    };
+    assert.deepEqual(anchorsWith([{ ...htlcC(0), outputIndex: 2 }]), [0, 1]);
+    assert.deepEqual(anchorsWith([htlcC(0)]), [undefined, undefined]);
   });
 
   it("orders HTLCs with equal outputs by cltv_expiry, then as they were given or indexed", () => {

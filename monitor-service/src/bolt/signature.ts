@@ -71,7 +71,6 @@ function decodeInteger(
   const length = der[at + 1] ?? 0;
   const end = at + 2 + length;
   if (der[at] !== INTEGER_TAG || length === 0 || length > MAX_INTEGER_LENGTH) return undefined;
-  if (end > der.length) return undefined;
   const digits = der.subarray(at + 2, end);
   const padded = digits[0] === 0 && length > 1;
   if (isNegative(digits) || (padded && !isNegative(digits.subarray(1)))) return undefined;

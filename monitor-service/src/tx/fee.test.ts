@@ -52,6 +52,9 @@ describe("first fee of a claim", () => {
     assert.deepEqual(lowered, choice(266, 266));
     assert.deepEqual(chooseFirstFee(question(1000, 547)), choice(253, 253));
     assert.equal(chooseFirstFee(question(1000, 546)), undefined);
+    // 156 satoshis are 252.8 sat/kw at 617 WU: they count as the rate that was asked for.
+    assert.deepEqual(chooseFirstFee(question(254, 450, 617)), choice(156, 254));
+    assert.deepEqual(chooseFirstFee(question(300, 450, 617)), choice(156, 253));
     assert.equal(chooseFirstFee(question(1000, 0)), undefined);
   });
 });

@@ -122,5 +122,6 @@ function aboveDust(question: FeeQuestion, wanted: Sat, rate: FeeratePerKw): FeeC
   return { feeSat, feeratePerKw: feerateOf(feeSat, weight) };
 }
 
+/** Never below the floor: a fee of the floor itself may round to one less. */
 const feerateOf = (feeSat: Sat, weight: number): FeeratePerKw =>
-  feeratePerKw(Number((feeSat * 1000n) / BigInt(weight)));
+  feeratePerKw(Math.max(FEERATE_FLOOR, Number((feeSat * 1000n) / BigInt(weight))));
