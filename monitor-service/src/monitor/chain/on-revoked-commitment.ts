@@ -15,7 +15,8 @@ import { p2wsh, toLocalScript } from "../../bolt/scripts.js";
 import type { ParsedTx } from "../../tx/parsed-tx.js";
 import { addClaims } from "../claims/add-claims.js";
 import { counterpartyKeys, htlcScript, revokedSecret } from "../commitments.js";
-import type { ClaimInput, TrackedOutput } from "../state.js";
+import { liveSourceKeys } from "../htlcs.js";
+import type { ClaimInput, MonitorState, TrackedOutput } from "../state.js";
 import { change, type Work } from "../work.js";
 import { failAbsentHtlcs } from "./absent-htlcs.js";
 import { track } from "./waiting.js";
@@ -47,22 +48,37 @@ export function handleRevokedCommitment(work: Work, revoked: RevokedSpend): void
     ...delayedOutputs(work, tx, block, keys, secret),
     ...htlcOutputs(work, revoked, keys),
   ];
+  const htlcs = withLiveSources(work.state, stored?.htlcs ?? []);
   track(
     work,
-    inputs.map((input) => trackedOutput(input, stored)),
+    inputs.map((input) => trackedOutput(input, htlcs)),
   );
   addClaims(work, inputs);
   // Without the stored list nothing is known to be absent: better a late failure than a wrong one.
   if (stored !== undefined) failAbsentHtlcs(work, { txid: tx.txid, block }, stored.htlcs);
 }
 
-function trackedOutput(
-  input: ClaimInput,
-  stored: CounterpartyCommitment | undefined,
-): TrackedOutput {
+/**
+ * An old commitment names HTLCs that were settled long ago; their end was told then. Only a source that
+ * an un-revoked commitment still names is kept, so that taking back an old output never fails a payment
+ * that succeeded.
+ */
+function withLiveSources(
+  state: MonitorState,
+  htlcs: readonly CommitmentHtlc[],
+): readonly CommitmentHtlc[] {
+  const live = liveSourceKeys(state);
+  return htlcs.map((htlc) =>
+    htlc.source !== undefined && live.has(htlc.source.sourceKey)
+      ? htlc
+      : { ...htlc, source: undefined },
+  );
+}
+
+function trackedOutput(input: ClaimInput, htlcs: readonly CommitmentHtlc[]): TrackedOutput {
   const htlc =
     input.kind === "revokedHtlc"
-      ? stored?.htlcs.find(({ outputIndex }) => outputIndex === input.outpoint.vout)
+      ? htlcs.find(({ outputIndex }) => outputIndex === input.outpoint.vout)
       : undefined;
   return {
     outpoint: input.outpoint,
