@@ -60,6 +60,7 @@ export class BitcoindRpc {
   readonly #timeoutMs: number;
   readonly #maxResponseBytes: number;
   readonly #waiting: (() => void)[] = [];
+  readonly #closed = new AbortController();
   #slots: number;
   #credentials: string | undefined;
   #nextId = 1;
@@ -87,13 +88,18 @@ export class BitcoindRpc {
     return resultOf(method, id, answer);
   }
 
-  /** A REST answer (`-rest=1`): undefined when the path does not exist there. */
+  /** Ends the calls under way and refuses new ones, all with ChainUnavailable. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  /** A REST answer (`-rest=1`): undefined when this server has or allows no such path. */
   async getBinary(path: string): Promise<Uint8Array | undefined> {
     const answer = await this.#inSlot(() =>
       this.#request(path, { method: "GET" }, `GET ${path}`, this.#timeoutMs),
     );
     if (answer.status === 200) return answer.body;
-    if (answer.status === 404) return undefined;
+    if (answer.status >= 400 && answer.status < 500) return undefined;
     throw new ChainUnavailable(`GET ${path}: HTTP ${answer.status}`);
   }
 
@@ -125,7 +131,8 @@ export class BitcoindRpc {
     what: string,
     timeoutMs: number,
   ): Promise<Answer> {
-    const signal = AbortSignal.timeout(timeoutMs);
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([timeout, this.#closed.signal]);
     try {
       const url = `${this.#origin}${path}`;
       const response = await fetch(url, { ...init, signal, redirect: "error" });
@@ -133,7 +140,7 @@ export class BitcoindRpc {
       return { status: response.status, body };
     } catch (cause) {
       if (cause instanceof ChainUnavailable) throw cause;
-      const reason = signal.aborted ? `no answer within ${timeoutMs} ms` : "request failed";
+      const reason = timeout.aborted ? `no answer within ${timeoutMs} ms` : "request failed";
       throw new ChainUnavailable(`${what}: ${reason}`, { cause });
     }
   }
