@@ -11,7 +11,7 @@ import { taggedHash } from "./tagged-hash.js";
 import { checkBody, openBody, startBody } from "./writer.js";
 
 export const EVENT_ACK_TAG = "farwatch/event-ack/v1";
-export const EVENT_ACK_BODY_BYTES = 196;
+export const EVENT_ACK_BODY_BYTES = 164;
 
 /**
  * processed: the event's durable effect is done (contract 1, "Removed"; handled; recorded).
