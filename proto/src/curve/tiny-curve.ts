@@ -54,12 +54,6 @@ function attempt<T>(inDomain: boolean, fast: () => T, reference: () => T): T {
   }
 }
 
-/**
- * libsecp256k1 takes a digest at or above n unreduced into its RFC 6979 nonce, noble reduces it:
- * equal results need a digest below n, and the first 16 bytes of n are 15 times 0xff and 0xfe.
- */
-const surelyBelowOrder = (digest: Uint8Array): boolean => digest[0] !== 0xff;
-
 function pointsAndSecrets(
   tiny: TinyModule,
 ): Omit<Curve, "backend" | `${"ecdsa" | "schnorr"}${"Sign" | "Verify"}`> {
@@ -119,7 +113,7 @@ function signatures(
   return {
     ecdsaSign: (digest, secret) =>
       attempt(
-        digest.length === 32 && surelyBelowOrder(digest) && tiny.isPrivate(secret),
+        digest.length === 32 && tiny.isPrivate(secret),
         () => tiny.sign(digest, secret),
         () => nobleCurve.ecdsaSign(digest, secret),
       ),
