@@ -1,0 +1,196 @@
+/** InitialState and ChannelParameters <-> wire: what WatchChannel carries. */
+import type {
+  ChannelParameters,
+  ChannelPubkeys,
+  ChannelType,
+  ConstantsProfile,
+  InitialState,
+} from "../channel.js";
+import { blockHash, type BlockPoint } from "../block.js";
+import { fromHex, reversed, toHex } from "../bytes.js";
+import { channelId, txidFromInternal, txidToInternal, type Outpoint } from "../ids.js";
+import type { Refusal } from "../reasons.js";
+import type { Result } from "../result.js";
+import * as wire from "../../gen/monitor/v1/channel.js";
+import { InitialState as WireInitialState } from "../../gen/monitor/v1/monitor_service.js";
+import { readCounterparty, readHolder, writeCounterparty, writeHolder } from "./commitment.js";
+import { MAX_SCRIPT_BYTES } from "./limits.js";
+import {
+  atMost,
+  fail,
+  fixed,
+  fixedHex,
+  optional,
+  parseWith,
+  present,
+  readDelta,
+  readHeight,
+  readSat,
+} from "./reader.js";
+import { readUserChannelId } from "./source.js";
+
+const POINT_BYTES = 33;
+/** farwatch/update/v1 gives vout 16 bits, as BOLT 2 `funding_output_index` does. */
+const MAX_FUNDING_VOUT = 0xffff;
+
+/** Errors: malformed, wrongLength, rangeExceeded, tooLarge, unsupportedChannelType, unimplemented. */
+export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refusal> =>
+  parseWith(WireInitialState, bytes, (message) => ({
+    parameters: readParameters(present(message.parameters, "parameters"), "parameters"),
+    holderCommitment: readHolder(
+      present(message.holderCommitment, "holder_commitment"),
+      "holder_commitment",
+    ),
+    counterpartyCommitment: readCounterparty(
+      present(message.counterpartyCommitment, "counterparty_commitment"),
+      "counterparty_commitment",
+    ),
+    bestBlock: optional(message.bestBlock, (block) => readBlockPoint(block, "best_block")),
+  }));
+
+export const encodeInitialState = (initial: InitialState): Uint8Array =>
+  WireInitialState.encode({
+    parameters: writeParameters(initial.parameters),
+    holderCommitment: writeHolder(initial.holderCommitment),
+    counterpartyCommitment: writeCounterparty(initial.counterpartyCommitment),
+    bestBlock: optional(initial.bestBlock, writeBlockPoint),
+  }).finish();
+
+export function readOutpoint(outpoint: wire.Outpoint, field: string): Outpoint {
+  return {
+    txid: txidFromInternal(fixed(outpoint.txid, 32, `${field}.txid`)),
+    vout: outpoint.vout,
+  };
+}
+export const writeOutpoint = (outpoint: Outpoint): wire.Outpoint => ({
+  txid: Buffer.from(txidToInternal(outpoint.txid)),
+  vout: outpoint.vout,
+});
+
+export function readBlockPoint(point: wire.BlockPoint, field: string): BlockPoint {
+  const hash = fixed(point.blockHash, 32, `${field}.block_hash`);
+  return {
+    height: readHeight(point.height, `${field}.height`),
+    hash: blockHash(toHex(reversed(hash))),
+  };
+}
+export const writeBlockPoint = (point: BlockPoint): wire.BlockPoint => ({
+  height: point.height,
+  blockHash: Buffer.from(reversed(fromHex(point.hash))),
+});
+
+function readParameters(message: wire.ChannelParameters, field: string): ChannelParameters {
+  const funding = readOutpoint(present(message.funding, `${field}.funding`), `${field}.funding`);
+  if (funding.vout > MAX_FUNDING_VOUT) {
+    fail("rangeExceeded", `${field}.funding.vout`, "more than 16 bits");
+  }
+  const script = atMost(message.destinationScript, MAX_SCRIPT_BYTES, `${field}.destination_script`);
+  if (script.length === 0) fail("wrongLength", `${field}.destination_script`, "empty");
+  const keys = (pubkeys: wire.ChannelPubkeys | undefined, name: string): ChannelPubkeys =>
+    readPubkeys(present(pubkeys, `${field}.${name}`), `${field}.${name}`);
+  return {
+    channelId: channelId(fixedHex(message.channelId, 32, `${field}.channel_id`)),
+    chainHash: fixedHex(message.chainHash, 32, `${field}.chain_hash`),
+    channelType: readChannelType(message.channelType, `${field}.channel_type`),
+    funding,
+    channelValueSat: readSat(message.channelValueSat, `${field}.channel_value_sat`),
+    holderIsOpener: message.holderIsOpener,
+    holderPubkeys: keys(message.holderPubkeys, "holder_pubkeys"),
+    counterpartyPubkeys: keys(message.counterpartyPubkeys, "counterparty_pubkeys"),
+    holderSelectedContestDelay: readDelta(
+      message.holderSelectedContestDelay,
+      `${field}.holder_selected_contest_delay`,
+    ),
+    counterpartySelectedContestDelay: readDelta(
+      message.counterpartySelectedContestDelay,
+      `${field}.counterparty_selected_contest_delay`,
+    ),
+    channelKeysId: fixed(message.channelKeysId, 32, `${field}.channel_keys_id`),
+    destinationScript: script,
+    counterpartyNodeId: optional(message.counterpartyNodeId, (bytes) =>
+      fixed(bytes, POINT_BYTES, `${field}.counterparty_node_id`),
+    ),
+    userChannelId: readUserChannelId(message.userChannelId, `${field}.user_channel_id`),
+    constantsProfile: readProfile(message.constantsProfile, `${field}.constants_profile`),
+    shutdownScript: optional(message.shutdownScript, (bytes) =>
+      atMost(bytes, MAX_SCRIPT_BYTES, `${field}.shutdown_script`),
+    ),
+  };
+}
+
+function readPubkeys(message: wire.ChannelPubkeys, field: string): ChannelPubkeys {
+  const point = (bytes: Uint8Array, name: string): Uint8Array =>
+    fixed(bytes, POINT_BYTES, `${field}.${name}`);
+  return {
+    fundingPubkey: point(message.fundingPubkey, "funding_pubkey"),
+    revocationBasepoint: point(message.revocationBasepoint, "revocation_basepoint"),
+    paymentPoint: point(message.paymentPoint, "payment_point"),
+    delayedPaymentBasepoint: point(message.delayedPaymentBasepoint, "delayed_payment_basepoint"),
+    htlcBasepoint: point(message.htlcBasepoint, "htlc_basepoint"),
+  };
+}
+
+function readChannelType(type: wire.ChannelType, field: string): ChannelType {
+  switch (type) {
+    case wire.ChannelType.STATIC_REMOTE_KEY:
+      return "static_remote_key";
+    case wire.ChannelType.ANCHORS_ZERO_FEE_HTLC:
+      return "anchors_zero_fee_htlc";
+    case wire.ChannelType.UNSPECIFIED:
+      return fail("malformed", field, "required");
+    case wire.ChannelType.ZERO_FEE_COMMITMENTS:
+    default:
+      return fail("unsupportedChannelType", field, "static_remote_key or anchors_zero_fee_htlc");
+  }
+}
+
+const CHANNEL_TYPES: Readonly<Record<ChannelType, wire.ChannelType>> = {
+  static_remote_key: wire.ChannelType.STATIC_REMOTE_KEY,
+  anchors_zero_fee_htlc: wire.ChannelType.ANCHORS_ZERO_FEE_HTLC,
+};
+export const writeChannelType = (type: ChannelType): wire.ChannelType => CHANNEL_TYPES[type];
+
+function readProfile(profile: wire.ConstantsProfile, field: string): ConstantsProfile {
+  switch (profile) {
+    case wire.ConstantsProfile.LDK_0_1:
+      return "ldk_0_1";
+    case wire.ConstantsProfile.LDK_0_2:
+      return "ldk_0_2";
+    case wire.ConstantsProfile.UNSPECIFIED:
+    default:
+      return fail("malformed", field, "required");
+  }
+}
+const PROFILES: Readonly<Record<ConstantsProfile, wire.ConstantsProfile>> = {
+  ldk_0_1: wire.ConstantsProfile.LDK_0_1,
+  ldk_0_2: wire.ConstantsProfile.LDK_0_2,
+};
+
+function writeParameters(parameters: ChannelParameters): wire.ChannelParameters {
+  return {
+    channelId: Buffer.from(fromHex(parameters.channelId)),
+    chainHash: Buffer.from(fromHex(parameters.chainHash)),
+    channelType: writeChannelType(parameters.channelType),
+    funding: writeOutpoint(parameters.funding),
+    channelValueSat: parameters.channelValueSat,
+    holderIsOpener: parameters.holderIsOpener,
+    holderPubkeys: writePubkeys(parameters.holderPubkeys),
+    counterpartyPubkeys: writePubkeys(parameters.counterpartyPubkeys),
+    holderSelectedContestDelay: parameters.holderSelectedContestDelay,
+    counterpartySelectedContestDelay: parameters.counterpartySelectedContestDelay,
+    channelKeysId: Buffer.from(parameters.channelKeysId),
+    destinationScript: Buffer.from(parameters.destinationScript),
+    counterpartyNodeId: optional(parameters.counterpartyNodeId, (bytes) => Buffer.from(bytes)),
+    userChannelId: optional(parameters.userChannelId, (bytes) => Buffer.from(bytes)),
+    constantsProfile: PROFILES[parameters.constantsProfile],
+    shutdownScript: optional(parameters.shutdownScript, (bytes) => Buffer.from(bytes)),
+  };
+}
+
+const writePubkeys = (pubkeys: ChannelPubkeys): wire.ChannelPubkeys => ({
+  fundingPubkey: Buffer.from(pubkeys.fundingPubkey),
+  revocationBasepoint: Buffer.from(pubkeys.revocationBasepoint),
+  paymentPoint: Buffer.from(pubkeys.paymentPoint),
+  delayedPaymentBasepoint: Buffer.from(pubkeys.delayedPaymentBasepoint),
+  htlcBasepoint: Buffer.from(pubkeys.htlcBasepoint),
+});

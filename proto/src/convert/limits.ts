@@ -1,0 +1,17 @@
+/** Sizes of what one message may hold; each is tested at its edge. */
+
+/** BOLT 2: at most 483 HTLCs per direction in one commitment. */
+export const MAX_HTLCS_PER_SIDE = 483;
+/** A node combines at most a handful of steps (LDK: 3); the bound only stops abuse. */
+export const MAX_STEPS_PER_UPDATE = 16;
+/** An opaque source of LDK (a route with its keys) is a few hundred bytes to some KiB. */
+export const MAX_OPAQUE_BYTES = 64 * 1024;
+/** BOLT 4 error packets are about 1 KiB with attribution data. */
+export const MAX_REASON_BYTES = 64 * 1024;
+/** A standard scriptPubkey is at most 42 bytes (BIP 141 witness programs). */
+export const MAX_SCRIPT_BYTES = 42;
+export const MAX_TEXT_BYTES = 1024;
+/** A trampoline forward gathers a handful of inbound HTLCs. */
+export const MAX_INBOUND_PER_SOURCE = 64;
+/** Commitment numbers have 48 bits (BOLT 3). */
+export const MAX_COMMITMENT_NUMBER = 2n ** 48n - 1n;

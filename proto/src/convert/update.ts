@@ -1,0 +1,235 @@
+/** The steps of a ChannelMonitorUpdate <-> the payload bytes that are signed (payload_type 1). */
+import { assertNever } from "../assert.js";
+import { fromHex } from "../bytes.js";
+import { perCommitmentSecret, preimage, sourceKey } from "../ids.js";
+import type { Refusal } from "../reasons.js";
+import type { Result } from "../result.js";
+import type { ClaimedHtlc, FailedHtlc, HtlcFailReason, UpdateStep } from "../update.js";
+import { ChannelMonitorUpdate } from "../../gen/monitor/v1/update.js";
+import type * as wire from "../../gen/monitor/v1/update.js";
+import {
+  readCounterparty,
+  readHolder,
+  readNumber,
+  writeCounterparty,
+  writeHolder,
+} from "./commitment.js";
+import {
+  MAX_OPAQUE_BYTES,
+  MAX_REASON_BYTES,
+  MAX_SCRIPT_BYTES,
+  MAX_STEPS_PER_UPDATE,
+  MAX_TEXT_BYTES,
+} from "./limits.js";
+import { atMost, fail, fixed, fixedHex, optional, parseWith, present, readMsat } from "./reader.js";
+
+/** Errors: malformed, unknownStep, wrongLength, rangeExceeded, tooLarge, unimplemented. */
+export const parseUpdatePayload = (bytes: Uint8Array): Result<readonly UpdateStep[], Refusal> =>
+  parseWith(ChannelMonitorUpdate, bytes, ({ steps }) => {
+    if (steps.length === 0) fail("malformed", "steps", "an update has at least one step");
+    if (steps.length > MAX_STEPS_PER_UPDATE) {
+      fail("tooLarge", "steps", `more than ${MAX_STEPS_PER_UPDATE} steps`);
+    }
+    return steps.map((step, index) => readStep(step, `steps[${index}]`));
+  });
+
+export const encodeUpdatePayload = (steps: readonly UpdateStep[]): Uint8Array =>
+  ChannelMonitorUpdate.encode({ steps: steps.map((step) => ({ step: writeStep(step) })) }).finish();
+
+function readStep({ step }: wire.ChannelMonitorUpdateStep, field: string): UpdateStep {
+  switch (step?.$case) {
+    case undefined:
+      return fail("unknownStep", field, "unset, or a step this version does not know");
+    case "latestHolderCommitment":
+      return readHolderStep(step.value, field);
+    case "latestCounterpartyCommitment": {
+      const commitment = single(step.value.commitments, `${field}.commitments`);
+      return {
+        kind: "latestCounterpartyCommitment",
+        commitment: readCounterparty(commitment, `${field}.commitments[0]`),
+      };
+    }
+    case "paymentPreimage":
+      return {
+        kind: "paymentPreimage",
+        preimage: preimage(fixed(step.value.preimage, 32, `${field}.preimage`)),
+        paymentInfo: optional(step.value.paymentInfo, (bytes) =>
+          atMost(bytes, MAX_OPAQUE_BYTES, `${field}.payment_info`),
+        ),
+      };
+    case "commitmentSecret":
+      return {
+        kind: "commitmentSecret",
+        commitmentNumber: readNumber(step.value.commitmentNumber, `${field}.commitment_number`),
+        secret: perCommitmentSecret(fixed(step.value.secret, 32, `${field}.secret`)),
+      };
+    case "channelForceClosed":
+      return {
+        kind: "channelForceClosed",
+        shouldBroadcast: step.value.shouldBroadcast,
+        reason: text(step.value.reason, `${field}.reason`),
+      };
+    case "shutdownScript": {
+      const at = `${field}.script_pubkey`;
+      const scriptPubkey = atMost(step.value.scriptPubkey, MAX_SCRIPT_BYTES, at);
+      return { kind: "shutdownScript", scriptPubkey };
+    }
+    case "renegotiatedFunding":
+    case "renegotiatedFundingLocked":
+      return fail("unimplemented", field, "splices are not supported yet");
+    case "ldkReleasePaymentComplete":
+      return fail("unimplemented", field, "only for role NODE_RESOLVES, not supported yet");
+    default:
+      return assertNever(step);
+  }
+}
+
+function single<T>(commitments: readonly T[], field: string): T {
+  if (commitments.length > 1) fail("unimplemented", field, "splices are not supported yet");
+  return present(commitments[0], field);
+}
+
+function text(value: string, field: string): string {
+  if (value.length > MAX_TEXT_BYTES) fail("tooLarge", field, `more than ${MAX_TEXT_BYTES}`);
+  return value;
+}
+
+function readHolderStep(message: wire.LatestHolderCommitment, field: string): UpdateStep {
+  const commitment = single(message.commitments, `${field}.commitments`);
+  return {
+    kind: "latestHolderCommitment",
+    commitment: readHolder(commitment, `${field}.commitments[0]`),
+    claimed: message.claimedHtlcs.map((entry, index) =>
+      readClaimed(entry, `${field}.claimed_htlcs[${index}]`),
+    ),
+    failed: message.failedHtlcs.map((entry, index): FailedHtlc => {
+      const at = `${field}.failed_htlcs[${index}]`;
+      return {
+        sourceKey: sourceKey(fixedHex(entry.sourceKey, 32, `${at}.source_key`)),
+        reason: readReason(present(entry.reason, `${at}.reason`), `${at}.reason`),
+      };
+    }),
+  };
+}
+
+const readClaimed = (entry: wire.ClaimedHtlc, field: string): ClaimedHtlc => ({
+  sourceKey: sourceKey(fixedHex(entry.sourceKey, 32, `${field}.source_key`)),
+  preimage: preimage(fixed(entry.preimage, 32, `${field}.preimage`)),
+  skimmedFeeMsat: optional(entry.skimmedFeeMsat, (value) =>
+    readMsat(value, `${field}.skimmed_fee_msat`),
+  ),
+  attributionData: optional(entry.attributionData, (bytes) =>
+    atMost(bytes, MAX_REASON_BYTES, `${field}.attribution_data`),
+  ),
+});
+
+export function readReason(message: wire.HtlcFailReason, field: string): HtlcFailReason {
+  return {
+    cause: readCause(message, field),
+    holdTime: message.holdTime,
+    attributionData: optional(message.attributionData, (bytes) =>
+      atMost(bytes, MAX_REASON_BYTES, `${field}.attribution_data`),
+    ),
+  };
+}
+
+function readCause({ kind }: wire.HtlcFailReason, field: string): HtlcFailReason["cause"] {
+  switch (kind?.$case) {
+    case undefined:
+      return fail("malformed", `${field}.kind`, "required");
+    case "onionError":
+      return {
+        kind: "onionError",
+        packet: atMost(kind.value, MAX_REASON_BYTES, `${field}.onion_error`),
+      };
+    case "local":
+      return {
+        kind: "local",
+        failureCode: kind.value.failureCode,
+        data: atMost(kind.value.data, MAX_REASON_BYTES, `${field}.local.data`),
+      };
+    case "onChainTimeout":
+      return { kind: "onChainTimeout" };
+    default:
+      return assertNever(kind);
+  }
+}
+
+function writeStep(step: UpdateStep): wire.ChannelMonitorUpdateStep["step"] {
+  switch (step.kind) {
+    case "latestHolderCommitment":
+      return {
+        $case: "latestHolderCommitment",
+        value: {
+          commitments: [writeHolder(step.commitment)],
+          claimedHtlcs: step.claimed.map(writeClaimed),
+          failedHtlcs: step.failed.map(({ sourceKey: key, reason }) => ({
+            sourceKey: Buffer.from(fromHex(key)),
+            reason: writeReason(reason),
+          })),
+        },
+      };
+    case "latestCounterpartyCommitment":
+      return {
+        $case: "latestCounterpartyCommitment",
+        value: { commitments: [writeCounterparty(step.commitment)] },
+      };
+    case "paymentPreimage":
+      return {
+        $case: "paymentPreimage",
+        value: {
+          preimage: Buffer.from(step.preimage),
+          paymentInfo: optional(step.paymentInfo, (bytes) => Buffer.from(bytes)),
+        },
+      };
+    case "commitmentSecret":
+      return {
+        $case: "commitmentSecret",
+        value: {
+          commitmentNumber: BigInt(step.commitmentNumber),
+          secret: Buffer.from(step.secret),
+        },
+      };
+    case "channelForceClosed":
+      return {
+        $case: "channelForceClosed",
+        value: { shouldBroadcast: step.shouldBroadcast, reason: step.reason },
+      };
+    case "shutdownScript":
+      return {
+        $case: "shutdownScript",
+        value: { scriptPubkey: Buffer.from(step.scriptPubkey) },
+      };
+    default:
+      return assertNever(step);
+  }
+}
+
+const writeClaimed = (entry: ClaimedHtlc): wire.ClaimedHtlc => ({
+  sourceKey: Buffer.from(fromHex(entry.sourceKey)),
+  preimage: Buffer.from(entry.preimage),
+  skimmedFeeMsat: entry.skimmedFeeMsat,
+  attributionData: optional(entry.attributionData, (bytes) => Buffer.from(bytes)),
+});
+
+export const writeReason = (reason: HtlcFailReason): wire.HtlcFailReason => ({
+  kind: writeCause(reason.cause),
+  holdTime: reason.holdTime,
+  attributionData: optional(reason.attributionData, (bytes) => Buffer.from(bytes)),
+});
+
+function writeCause(cause: HtlcFailReason["cause"]): wire.HtlcFailReason["kind"] {
+  switch (cause.kind) {
+    case "onionError":
+      return { $case: "onionError", value: Buffer.from(cause.packet) };
+    case "local":
+      return {
+        $case: "local",
+        value: { failureCode: cause.failureCode, data: Buffer.from(cause.data) },
+      };
+    case "onChainTimeout":
+      return { $case: "onChainTimeout", value: {} };
+    default:
+      return assertNever(cause);
+  }
+}
