@@ -247,7 +247,7 @@ def events():
 def sessions():
     fields = [CHAIN, ("managerKey", "hex", MANAGER), ("monitorKey", "hex", MONITOR), ("storeId", "hex", STORE)]
     fields += [("epoch", "u64", "7"), ("bootNonce", "hex", fill("boot nonce"))]
-    vector("session", "farwatch/session/v1", fields, "manager")
+    vector("session", "farwatch/open-session/v1", fields, "manager")
 
 
 def main():

@@ -1,5 +1,5 @@
 /**
- * farwatch/session/v1: what a manager signs to open its epoch at one store of one monitor (contract
+ * farwatch/open-session/v1: what a manager signs to open its epoch at one store of one monitor (contract
  * 2.25). The boot nonce tells two managers that took the same epoch apart.
  */
 import { managerKey, monitorKey, storeId } from "../ids.js";
@@ -9,7 +9,7 @@ import { err, ok, type Result } from "../result.js";
 import { taggedHash } from "./tagged-hash.js";
 import { checkBody, openBody, startBody } from "./writer.js";
 
-export const SESSION_TAG = "farwatch/session/v1";
+export const SESSION_TAG = "farwatch/open-session/v1";
 export const SESSION_BODY_BYTES = 154;
 
 export interface SessionRequest {
