@@ -90,15 +90,23 @@ export function legacyTx(inputs: readonly FakeInput[], outputs: number): Uint8Ar
   );
 }
 
+export interface Lies {
+  readonly tip?: (tip: BlockPoint) => BlockPoint;
+  /** Undefined: a block this chain does not have. */
+  readonly header?: (header: BlockHeader | undefined) => BlockHeader | undefined;
+  readonly block?: (raw: Uint8Array) => Uint8Array;
+}
+
 export class FakeChain implements ChainSource {
   /** Best chain, by height. */
   best: FakeBlock[] = [mineBlock(undefined)];
   readonly broadcasts: Uint8Array[] = [];
   /** While true every question is an outage. */
   down = false;
-  /** Replaces the answer for a header or block; undefined leaves it. */
-  falsifyHeader: (header: BlockHeader) => BlockHeader | undefined = (header) => header;
-  falsifyBlock: (raw: Uint8Array, header: BlockHeader) => Uint8Array = (raw) => raw;
+  /** While true there are no hints, as without ZMQ. */
+  quiet = false;
+  /** What the source answers instead of the truth. */
+  lies: Lies = {};
   /** Called before each answer to block(); a test may change the chain under the follower here. */
   beforeBlock: (hash: BlockHash) => void = () => undefined;
   readonly #byHash = new Map<BlockHash, FakeBlock>();
@@ -136,18 +144,19 @@ export class FakeChain implements ChainSource {
   }
 
   hint(): void {
+    if (this.quiet) return;
     for (const listener of this.#listeners) listener();
   }
 
   async tip(): Promise<BlockPoint> {
     this.#answering();
     const { hash, height } = this.tipBlock.header;
-    return { hash, height };
+    return this.lies.tip?.({ hash, height }) ?? { hash, height };
   }
   async header(hash: BlockHash): Promise<BlockHeader | undefined> {
     this.#answering();
-    const block = this.#byHash.get(hash);
-    return block === undefined ? undefined : this.falsifyHeader(block.header);
+    const header = this.#byHash.get(hash)?.header;
+    return this.lies.header === undefined ? header : this.lies.header(header);
   }
   async hashAtHeight(height: BlockHeight): Promise<BlockHash | undefined> {
     this.#answering();
@@ -158,7 +167,7 @@ export class FakeChain implements ChainSource {
     this.#answering();
     const block = this.#byHash.get(hash);
     if (block === undefined) throw new ChainUnavailable("block not found");
-    return this.falsifyBlock(block.raw, block.header);
+    return this.lies.block?.(block.raw) ?? block.raw;
   }
   async broadcast(rawTx: Uint8Array): Promise<BroadcastResult> {
     this.#answering();
