@@ -90,7 +90,14 @@ module.exports = {
       severity: "error",
       from: {
         path: "^(proto/src|monitor-service/src|manager-service/src)/",
-        pathNot: [NOT_TEST, "/convert/", "/rpc/", "/monitors/", "/events-api/"],
+        pathNot: [
+          NOT_TEST,
+          "/convert/",
+          "/rpc/",
+          "/monitors/",
+          "/events-api/",
+          "^manager-service/src/runtime/",
+        ],
       },
       to: { path: "proto/(dist/)?gen/" },
     },

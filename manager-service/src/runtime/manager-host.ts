@@ -1,0 +1,129 @@
+/**
+ * What the RPC layer may ask of the manager's shell. A promise resolves only after the commit that
+ * justifies its answer. Domain types, except that items and views are already in wire form where the
+ * RPC layer would only copy them.
+ */
+import type {
+  GetChannelResponse,
+  ListPaymentsResponse,
+  ListPendingEventsResponse,
+  ListMonitorsResponse,
+  OpenNodeSessionRequest,
+  OpenNodeSessionResponse,
+  DoneItem,
+  UpdateChannelResponse,
+} from "@farwatch/protocol/gen/manager/v1/manager_service";
+import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
+import type {
+  ChannelId,
+  Hash32,
+  PaymentHash,
+  PaymentId,
+  Txid,
+  UpdateId,
+} from "@farwatch/protocol/ids";
+import type { Msat } from "@farwatch/protocol/amount";
+import type { Refusal } from "@farwatch/protocol/reasons";
+import type { Result } from "@farwatch/protocol/result";
+
+/** Who calls, from the client certificate, never from a message. */
+export interface NodePrincipal {
+  readonly name: string;
+  readonly nodeKey: string;
+  readonly admin: boolean;
+}
+
+/** A session that was opened and not replaced since. 16 bytes as hex. */
+export type SessionId = string;
+
+export interface UpdateRequest {
+  readonly channelId: ChannelId;
+  readonly updateId: UpdateId;
+  /** Serialized farwatch.monitor.v1.ChannelMonitorUpdate. */
+  readonly payload: Uint8Array;
+}
+
+export interface ItemSubscriber {
+  item(item: Item): Promise<void>;
+  replayDone(replayed: number): Promise<void>;
+  end(refusal: Refusal | undefined): void;
+}
+export interface UpdateSubscriber {
+  /** accepted, completed and refused, in the order they became true. Must not throw. */
+  tell(response: UpdateChannelResponse): void;
+  end(refusal: Refusal | undefined): void;
+}
+export interface Closable {
+  close(): void;
+}
+
+export interface ManagerHost {
+  openSession(
+    who: NodePrincipal,
+    request: OpenNodeSessionRequest,
+  ): Promise<Result<OpenNodeSessionResponse, Refusal>>;
+  /** Refuses unknown and replaced sessions (`sessionNotOpen`, `fenced`). */
+  checkSession(who: NodePrincipal, session: SessionId): Refusal | undefined;
+  watchChannel(
+    who: NodePrincipal,
+    initialState: Uint8Array,
+    firstUpdateId: UpdateId,
+  ): Promise<
+    Result<
+      { readonly acceptedId: UpdateId; readonly headHash: Hash32; readonly completed: boolean },
+      Refusal
+    >
+  >;
+  /** One stream per session. The newest `completed` of every channel is told again at once. */
+  updateStream(who: NodePrincipal, subscriber: UpdateSubscriber): Closable;
+  /** Resolves once the update is accepted or refused (which the stream was told). */
+  update(who: NodePrincipal, request: UpdateRequest): Promise<void>;
+  registerPayment(
+    who: NodePrincipal,
+    payment: {
+      readonly paymentId: PaymentId;
+      readonly paymentHash: PaymentHash;
+      readonly totalMsat: Msat;
+      readonly isProbe: boolean;
+    },
+  ): Promise<Result<void, Refusal>>;
+  closePayment(
+    who: NodePrincipal,
+    paymentId: PaymentId,
+    outcome:
+      { readonly kind: "noMoreParts" } | { readonly kind: "abandon"; readonly reason: string },
+  ): Promise<Result<void, Refusal>>;
+  subscribe(who: NodePrincipal, subscriber: ItemSubscriber): Closable;
+  /** Ids of items that are not known. */
+  done(who: NodePrincipal, items: readonly DoneItem[]): Promise<Result<readonly bigint[], Refusal>>;
+  channel(who: NodePrincipal, id: ChannelId): Promise<Result<GetChannelResponse, Refusal>>;
+  /** In channel id order, strictly after `after`. */
+  channels(
+    who: NodePrincipal,
+    after: ChannelId | undefined,
+    limit: number,
+  ): Promise<readonly GetChannelResponse[]>;
+  payments(
+    who: NodePrincipal,
+    after: PaymentId | undefined,
+    limit: number,
+  ): ListPaymentsResponse["payments"];
+  pendingEvents(who: NodePrincipal): ListPendingEventsResponse["events"];
+  monitors(): ListMonitorsResponse["monitors"];
+  forceClose(
+    who: NodePrincipal,
+    request: {
+      readonly channelId: ChannelId;
+      readonly reason: string;
+      readonly overrideStale: boolean;
+    },
+  ): Promise<Result<readonly Txid[], Refusal>>;
+  info(): {
+    readonly managerKey: string;
+    readonly epoch: bigint;
+    readonly curveBackend: string;
+    readonly channels: number;
+    readonly unhandledItems: number;
+    readonly pendingAcks: number;
+  };
+}
