@@ -41,6 +41,9 @@ describe("regtest bitcoind of the test harness", function () {
     assert.equal(await node.height(), height - 1);
     await node.reconsiderBlock(tip);
     assert.equal(await node.bestHash(), tip);
+    await node.invalidateBlock(tip);
+    const [other] = await node.mineEmpty(1);
+    assert.notEqual(other, tip);
   });
 
   it("keeps its flushed chain over SIGKILL and its wallet over a restart", async () => {

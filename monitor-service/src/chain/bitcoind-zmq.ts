@@ -24,6 +24,8 @@ export async function openZmqHints(endpoint: string, onHint: () => void): Promis
     reconnectInterval: RECONNECT_MS,
     linger: 0,
   });
+  // What was published while the connection was down is lost: a new connection is a hint by itself.
+  socket.events.on("handshake", onHint);
   socket.connect(endpoint);
   socket.subscribe("hashblock");
   const reading = read(socket, onHint);

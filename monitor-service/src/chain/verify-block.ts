@@ -95,18 +95,16 @@ export function merkleRoot(leaves: Uint8Array): { root: Uint8Array; duplicated: 
     const count = level.length / HASH_BYTES;
     const next = new Uint8Array(Math.ceil(count / 2) * HASH_BYTES);
     for (let i = 0; i < count; i += 2) {
-      const left = nodeAt(level, i);
-      const right = i + 1 < count ? nodeAt(level, i + 1) : undefined;
-      if (right !== undefined && equalBytes(left, right)) duplicated = true;
-      next.set(hash256(Buffer.concat([left, right ?? left])), (i / 2) * HASH_BYTES);
+      const pair = level.subarray(i * HASH_BYTES, (i + 2) * HASH_BYTES);
+      const left = pair.subarray(0, HASH_BYTES);
+      const alone = pair.length === HASH_BYTES;
+      if (!alone && equalBytes(left, pair.subarray(HASH_BYTES))) duplicated = true;
+      next.set(hash256(alone ? Buffer.concat([left, left]) : pair), (i / 2) * HASH_BYTES);
     }
     level = next;
   }
   return { root: level, duplicated };
 }
-
-const nodeAt = (level: Uint8Array, index: number): Uint8Array =>
-  level.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
 
 /** A real coinbase first also rules out inner merkle nodes posing as 64-byte transactions. */
 function hasOneCoinbase(raw: Uint8Array, layout: BlockLayout): boolean {

@@ -10,7 +10,7 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { withLock } from "./lock.js";
-import type { BitcoindProgram } from "./provider.js";
+import type { BitcoindProgram } from "./program.js";
 
 const PACKAGE = "bitcoin-knots";
 const SUITE = "forky";

@@ -192,7 +192,9 @@ export class Regtest {
     return strings(await this.rpc("getrawmempool"));
   }
 
+  /** Blocks mined next pay another address: else they could be the invalid ones, byte for byte. */
   async invalidateBlock(hash: string): Promise<void> {
+    this.wallet.forgetMiningAddress();
     await this.rpc("invalidateblock", [hash]);
   }
 

@@ -8,7 +8,8 @@ import { promisify } from "node:util";
 import { ChainUnavailable } from "@farwatch/monitor-service/chain/chain-source";
 import type { BitcoindRpc } from "@farwatch/monitor-service/chain/bitcoind-rpc";
 import { disownProcess, ownProcess } from "./children.js";
-import { locateBitcoind, type BitcoindProgram } from "./provider.js";
+import type { BitcoindProgram } from "./program.js";
+import { locateBitcoind } from "./provider.js";
 
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 30_000;

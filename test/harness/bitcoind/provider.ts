@@ -6,13 +6,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import { fetchDebianBitcoind } from "./debian-package.js";
-
-export interface BitcoindProgram {
-  readonly command: string;
-  /** Goes before bitcoind's own arguments (the unpacked loader needs some). */
-  readonly argsPrefix: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-}
+import type { BitcoindProgram } from "./program.js";
 
 let located: Promise<BitcoindProgram> | undefined;
 

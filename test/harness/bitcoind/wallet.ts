@@ -51,6 +51,11 @@ export class RegtestWallet {
     return this.#address;
   }
 
+  /** The next call of miningAddress gives a new one. */
+  forgetMiningAddress(): void {
+    this.#address = undefined;
+  }
+
   /** Pays the script or address from mined coins and leaves the transaction in the mempool. */
   async fund(to: Uint8Array | string, amountSat: bigint): Promise<Funding> {
     const script = typeof to === "string" ? await this.#scriptOf(to) : to;
