@@ -24,14 +24,13 @@ import {
   updateId,
 } from "../ids.js";
 import type { Refusal } from "../reasons.js";
-import { err, ok, type Result } from "../result.js";
+import type { Result } from "../result.js";
 import { MonitorEventPayload } from "../../gen/monitor/v1/event.js";
 import type * as wire from "../../gen/monitor/v1/event.js";
 import { readBlockPoint, readOutpoint, writeBlockPoint, writeOutpoint } from "./channel.js";
 import { readNumber } from "./commitment.js";
 import { MAX_REASON_BYTES } from "./limits.js";
 import {
-  WireError,
   atMost,
   fail,
   fixed,
@@ -40,6 +39,7 @@ import {
   parseWith,
   present,
   readMsat,
+  readWith,
 } from "./reader.js";
 import { readSource, readUserChannelId, writeSource } from "./source.js";
 import { readSpend, readSpendable, writeSpend, writeSpendable } from "./spendable.js";
@@ -74,22 +74,22 @@ export const sealedToWire = (event: SealedMonitorEvent): wire.MonitorEvent => ({
 export function sealedFromWire(event: wire.MonitorEvent): Result<MonitorEvent, Refusal> {
   const payload = decodeEventPayload(event.payload);
   if (!payload.ok) return payload;
-  try {
-    return ok({
-      channelId: channelId(fixedHex(event.channelId, 32, "channel_id")),
-      eventId: eventId(event.eventId),
-      header: Uint8Array.from(event.header),
-      eventHash: hash32(fixedHex(event.eventHash, 32, "event_hash")),
-      payload: Uint8Array.from(event.payload),
-      subjectKey: hash32(fixedHex(event.subjectKey, 32, "subject_key")),
-      createdAtMs: Number(event.createdAtMs),
-      signature: fixed(event.signature, 64, "signature"),
-      ...payload.value,
-    });
-  } catch (error) {
-    if (error instanceof WireError) return err(error.refusal);
-    throw error;
-  }
+  return readWith(() => ({
+    channelId: channelId(fixedHex(event.channelId, 32, "channel_id")),
+    eventId: eventId(event.eventId),
+    header: Uint8Array.from(event.header),
+    eventHash: hash32(fixedHex(event.eventHash, 32, "event_hash")),
+    payload: Uint8Array.from(event.payload),
+    subjectKey: hash32(fixedHex(event.subjectKey, 32, "subject_key")),
+    createdAtMs: readMs(event.createdAtMs, "created_at_ms"),
+    signature: fixed(event.signature, 64, "signature"),
+    ...payload.value,
+  }));
+}
+
+function readMs(value: bigint, field: string): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) fail("rangeExceeded", field, "more than 53 bits");
+  return Number(value);
 }
 
 type Event = NonNullable<wire.MonitorEventPayload["event"]>;

@@ -19,7 +19,7 @@ import {
   type BlockDelta,
   type BlockHeight,
 } from "../block.js";
-import { equalBytes, toHex } from "../bytes.js";
+import { equalBytes, toHex, utf8 } from "../bytes.js";
 import { refuse, type Reason, type Refusal } from "../reasons.js";
 import { err, ok, type Result } from "../result.js";
 
@@ -48,12 +48,20 @@ export function parseWith<W, D>(
   bytes: Uint8Array,
   read: (message: W) => D,
 ): Result<D, Refusal> {
-  try {
+  return readWith(() => {
     const message = decodeMessage(codec, bytes);
+    const value = read(message);
     if (!equalBytes(codec.encode(message).finish(), bytes)) {
       fail("malformed", "payload", "unknown fields, or not the canonical encoding");
     }
-    return ok(read(message));
+    return value;
+  });
+}
+
+/** Runs a reader over a message that was decoded elsewhere; its refusals become values. */
+export function readWith<D>(read: () => D): Result<D, Refusal> {
+  try {
+    return ok(read());
   } catch (error) {
     if (error instanceof WireError) return err(error.refusal);
     throw error;
@@ -105,6 +113,12 @@ export function readDelta(value: number, field: string): BlockDelta {
 }
 
 export const readFeerate = (value: number): FeeratePerKw => feeratePerKw(value);
+
+/** Text up to a number of UTF-8 bytes. */
+export function textUpTo(value: string, limit: number, field: string): string {
+  if (utf8(value).length > limit) fail("tooLarge", field, `more than ${limit} bytes`);
+  return value;
+}
 
 /** Variable length up to a limit, copied. */
 export function atMost(bytes: Uint8Array, limit: number, field: string): Uint8Array {

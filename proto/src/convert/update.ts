@@ -21,7 +21,17 @@ import {
   MAX_STEPS_PER_UPDATE,
   MAX_TEXT_BYTES,
 } from "./limits.js";
-import { atMost, fail, fixed, fixedHex, optional, parseWith, present, readMsat } from "./reader.js";
+import {
+  atMost,
+  fail,
+  fixed,
+  fixedHex,
+  optional,
+  parseWith,
+  present,
+  readMsat,
+  textUpTo,
+} from "./reader.js";
 
 /** Errors: malformed, unknownStep, wrongLength, rangeExceeded, tooLarge, unimplemented. */
 export const parseUpdatePayload = (bytes: Uint8Array): Result<readonly UpdateStep[], Refusal> =>
@@ -67,7 +77,7 @@ function readStep({ step }: wire.ChannelMonitorUpdateStep, field: string): Updat
       return {
         kind: "channelForceClosed",
         shouldBroadcast: step.value.shouldBroadcast,
-        reason: text(step.value.reason, `${field}.reason`),
+        reason: textUpTo(step.value.reason, MAX_TEXT_BYTES, `${field}.reason`),
       };
     case "shutdownScript": {
       const at = `${field}.script_pubkey`;
@@ -87,11 +97,6 @@ function readStep({ step }: wire.ChannelMonitorUpdateStep, field: string): Updat
 function single<T>(commitments: readonly T[], field: string): T {
   if (commitments.length > 1) fail("unimplemented", field, "splices are not supported yet");
   return present(commitments[0], field);
-}
-
-function text(value: string, field: string): string {
-  if (value.length > MAX_TEXT_BYTES) fail("tooLarge", field, `more than ${MAX_TEXT_BYTES}`);
-  return value;
 }
 
 function readHolderStep(message: wire.LatestHolderCommitment, field: string): UpdateStep {

@@ -118,7 +118,8 @@ export interface InitialState {
 }
 
 export interface WatchChannelResponse {
-  readonly receipt: Receipt | undefined;
+  /** The receipt of the first state, signed. */
+  readonly receipts: ReceiptBatch | undefined;
 }
 
 export interface UpdateChannelRequest {
@@ -895,13 +896,13 @@ export const InitialState: MessageFns<InitialState> = {
 };
 
 function createBaseWatchChannelResponse(): WatchChannelResponse {
-  return { receipt: undefined };
+  return { receipts: undefined };
 }
 
 export const WatchChannelResponse: MessageFns<WatchChannelResponse> = {
   encode(message: WatchChannelResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.receipt !== undefined) {
-      Receipt.encode(message.receipt, writer.uint32(10).fork()).join();
+    if (message.receipts !== undefined) {
+      ReceiptBatch.encode(message.receipts, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -924,7 +925,7 @@ export const WatchChannelResponse: MessageFns<WatchChannelResponse> = {
               break;
             }
 
-            message.receipt = Receipt.decode(reader, reader.uint32());
+            message.receipts = ReceiptBatch.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -944,8 +945,8 @@ export const WatchChannelResponse: MessageFns<WatchChannelResponse> = {
   },
   fromPartial(object: DeepPartial<WatchChannelResponse>): WatchChannelResponse {
     const message = createBaseWatchChannelResponse() as any;
-    message.receipt = (object.receipt !== undefined && object.receipt !== null)
-      ? Receipt.fromPartial(object.receipt)
+    message.receipts = (object.receipts !== undefined && object.receipts !== null)
+      ? ReceiptBatch.fromPartial(object.receipts)
       : undefined;
     return message;
   },
