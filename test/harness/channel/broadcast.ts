@@ -2,7 +2,7 @@
  * Transactions one side can publish by itself: any of its own commitments, revoked ones included, and
  * the second-stage transactions of that commitment (BOLT 3). Tests cheat and close with these.
  */
-import { Transaction } from "bitcoinjs-lib";
+import type { Transaction } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
 import type { Preimage } from "@farwatch/protocol/ids";
 import { addFundingWitness } from "@farwatch/monitor-service/bolt/commitment-tx";
