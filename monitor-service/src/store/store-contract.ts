@@ -103,6 +103,8 @@ function contract(factory: StoreFactory, reopened: boolean): void {
       { op: "appendLog", row: rows.record },
       { op: "insertEvent", row: rows.event },
       { op: "putSnapshot", row: rows.snapshot },
+      { op: "putHalt", row: { channelNo: 1, incident: "first", height: 6 } },
+      { op: "putHalt", row: { channelNo: 1, incident: "second", height: 7 } },
       { op: "putHeader", row: rows.header },
     ]);
     const state = await loaded();
@@ -111,6 +113,7 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     assert.deepEqual(state.snapshots, [rows.snapshot]);
     assert.deepEqual(state.events, [rows.event]);
     assert.deepEqual(state.headers, [rows.header]);
+    assert.deepEqual(state.halts, [{ channelNo: 1, incident: "first", height: 6 }]);
     assert.deepEqual(await allLog(store), [rows.update, rows.record]);
     assert.deepEqual(state.nextRowIds, { log: 3, batch: 2, event: 2 });
   });

@@ -76,6 +76,15 @@ export interface EventHeadRow {
   readonly lastEventHash: Hash32;
 }
 
+/** A channel whose block processing stopped on a broken invariant; stays so until a person acts. */
+export interface HaltRow {
+  readonly channelNo: number;
+  /** Names the log line that has the details. */
+  readonly incident: string;
+  /** Last height the channel was processed at. */
+  readonly height: number;
+}
+
 export interface HeaderRow {
   readonly height: number;
   readonly hash: string;
@@ -98,6 +107,7 @@ export type StoreOp =
   | { readonly op: "deleteEvent"; readonly rowId: number }
   /** Replaces the channel's older snapshot. */
   | { readonly op: "putSnapshot"; readonly row: SnapshotRow }
+  | { readonly op: "putHalt"; readonly row: HaltRow }
   | { readonly op: "putHeader"; readonly row: HeaderRow }
   /** Removes headers above the fork point after a reorg. */
   | { readonly op: "deleteHeadersAbove"; readonly height: number }
@@ -116,6 +126,7 @@ export interface StoredState {
   /** In row order: per channel, rising event ids. */
   readonly events: readonly EventRow[];
   readonly eventHeads: readonly EventHeadRow[];
+  readonly halts: readonly HaltRow[];
   /** Newest first. */
   readonly headers: readonly HeaderRow[];
   readonly nextRowIds: { readonly log: number; readonly batch: number; readonly event: number };

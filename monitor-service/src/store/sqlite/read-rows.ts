@@ -17,6 +17,7 @@ import type {
   EpochRow,
   EventHeadRow,
   EventRow,
+  HaltRow,
   HeaderRow,
   LogKind,
   LogRow,
@@ -72,6 +73,11 @@ export interface RawEventHead {
   readonly last_event_id: bigint;
   readonly last_event_hash: string;
 }
+export interface RawHalt {
+  readonly channel_no: bigint;
+  readonly incident: string;
+  readonly height: bigint;
+}
 export interface RawHeader {
   readonly height: bigint;
   readonly hash: string;
@@ -86,6 +92,7 @@ export interface RawState {
   readonly snapshots: readonly RawSnapshot[];
   readonly events: readonly RawEvent[];
   readonly eventHeads: readonly RawEventHead[];
+  readonly halts: readonly RawHalt[];
   readonly headers: readonly RawHeader[];
   /** Highest row id ever used, per table. */
   readonly lastRowIds: { readonly log: bigint; readonly batch: bigint; readonly event: bigint };
@@ -164,6 +171,12 @@ const toEvent = (raw: RawEvent): EventRow => ({
   },
 });
 
+const toHalt = (raw: RawHalt): HaltRow => ({
+  channelNo: Number(raw.channel_no),
+  incident: raw.incident,
+  height: Number(raw.height),
+});
+
 const toHeader = (raw: RawHeader): HeaderRow => ({
   height: Number(raw.height),
   hash: raw.hash,
@@ -179,6 +192,7 @@ export const toStoredState = (raw: RawState): StoredState => ({
   snapshots: raw.snapshots.map(toSnapshot),
   events: raw.events.map(toEvent),
   eventHeads: raw.eventHeads.map(toEventHead),
+  halts: raw.halts.map(toHalt),
   headers: raw.headers.map(toHeader),
   nextRowIds: {
     log: Number(raw.lastRowIds.log) + 1,

@@ -9,6 +9,7 @@ import type {
   RawEpoch,
   RawEvent,
   RawEventHead,
+  RawHalt,
   RawHeader,
   RawLog,
   RawSnapshot,
@@ -101,6 +102,7 @@ export class Reader {
       snapshots: all<RawSnapshot>("SELECT * FROM snapshot ORDER BY channel_no"),
       events: all<RawEvent>("SELECT * FROM event ORDER BY row_id"),
       eventHeads: all<RawEventHead>("SELECT * FROM event_head ORDER BY channel_no"),
+      halts: all<RawHalt>("SELECT * FROM halt ORDER BY channel_no"),
       headers: all<RawHeader>("SELECT * FROM header ORDER BY height DESC"),
       lastRowIds: { log: last("log"), batch: last("batch"), event: last("event") },
     };

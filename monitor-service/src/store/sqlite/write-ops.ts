@@ -23,6 +23,7 @@ export const WRITE_SQL = {
   deleteEvent: "DELETE FROM event WHERE row_id = ?",
   putSnapshot: `INSERT OR REPLACE INTO snapshot
     (channel_no, log_row_id, bytes) VALUES (?, ?, ?)`,
+  putHalt: "INSERT OR IGNORE INTO halt (channel_no, incident, height) VALUES (?, ?, ?)",
   putHeader: "INSERT OR REPLACE INTO header (height, hash, raw) VALUES (?, ?, ?)",
   deleteHeadersAbove: "DELETE FROM header WHERE height > ?",
   deleteHeadersBelow: "DELETE FROM header WHERE height < ?",
@@ -70,6 +71,8 @@ function valuesOf(op: StoreOp): readonly Bound[] {
       const { channelNo, logRowId, bytes } = op.row;
       return [channelNo, logRowId, own(bytes)];
     }
+    case "putHalt":
+      return [op.row.channelNo, op.row.incident, op.row.height];
     case "putHeader":
       return [op.row.height, op.row.hash, own(op.row.raw)];
     case "deleteHeadersAbove":

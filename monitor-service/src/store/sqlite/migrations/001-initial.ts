@@ -64,6 +64,12 @@ CREATE TABLE event_head (
   last_event_hash TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE halt (
+  channel_no INTEGER PRIMARY KEY,
+  incident TEXT NOT NULL,
+  height INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE header (
   height INTEGER PRIMARY KEY,
   hash TEXT NOT NULL,

@@ -1,0 +1,187 @@
+/**
+ * One input to one channel inside a decision: step, seal the events, move memory, note what to write.
+ * Either all of it happens or, on a refusal or a broken invariant, none. Preimages that the step
+ * relays reach the inbound channels of the same manager in the same decision (contract 2.7a).
+ */
+import { concatBytes } from "@farwatch/protocol/bytes";
+import { encodePreimageRecord } from "@farwatch/protocol/envelope/preimage-record";
+import {
+  hashOfPreimage,
+  updateId,
+  type Hash32,
+  type Preimage,
+  type SourceKey,
+} from "@farwatch/protocol/ids";
+import type { Refusal } from "@farwatch/protocol/reasons";
+import { err, ok, type Result } from "@farwatch/protocol/result";
+import type { PreimageRelay, Transition } from "../monitor/effect.js";
+import { isClosing } from "../monitor/htlcs.js";
+import type { MonitorInput } from "../monitor/input.js";
+import { step } from "../monitor/step.js";
+import { sealEvent } from "../outbox/seal-event.js";
+import type { SealedMonitorEvent } from "@farwatch/protocol/event";
+import type { LogRow } from "../store/store.js";
+import { nextRow, type Core } from "./core.js";
+import type { Draft } from "./draft.js";
+import { haltChannel, haltedRefusal } from "./halt.js";
+import { SNAPSHOT_AT_MOST_ROWS } from "./limits.js";
+import type { ChannelEntry } from "./monitors.js";
+
+/** The log row of an input, without what the entry knows. */
+export type LogInput = Omit<LogRow, "rowId" | "channelNo" | "prevRowId">;
+
+/** Made only once the input is accepted: a refused one leaves no row behind. */
+export type LogSource = () => LogInput;
+
+/** Errors: the step's own refusal, or channelHalted when it broke an invariant. */
+export function applyInput(
+  core: Core,
+  draft: Draft,
+  entry: ChannelEntry,
+  input: MonitorInput,
+  log: LogSource | undefined,
+): Result<Transition, Refusal> {
+  let transition: Transition;
+  let sealed: readonly SealedMonitorEvent[];
+  try {
+    const result = step(core.context, entry.state, input);
+    if (!result.ok) return result;
+    transition = result.value;
+    sealed = sealAll(core, entry, transition);
+  } catch (error) {
+    return err(haltChannel(core, draft, entry, scopeOf(input), error));
+  }
+  moveTo(core, draft, entry, transition, sealed, log);
+  return ok(transition);
+}
+
+/** Takes over a state that was computed beforehand; throws, with nothing moved, when sealing fails. */
+export function takeOver(
+  core: Core,
+  draft: Draft,
+  entry: ChannelEntry,
+  transition: Transition,
+): void {
+  moveTo(core, draft, entry, transition, sealAll(core, entry, transition), undefined);
+}
+
+function moveTo(
+  core: Core,
+  draft: Draft,
+  entry: ChannelEntry,
+  transition: Transition,
+  sealed: readonly SealedMonitorEvent[],
+  log: LogSource | undefined,
+): void {
+  core.monitors.setState(entry, transition.state);
+  draft.touch(entry);
+  if (log !== undefined) appendLog(core, draft, entry, log());
+  for (const event of sealed) {
+    const pending = { rowId: nextRow(core, "event"), event, committed: false };
+    entry.pending.set(event.eventId, pending);
+    entry.lastEventHash = event.eventHash;
+    draft.addEvent(entry, pending);
+  }
+  if (wantsSnapshot(entry, transition, log)) draft.snapshot(entry);
+  for (const relay of transition.relays) relayPreimage(core, draft, entry, relay);
+}
+
+const scopeOf = (input: MonitorInput): "updates" | "all" =>
+  input.kind === "blockConnected" || input.kind === "blocksDisconnected" ? "all" : "updates";
+
+function sealAll(
+  core: Core,
+  entry: ChannelEntry,
+  { events, state }: Transition,
+): readonly SealedMonitorEvent[] {
+  const { channelId } = entry;
+  const { funding } = state.parameters;
+  let previous: Hash32 | undefined = entry.lastEventHash;
+  return events.map((event) => {
+    const sealed = sealEvent(core.sealer, { channelId, funding, previous }, event);
+    previous = sealed.eventHash;
+    return sealed;
+  });
+}
+
+/**
+ * The log replays exactly only while a channel is open: on a closing one, claims depend on the block
+ * and the fees of the moment, so the state itself is written.
+ */
+function wantsSnapshot(
+  entry: ChannelEntry,
+  { state, persist }: Transition,
+  log: LogSource | undefined,
+): boolean {
+  if (log === undefined) return persist;
+  return isClosing(state) || entry.rowsSinceSnapshot >= SNAPSHOT_AT_MOST_ROWS;
+}
+
+function appendLog(core: Core, draft: Draft, entry: ChannelEntry, log: LogInput): void {
+  const rowId = nextRow(core, "log");
+  const { channelNo, headRowId: prevRowId } = entry;
+  draft.write({ op: "appendLog", row: { ...log, rowId, channelNo, prevRowId } });
+  entry.headRowId = rowId;
+  entry.rowsSinceSnapshot++;
+}
+
+export interface PreimageKnowledge {
+  /** farwatch/preimage/v1 body. */
+  readonly header: Uint8Array;
+  readonly preimage: Preimage;
+  readonly sourceKey: SourceKey;
+}
+
+/**
+ * Stores preimages for a channel, those it does not know yet. A halted channel keeps them too, in its
+ * log: a preimage is never dropped. The refusal then says that nobody acts on them.
+ */
+export function learnPreimages(
+  core: Core,
+  draft: Draft,
+  entry: ChannelEntry,
+  offered: readonly PreimageKnowledge[],
+  batchRowId: number,
+): Refusal | undefined {
+  const fresh = offered.filter(
+    ({ preimage }) => !entry.state.preimages.has(hashOfPreimage(preimage)),
+  );
+  if (fresh.length === 0) return undefined;
+  const log = (): LogInput => preimageLog(fresh, batchRowId);
+  const preimages = fresh.map(({ preimage, sourceKey }) => ({ preimage, sourceKey }));
+  if (entry.halt?.scope !== "all") {
+    const applied = applyInput(core, draft, entry, { kind: "preimagesLearned", preimages }, log);
+    if (applied.ok) return undefined;
+    appendLog(core, draft, entry, log());
+    return applied.error;
+  }
+  appendLog(core, draft, entry, log());
+  return haltedRefusal(entry.halt.incident);
+}
+
+const preimageLog = (records: readonly PreimageKnowledge[], batchRowId: number): LogInput => ({
+  kind: "preimages",
+  updateId: updateId(0),
+  updateHash: undefined,
+  header: concatBytes(...records.map(({ header }) => header)),
+  payload: concatBytes(...records.map(({ preimage }) => preimage)),
+  counterpartyTxid: undefined,
+  batchRowId,
+});
+
+const NO_BATCH = 0;
+
+function relayPreimage(core: Core, draft: Draft, from: ChannelEntry, relay: PreimageRelay): void {
+  const inbound = core.monitors.get(relay.inboundChannelId);
+  if (inbound === undefined || inbound.managerKey !== from.managerKey) return;
+  const { preimage, sourceKey } = relay;
+  const header = encodePreimageRecord({
+    chainHash: core.own.chainHash,
+    channelId: inbound.channelId,
+    managerKey: inbound.managerKey,
+    epoch: core.epochs.get(inbound.managerKey)?.epoch ?? 0n,
+    paymentHash: hashOfPreimage(preimage),
+    sourceKey,
+  });
+  learnPreimages(core, draft, inbound, [{ header, preimage, sourceKey }], NO_BATCH);
+}

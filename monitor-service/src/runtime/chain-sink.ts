@@ -1,0 +1,160 @@
+/**
+ * Takes verified blocks from the chain follower (journey J2). Every channel steps, and one transaction
+ * holds all that changed together with the new tip: a crash repeats the whole block or none of it. A
+ * channel that breaks an invariant is halted and the others go on.
+ */
+import type { BlockPoint } from "@farwatch/protocol/block";
+import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
+import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
+import { outpointKey, type Txid } from "@farwatch/protocol/ids";
+import type { ChainSink } from "../chain/follower.js";
+import { HEADER_RING_SIZE, pointOf } from "../chain/follow-chain.js";
+import { scanBlock, type Match } from "../chain/scan-block.js";
+import type { VerifiedBlock } from "../chain/verify-block.js";
+import { FLOOR_FEERATES } from "../monitor/constants.js";
+import { holderCommitments } from "../monitor/htlcs.js";
+import type { Feerates } from "../monitor/input.js";
+import type { LogRow } from "../store/store.js";
+import { parseTx, type ParsedTx } from "../tx/parsed-tx.js";
+import { applyInput } from "./apply-input.js";
+import type { Core } from "./core.js";
+import type { Draft } from "./draft.js";
+import { causeOf, haltChannel } from "./halt.js";
+import type { ChannelEntry } from "./monitors.js";
+import { runStep } from "./run-step.js";
+
+type StoredCommitments = ReadonlyMap<Txid, CounterpartyCommitment>;
+
+/** What a block says to one channel. */
+interface Relevant {
+  readonly transactions: readonly ParsedTx[];
+  readonly stored: StoredCommitments;
+}
+const NOTHING: Relevant = { transactions: [], stored: new Map() };
+
+export const createChainSink = (core: Core): ChainSink => ({
+  tipRing: () => core.headers,
+  connected: (block) => connected(core, block),
+  disconnected: (forkPoint) => disconnected(core, forkPoint),
+});
+
+async function connected(core: Core, block: VerifiedBlock): Promise<void> {
+  const matches = scanBlock(block.raw, core.monitors.watch, block.txids);
+  const relevant = await gather(core, matches);
+  const feerates = await currentFeerates(core);
+  await runStep(core, (draft) => {
+    const { header } = block;
+    const point = pointOf(header);
+    for (const entry of core.monitors.all()) {
+      connectOne(core, draft, entry, point, relevant.get(entry) ?? NOTHING, feerates);
+    }
+    core.headers = [header, ...core.headers].slice(0, HEADER_RING_SIZE);
+    const { height, hash, raw } = header;
+    draft.write({ op: "putHeader", row: { height, hash, raw } });
+    draft.write({ op: "deleteHeadersBelow", height: height - HEADER_RING_SIZE + 1 });
+  });
+  core.publisher.newBlock(core.monitors.all());
+}
+
+function connectOne(
+  core: Core,
+  draft: Draft,
+  entry: ChannelEntry,
+  block: BlockPoint,
+  { transactions, stored }: Relevant,
+  feerates: Feerates,
+): void {
+  if (entry.halt?.scope === "all") return;
+  const input = {
+    kind: "blockConnected" as const,
+    block,
+    transactions,
+    storedCommitments: stored,
+    feerates,
+  };
+  const applied = applyInput(core, draft, entry, input, undefined);
+  if (applied.ok || applied.error.reason === "channelHalted") return;
+  haltChannel(core, draft, entry, "all", new Error("a block was refused"));
+}
+
+async function disconnected(core: Core, forkPoint: BlockPoint): Promise<void> {
+  await runStep(core, (draft) => {
+    for (const entry of core.monitors.all()) {
+      if (entry.halt?.scope === "all") continue;
+      const input = { kind: "blocksDisconnected" as const, forkPoint };
+      const applied = applyInput(core, draft, entry, input, undefined);
+      if (!applied.ok && applied.error.reason !== "channelHalted") {
+        haltChannel(core, draft, entry, "all", new Error("a disconnection was refused"));
+      }
+    }
+    core.headers = core.headers.filter(({ height }) => height <= forkPoint.height);
+    draft.write({ op: "deleteHeadersAbove", height: forkPoint.height });
+  });
+  core.publisher.newBlock(core.monitors.all());
+}
+
+/** Fees are a hint: without them claims start at the floor and rise at the next blocks. */
+async function currentFeerates(core: Core): Promise<Feerates> {
+  try {
+    return await core.deps.source.feerates();
+  } catch (error) {
+    core.deps.log.warn({ cause: causeOf(error) }, "no feerates: the floor is used");
+    return FLOOR_FEERATES;
+  }
+}
+
+async function gather(
+  core: Core,
+  matches: readonly Match[],
+): Promise<ReadonlyMap<ChannelEntry, Relevant>> {
+  const byEntry = new Map<ChannelEntry, ParsedTx[]>();
+  for (const { raw, owners } of matches) {
+    const tx = parseTx(raw);
+    for (const owner of owners) {
+      const entry = core.monitors.byNo(owner);
+      if (entry === undefined) continue;
+      const list = byEntry.get(entry) ?? [];
+      list.push(tx);
+      byEntry.set(entry, list);
+    }
+  }
+  const relevant = new Map<ChannelEntry, Relevant>();
+  for (const [entry, transactions] of byEntry) {
+    const stored = await storedCommitments(core, entry, transactions);
+    relevant.set(entry, { transactions, stored });
+  }
+  return relevant;
+}
+
+/**
+ * The counterparty commitments behind funding spends, from the update log: their HTLCs are only there
+ * once they are revoked. Looked up for current ones too, because they may be revoked before the step.
+ */
+async function storedCommitments(
+  core: Core,
+  entry: ChannelEntry,
+  transactions: readonly ParsedTx[],
+): Promise<StoredCommitments> {
+  const found = new Map<Txid, CounterpartyCommitment>();
+  const funding = outpointKey(entry.state.parameters.funding);
+  const ours = new Set(holderCommitments(entry.state).map(({ txid }) => txid));
+  for (const { txid, inputs } of transactions) {
+    if (!inputs.some(({ outpoint }) => outpointKey(outpoint) === funding)) continue;
+    if (ours.has(txid)) continue;
+    const first = entry.firstCounterpartyCommitment;
+    const row = await core.deps.store.findCounterpartyCommitment(entry.headRowId, txid);
+    const commitment = first.txid === txid ? first : commitmentIn(row, txid);
+    if (commitment !== undefined) found.set(txid, commitment);
+  }
+  return found;
+}
+
+function commitmentIn(row: LogRow | undefined, txid: Txid): CounterpartyCommitment | undefined {
+  const steps = row === undefined ? undefined : parseUpdatePayload(row.payload);
+  for (const step of steps?.ok === true ? steps.value : []) {
+    if (step.kind === "latestCounterpartyCommitment" && step.commitment.txid === txid) {
+      return step.commitment;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,55 @@
+/** The operations of the shell as the RPC layer sees them: one file each, put together here. */
+import { checkEpoch } from "@farwatch/protocol/envelope/checks";
+import { err, ok } from "@farwatch/protocol/result";
+import { ackEvents } from "./ack-events.js";
+import { broadcastHolder } from "./broadcast-holder.js";
+import { findOwn, pendingEvents, viewOf } from "./channel-views.js";
+import { currentEpoch, tipOf, type Core } from "./core.js";
+import type { HostInfo, MonitorHost } from "./monitor-host.js";
+import { openSession } from "./open-session.js";
+import { putPreimages } from "./put-preimages.js";
+import { submitUpdates } from "./submit-updates.js";
+import { Turns } from "./turns.js";
+import { watchChannel } from "./watch-channel.js";
+
+export function createMonitorHost(core: Core): MonitorHost {
+  const turns = new Turns();
+  return {
+    openSession: (who, request) => openSession(core, who, request),
+    watchChannel: (who, request) => watchChannel(core, who, request),
+    submitUpdates: (who, batch) => submitUpdates(core, turns, who, batch),
+    putPreimages: (who, batch) => putPreimages(core, who, batch),
+    ackEvents: (who, batch) => ackEvents(core, who, batch),
+    broadcastHolder: (who, request) => broadcastHolder(core, who, request),
+    channel(who, id) {
+      const found = findOwn(core, who, id);
+      return found.ok ? ok(viewOf(core, found.value)) : found;
+    },
+    channels: (who, after, limit) =>
+      core.monitors.ofManager(who.managerKey, after, limit).map((entry) => viewOf(core, entry)),
+    pendingEvents: (who, channel) => pendingEvents(core, who, channel),
+    subscribe(who, epoch, subscriber) {
+      const fenced = checkEpoch(epoch, currentEpoch(core, who));
+      if (fenced !== undefined) return err(fenced);
+      return ok(core.feed.subscribe(who.managerKey, epoch, subscriber));
+    },
+    info: () => infoOf(core),
+  };
+}
+
+function infoOf(core: Core): HostInfo {
+  let pendingEvents = 0;
+  for (const { pending } of core.monitors.all()) pendingEvents += pending.size;
+  const { monitorKey, storeId, chainHash } = core.own;
+  return {
+    monitorKey,
+    storeId,
+    storeGen: core.storeGen,
+    curveBackend: core.deps.curve.backend,
+    chainHash,
+    tip: tipOf(core),
+    chainState: core.deps.chainState(),
+    channels: core.monitors.size,
+    pendingEvents,
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * One update whose header and batch signature were verified: principal, id and previous hash, payload
+ * hash, payload parse, semantics, in this order (contract 2.2). A refusal leaves everything as it was.
+ */
+import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
+import { checkPayload } from "@farwatch/protocol/envelope/checks";
+import type { Opened } from "@farwatch/protocol/envelope/open-manager-batch";
+import type { UpdateHeader } from "@farwatch/protocol/envelope/update";
+import {
+  outpointKey,
+  updateId,
+  type ChannelId,
+  type Hash32,
+  type Txid,
+  type UpdateId,
+} from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err, ok, type Result } from "@farwatch/protocol/result";
+import type { UpdateStep } from "@farwatch/protocol/update";
+import { placeUpdate } from "@farwatch/protocol/update-cursor";
+import { applyInput } from "./apply-input.js";
+import { tipOf, type Core } from "./core.js";
+import type { Draft } from "./draft.js";
+import { haltedRefusal } from "./halt.js";
+import type { Principal } from "./monitor-host.js";
+import type { ChannelEntry } from "./monitors.js";
+import { repeatedStatus, watermarkOf, type ReceiptFacts } from "./receipts.js";
+
+export interface OfferedUpdate {
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly opened: Opened<UpdateHeader>;
+  /** Hashes of stored updates below the head, by storedKey. */
+  readonly stored: ReadonlyMap<string, Hash32>;
+  /** Row id of the batch that proves it; written on first use. */
+  readonly proof: () => number;
+}
+
+export type UpdateDecision =
+  | { readonly kind: "durable"; readonly facts: ReceiptFacts }
+  | {
+      readonly kind: "refused";
+      readonly channelId: ChannelId | undefined;
+      readonly updateId: UpdateId | undefined;
+      readonly refusal: Refusal;
+    };
+
+export const storedKey = (header: UpdateHeader): string => `${header.channelId}:${header.updateId}`;
+
+export function decideUpdate(
+  core: Core,
+  draft: Draft,
+  who: Principal,
+  offered: OfferedUpdate,
+  refused: ReadonlySet<ChannelId>,
+): UpdateDecision {
+  const { channelId, updateId: id } = offered.opened.header;
+  const entry = findEntry(core, who, offered.opened.header);
+  const decided = entry.ok ? place(core, draft, entry.value, offered, refused) : entry;
+  if (decided.ok) return { kind: "durable", facts: decided.value };
+  return { kind: "refused", channelId, updateId: id, refusal: decided.error };
+}
+
+function findEntry(
+  core: Core,
+  who: Principal,
+  header: UpdateHeader,
+): Result<ChannelEntry, Refusal> {
+  const { channelId } = header;
+  const details = { channel_id: channelId };
+  const entry = core.monitors.get(channelId);
+  const owner = entry?.managerKey ?? core.monitors.unreadable.get(channelId)?.managerKey;
+  if (owner === undefined) return err(refuse("channelUnknown", "not watched here", details));
+  if (owner !== who.managerKey) {
+    return err(refuse("notYourChannel", "the channel belongs to another manager", details));
+  }
+  if (entry === undefined) {
+    return err(refuse("storedStateUnreadable", "the stored channel cannot be read", details));
+  }
+  if (outpointKey(entry.state.parameters.funding) !== outpointKey(header.funding)) {
+    const field = { ...details, field: "update.funding" };
+    return err(refuse("malformed", "the update names another funding output", field));
+  }
+  return ok(entry);
+}
+
+function place(
+  core: Core,
+  draft: Draft,
+  entry: ChannelEntry,
+  offered: OfferedUpdate,
+  refused: ReadonlySet<ChannelId>,
+): Result<ReceiptFacts, Refusal> {
+  const { header, hash } = offered.opened;
+  const { latestUpdateId: lastId, latestUpdateHash: lastHash } = entry.state;
+  const next = updateId(lastId + 1n);
+  if (refused.has(entry.channelId))
+    return err(gap(next, "an earlier one of its batch was refused"));
+  const verdict = placeUpdate(
+    { lastId, lastHash, hashOf: () => offered.stored.get(storedKey(header)) },
+    { id: header.updateId, hash, prevHash: header.prevHash },
+  );
+  switch (verdict.kind) {
+    case "gap":
+      return err(gap(verdict.expected, "an update is missing before it"));
+    case "conflict": {
+      const details = { update_id: String(header.updateId), digest: lastHash };
+      return err(refuse("updateConflict", "another update stands at this id", details));
+    }
+    case "replay":
+      return ok(factsOf(core, entry, offered, repeatedStatus(entry.state)));
+    case "next":
+      return apply(core, draft, entry, offered);
+  }
+}
+
+const gap = (expected: UpdateId, why: string): Refusal =>
+  refuse("updateGap", why, { expected_update_id: String(expected) });
+
+function apply(
+  core: Core,
+  draft: Draft,
+  entry: ChannelEntry,
+  offered: OfferedUpdate,
+): Result<ReceiptFacts, Refusal> {
+  const { header, hash } = offered.opened;
+  if (entry.halt !== undefined) return err(haltedRefusal(entry.halt.incident));
+  const damaged = checkPayload(header, offered.payload);
+  if (damaged !== undefined) return err(damaged);
+  if (header.payloadType === "ldkBytes") {
+    const details = { field: "update.payload_type" };
+    return err(refuse("unimplemented", "LDK's own bytes are not read here yet", details));
+  }
+  const steps = parseUpdatePayload(offered.payload);
+  if (!steps.ok) return steps;
+  const commitments = counterpartyTxids(steps.value);
+  if (commitments.length > 1) {
+    const details = { field: "steps" };
+    return err(refuse("malformed", "more than one counterparty commitment", details));
+  }
+  const input = {
+    kind: "updateReceived" as const,
+    updateId: header.updateId,
+    updateHash: hash,
+    steps: steps.value,
+    verifySignatures: true,
+  };
+  const applied = applyInput(core, draft, entry, input, () => ({
+    kind: "update",
+    updateId: header.updateId,
+    updateHash: hash,
+    header: offered.header,
+    payload: offered.payload,
+    counterpartyTxid: commitments[0],
+    batchRowId: offered.proof(),
+  }));
+  if (!applied.ok) return applied;
+  const status = applied.value.afterClose ? "appliedAfterClose" : "persisted";
+  return ok(factsOf(core, entry, offered, status));
+}
+
+/** The update log finds a revoked commitment by its txid: one per update (state.ts). */
+const counterpartyTxids = (steps: readonly UpdateStep[]): readonly Txid[] =>
+  steps.flatMap((step) =>
+    step.kind === "latestCounterpartyCommitment" ? [step.commitment.txid] : [],
+  );
+
+const factsOf = (
+  core: Core,
+  entry: ChannelEntry,
+  { opened: { header, hash } }: OfferedUpdate,
+  status: ReceiptFacts["status"],
+): ReceiptFacts => ({
+  channelId: entry.channelId,
+  setNo: header.setNo,
+  updateId: header.updateId,
+  updateHash: hash,
+  status,
+  eventWatermark: watermarkOf(entry.state),
+  tip: tipOf(core),
+});

@@ -1,0 +1,132 @@
+/**
+ * Channels from the store: newest snapshot, then the log rows after it, replayed without verifying
+ * signatures again. The event ids that come out must be those that were stored. A channel that does
+ * not come out right is halted or kept as unreadable; the others start.
+ */
+import { assert } from "@farwatch/protocol/assert";
+import { parseInitialState } from "@farwatch/protocol/convert/channel";
+import type { EventId } from "@farwatch/protocol/ids";
+import { decodeState } from "../monitor/codec.js";
+import { step } from "../monitor/step.js";
+import type { ChannelRow, LogRow, SnapshotRow, StoredState } from "../store/store.js";
+import { tipOf, type Core } from "./core.js";
+import type { Draft } from "./draft.js";
+import { causeOf, haltChannel, newIncident } from "./halt.js";
+import { LOG_PAGE_ROWS } from "./limits.js";
+import type { ChannelEntry } from "./monitors.js";
+import { inputOfRow } from "./replay-log.js";
+import { runStep } from "./run-step.js";
+
+export async function loadChannels(core: Core, stored: StoredState): Promise<void> {
+  const snapshots = new Map(stored.snapshots.map((row) => [row.channelNo, row]));
+  for (const row of stored.channels) addChannel(core, row, snapshots.get(row.channelNo));
+  addEvents(core, stored);
+  for (const { channelNo, incident } of stored.halts) {
+    const entry = core.monitors.byNo(channelNo);
+    if (entry !== undefined) entry.halt = { scope: "all", incident };
+  }
+  const broken = await replayAll(core, stored);
+  const heads = new Map(stored.eventHeads.map((row) => [row.channelNo, row.lastEventId]));
+  await runStep(core, (draft) => {
+    for (const entry of core.monitors.all()) {
+      settle(core, draft, entry, heads.get(entry.channelNo), broken.get(entry));
+    }
+  });
+}
+
+function addChannel(core: Core, row: ChannelRow, snapshot: SnapshotRow | undefined): void {
+  const { channelNo, channelId, managerKey, watchHash } = row;
+  try {
+    assert(snapshot !== undefined, "a channel has a snapshot from its first commit on");
+    const initial = parseInitialState(row.payload);
+    assert(initial.ok, "a readable initial state");
+    const state = decodeState(snapshot.bytes);
+    core.monitors.add({
+      channelNo,
+      channelId,
+      managerKey,
+      watchHash,
+      firstCounterpartyCommitment: initial.value.counterpartyCommitment,
+      state,
+      durable: state,
+      headRowId: snapshot.logRowId,
+      rowsSinceSnapshot: 0,
+      lastEventHash: undefined,
+      pending: new Map(),
+      halt: undefined,
+    });
+  } catch (error) {
+    const incident = newIncident(core);
+    core.monitors.unreadable.set(channelId, { managerKey, incident });
+    core.deps.log.error({ incident, channelId, cause: causeOf(error) }, "channel unreadable");
+  }
+}
+
+function addEvents(core: Core, stored: StoredState): void {
+  for (const { rowId, channelNo, event } of stored.events) {
+    core.monitors.byNo(channelNo)?.pending.set(event.eventId, { rowId, event, committed: true });
+  }
+  for (const { channelNo, lastEventHash } of stored.eventHeads) {
+    const entry = core.monitors.byNo(channelNo);
+    if (entry !== undefined) entry.lastEventHash = lastEventHash;
+  }
+}
+
+/** Returns the channels whose log does not replay, with the reason. */
+async function replayAll(
+  core: Core,
+  stored: StoredState,
+): Promise<ReadonlyMap<ChannelEntry, unknown>> {
+  const broken = new Map<ChannelEntry, unknown>();
+  let after = stored.nextRowIds.log - 1;
+  for (const { headRowId } of core.monitors.all()) after = Math.min(after, headRowId);
+  for (;;) {
+    const page = await core.deps.store.readLog(after, LOG_PAGE_ROWS);
+    const last = page.at(-1);
+    if (last === undefined) return broken;
+    after = last.rowId;
+    for (const row of page) {
+      const entry = core.monitors.byNo(row.channelNo);
+      if (entry === undefined || row.rowId <= entry.headRowId) continue;
+      replayRow(core, entry, row, broken);
+    }
+  }
+}
+
+function replayRow(
+  core: Core,
+  entry: ChannelEntry,
+  row: LogRow,
+  broken: Map<ChannelEntry, unknown>,
+): void {
+  const { headRowId } = entry;
+  entry.headRowId = row.rowId;
+  entry.rowsSinceSnapshot++;
+  if (broken.has(entry) || entry.halt !== undefined) return;
+  try {
+    assert(row.prevRowId === headRowId, "the log of a channel is a chain");
+    const result = step(core.context, entry.state, inputOfRow(row));
+    assert(result.ok, "a stored input is accepted again");
+    core.monitors.setState(entry, result.value.state);
+  } catch (error) {
+    broken.set(entry, error);
+  }
+}
+
+/** Every block up to the stored tip was given to every channel that was not halted. */
+function settle(
+  core: Core,
+  draft: Draft,
+  entry: ChannelEntry,
+  lastEventId: EventId | undefined,
+  failure: unknown,
+): void {
+  const expected = (lastEventId ?? 0n) + 1n;
+  if (entry.halt === undefined) {
+    const mismatch = entry.state.nextEventId !== expected;
+    const cause = failure ?? (mismatch ? new Error("stored events do not match") : undefined);
+    if (cause !== undefined) haltChannel(core, draft, entry, "all", cause);
+    else core.monitors.setState(entry, { ...entry.state, best: tipOf(core) });
+  }
+  draft.touch(entry);
+}

@@ -1,0 +1,151 @@
+/**
+ * The channels in memory: state, log head, event chain and un-acked events of each, and the index of
+ * what the block scanner looks for. The store is the truth; this is its image after the newest decision.
+ */
+import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
+import type { SealedMonitorEvent } from "@farwatch/protocol/event";
+import type { ChannelId, EventId, Hash32, ManagerKey } from "@farwatch/protocol/ids";
+import { assert } from "@farwatch/protocol/assert";
+import { OutpointIndex, TxidIndex } from "../chain/outpoint-index.js";
+import type { Watch } from "../chain/scan-block.js";
+import { watched } from "../monitor/outstanding.js";
+import type { MonitorState } from "../monitor/state.js";
+import type { Outbox } from "../outbox/event-feed.js";
+
+export interface PendingEvent {
+  readonly rowId: number;
+  readonly event: SealedMonitorEvent;
+  /** On disk; only then may it leave. */
+  committed: boolean;
+}
+
+/** updates: no further update is taken. all: blocks are not processed either. */
+export interface Halt {
+  readonly scope: "updates" | "all";
+  readonly incident: string;
+}
+
+export interface ChannelEntry {
+  readonly channelNo: number;
+  readonly channelId: ChannelId;
+  readonly managerKey: ManagerKey;
+  readonly watchHash: Hash32;
+  /** Not in the update log, so justice for it is looked up here. */
+  readonly firstCounterpartyCommitment: CounterpartyCommitment;
+  /** After the newest decision; may be ahead of the disk. */
+  state: MonitorState;
+  /** As of the newest commit: the only state that others may see or that is published from. */
+  durable: MonitorState;
+  headRowId: number;
+  rowsSinceSnapshot: number;
+  lastEventHash: Hash32 | undefined;
+  /** Un-acked, in event id order. */
+  readonly pending: Map<EventId, PendingEvent>;
+  halt: Halt | undefined;
+}
+
+/** A stored channel that cannot be read: kept on disk, answered with storedStateUnreadable. */
+export interface UnreadableChannel {
+  readonly managerKey: ManagerKey;
+  readonly incident: string;
+}
+
+export class Monitors implements Outbox {
+  readonly #byId = new Map<ChannelId, ChannelEntry>();
+  readonly #byNo = new Map<number, ChannelEntry>();
+  readonly #perManager = new Map<ManagerKey, number>();
+  readonly unreadable = new Map<ChannelId, UnreadableChannel>();
+  readonly watch: Watch;
+  /** Channel ids in order; undefined after an addition. */
+  #sorted: readonly ChannelId[] | undefined;
+
+  /** `seed`: 32 random bits. */
+  constructor(seed: number) {
+    this.watch = { outpoints: new OutpointIndex(seed), txids: new TxidIndex(seed) };
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+  get(id: ChannelId): ChannelEntry | undefined {
+    return this.#byId.get(id);
+  }
+  byNo(channelNo: number): ChannelEntry | undefined {
+    return this.#byNo.get(channelNo);
+  }
+  all(): Iterable<ChannelEntry> {
+    return this.#byId.values();
+  }
+  countOf(manager: ManagerKey): number {
+    return this.#perManager.get(manager) ?? 0;
+  }
+
+  add(entry: ChannelEntry): void {
+    assert(!this.#byId.has(entry.channelId), "a channel is added once");
+    this.#byId.set(entry.channelId, entry);
+    this.#byNo.set(entry.channelNo, entry);
+    this.#perManager.set(entry.managerKey, this.countOf(entry.managerKey) + 1);
+    this.#sorted = undefined;
+    this.#watch(undefined, entry);
+  }
+
+  /** The only place where a channel's state in memory changes; keeps the watch index in step. */
+  setState(entry: ChannelEntry, state: MonitorState): void {
+    const before = entry.state;
+    entry.state = state;
+    const same =
+      before.tracked === state.tracked &&
+      before.spend === state.spend &&
+      before.fundingConfirmedAt === state.fundingConfirmedAt;
+    if (!same) this.#watch(before, entry);
+  }
+
+  /** Channels of one manager in channel id order, strictly after `after`. */
+  ofManager(manager: ManagerKey, after: ChannelId | undefined, limit: number): ChannelEntry[] {
+    this.#sorted ??= [...this.#byId.keys()].sort();
+    const found: ChannelEntry[] = [];
+    for (const id of this.#sorted) {
+      if (found.length >= limit) break;
+      if (after !== undefined && id <= after) continue;
+      const entry = this.#byId.get(id);
+      if (entry?.managerKey === manager) found.push(entry);
+    }
+    return found;
+  }
+
+  channelsWithEvents(manager: ManagerKey): readonly ChannelId[] {
+    return this.ofManager(manager, undefined, Infinity)
+      .filter(({ pending }) => pending.size > 0)
+      .map(({ channelId }) => channelId);
+  }
+
+  committedEvents(channel: ChannelId, after: EventId): readonly SealedMonitorEvent[] {
+    const events: SealedMonitorEvent[] = [];
+    for (const { event, committed } of this.#byId.get(channel)?.pending.values() ?? []) {
+      if (committed && event.eventId > after) events.push(event);
+    }
+    return events;
+  }
+
+  isPending(channel: ChannelId, id: EventId): boolean {
+    return this.#byId.get(channel)?.pending.has(id) ?? false;
+  }
+
+  #watch(before: MonitorState | undefined, entry: ChannelEntry): void {
+    const { outpoints, txids } = this.watch;
+    const owner = entry.channelNo;
+    const old = before === undefined ? undefined : watched(before);
+    const now = watched(entry.state);
+    for (const outpoint of now.outpoints) outpoints.add(outpoint, owner);
+    for (const txid of now.txids) txids.add(txid, owner);
+    if (old === undefined) return;
+    const kept = new Set([
+      ...now.outpoints.map(({ txid, vout }) => `${txid}:${vout}`),
+      ...now.txids,
+    ]);
+    for (const outpoint of old.outpoints) {
+      if (!kept.has(`${outpoint.txid}:${outpoint.vout}`)) outpoints.remove(outpoint, owner);
+    }
+    for (const txid of old.txids) if (!kept.has(txid)) txids.remove(txid, owner);
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Brings outstanding transactions to the network: asks the durable state what should be out, signs,
+ * broadcasts. It holds no queue of its own work: what is refused or lost is outstanding again at the
+ * next block (architecture 3.6). Never throws; one transaction's failure never stops another.
+ */
+import type { Txid } from "@farwatch/protocol/ids";
+import type { ChainSource } from "../chain/chain-source.js";
+import type { MonitorContext } from "../monitor/context.js";
+import type { Publish } from "../monitor/effect.js";
+import { outstanding } from "../monitor/outstanding.js";
+import type { ChannelSigner } from "../signer/signer.js";
+import type { HostLog } from "./core.js";
+import { causeOf } from "./halt.js";
+import type { ChannelEntry } from "./monitors.js";
+
+export interface PublisherDeps {
+  readonly context: MonitorContext;
+  readonly signer: ChannelSigner;
+  readonly source: Pick<ChainSource, "broadcast">;
+  readonly log: HostLog;
+}
+
+export class Publisher {
+  readonly #deps: PublisherDeps;
+  readonly #requested = new Set<ChannelEntry>();
+  /** Accepted since the last block, per channel: not sent again before the next one. */
+  readonly #accepted = new Map<ChannelEntry, Set<Txid>>();
+  #running: Promise<void> = Promise.resolve();
+  #active = false;
+  #stopped = false;
+
+  constructor(deps: PublisherDeps) {
+    this.#deps = deps;
+  }
+
+  /** The channel's durable state moved: publishes what became outstanding, in the background. */
+  request(entry: ChannelEntry): void {
+    if (this.#stopped || !mayPublish(entry)) return;
+    this.#requested.add(entry);
+    if (this.#active) return;
+    this.#active = true;
+    this.#running = this.#run();
+  }
+
+  /** A block came or went: everything outstanding is sent again. */
+  newBlock(entries: Iterable<ChannelEntry>): void {
+    this.#accepted.clear();
+    for (const entry of entries) this.request(entry);
+  }
+
+  /** Resolves when nothing requested so far is left. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Ends after the transaction under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#requested.clear();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const [entry] = this.#requested;
+      if (entry === undefined) break;
+      this.#requested.delete(entry);
+      for (const publish of this.#outstanding(entry)) {
+        if (this.#stopped) break;
+        await this.#publish(entry, publish);
+      }
+    }
+    this.#active = false;
+  }
+
+  #outstanding(entry: ChannelEntry): readonly Publish[] {
+    try {
+      return outstanding(this.#deps.context, entry.durable);
+    } catch (error) {
+      const { channelId } = entry;
+      this.#deps.log.error({ channelId, cause: causeOf(error) }, "claims cannot be built");
+      return [];
+    }
+  }
+
+  async #publish(entry: ChannelEntry, publish: Publish): Promise<void> {
+    const { role, txid } = publish;
+    const accepted = this.#accepted.get(entry) ?? new Set();
+    if (accepted.has(txid)) return;
+    const facts = { channelId: entry.channelId, role, txid };
+    try {
+      const { channelKeysId } = entry.durable.parameters;
+      const signatures = this.#deps.signer.sign(channelKeysId, publish.tasks);
+      const result = await this.#deps.source.broadcast(publish.finish(signatures));
+      if (result.kind === "refused") {
+        const { reason, message } = result;
+        this.#deps.log.warn({ ...facts, reason, message }, "broadcast refused");
+        return;
+      }
+      accepted.add(txid);
+      this.#accepted.set(entry, accepted);
+      this.#deps.log.info({ ...facts, result: result.kind }, "broadcast");
+    } catch (error) {
+      this.#deps.log.warn({ ...facts, cause: causeOf(error) }, "broadcast failed");
+    }
+  }
+}
+
+/** Open channels have nothing outstanding: they are most of all channels at every block. */
+const mayPublish = ({ durable }: ChannelEntry): boolean =>
+  durable.holderBroadcast !== undefined ||
+  durable.claims.length > 0 ||
+  durable.holderHtlcClaims.length > 0;

@@ -1,0 +1,62 @@
+/**
+ * Signed proof of what became durable: one receipt per update, one signature for all receipts of an
+ * answer (contract 2.3, 2.4). Made after the commit, never before.
+ */
+import type { BlockPoint } from "@farwatch/protocol/block";
+import { encodeReceipt, hashReceipt } from "@farwatch/protocol/envelope/receipt";
+import { encodeReceiptBatch, hashReceiptBatch } from "@farwatch/protocol/envelope/receipt-batch";
+import { signDigest } from "@farwatch/protocol/envelope/sign";
+import {
+  eventId,
+  type ChannelId,
+  type EventId,
+  type Hash32,
+  type UpdateId,
+} from "@farwatch/protocol/ids";
+import { isClosing } from "../monitor/htlcs.js";
+import type { MonitorState } from "../monitor/state.js";
+import type { Core } from "./core.js";
+import type { ReceiptStatus, SignedReceipts, UpdateReceipt } from "./monitor-host.js";
+
+const AUXILIARY_BYTES = 32;
+
+/** The facts of a receipt, taken at the decision. */
+export interface ReceiptFacts {
+  readonly channelId: ChannelId;
+  readonly setNo: number;
+  readonly updateId: UpdateId;
+  readonly updateHash: Hash32;
+  readonly status: ReceiptStatus;
+  readonly eventWatermark: EventId;
+  readonly tip: BlockPoint;
+}
+
+export const watermarkOf = (state: MonitorState): EventId => eventId(state.nextEventId - 1n);
+
+/** For an update answered again: releases nothing when the channel is closing by now. */
+export const repeatedStatus = (state: MonitorState): ReceiptStatus =>
+  isClosing(state) ? "appliedAfterClose" : "persisted";
+
+/** undefined when there is nothing to prove. */
+export function signReceipts(
+  core: Core,
+  facts: readonly ReceiptFacts[],
+): SignedReceipts | undefined {
+  if (facts.length === 0) return undefined;
+  const { sealer, storeGen } = core;
+  const { chainHash, monitorKey, storeId } = core.own;
+  const receipts = facts.map((fact): UpdateReceipt => {
+    const header = encodeReceipt({ chainHash, monitorKey, storeId, storeGen, ...fact });
+    const { channelId, updateId, updateHash, status, eventWatermark } = fact;
+    return { channelId, updateId, updateHash, status, eventWatermark, header };
+  });
+  const hashes = receipts.map(({ header }) => hashReceipt(header));
+  const header = encodeReceiptBatch({ chainHash, monitorKey, storeId, hashes });
+  const signature = signDigest(
+    core.deps.curve,
+    sealer.monitorSecret,
+    hashReceiptBatch(header),
+    core.deps.randomBytes(AUXILIARY_BYTES),
+  );
+  return { header, signature, receipts };
+}

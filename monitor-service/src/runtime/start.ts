@@ -1,0 +1,116 @@
+/**
+ * Brings the shell up from its store: identity, headers, channels, outstanding transactions. Nothing is
+ * served before it resolves. The caller then lets a ChainFollower drive `sink` and opens the RPC door.
+ */
+import { assert } from "@farwatch/protocol/assert";
+import { blockHeight, type BlockPoint } from "@farwatch/protocol/block";
+import { keyOfSecret } from "@farwatch/protocol/envelope/sign";
+import { monitorKey } from "@farwatch/protocol/ids";
+import { ChainUnavailable, type BlockHeader } from "../chain/chain-source.js";
+import { HEADER_RING_SIZE } from "../chain/follow-chain.js";
+import type { ChainSink } from "../chain/follower.js";
+import { storedHeader, verifyHeader } from "../chain/verify-header.js";
+import { EventFeed } from "../outbox/event-feed.js";
+import type { StoredState } from "../store/store.js";
+import { createChainSink } from "./chain-sink.js";
+import { Commits } from "./commits.js";
+import type { Core, HostDeps } from "./core.js";
+import { createMonitorHost } from "./create-monitor-host.js";
+import { writeDueSnapshots } from "./idle-snapshots.js";
+import { loadChannels } from "./load-channels.js";
+import type { MonitorHost } from "./monitor-host.js";
+import { Monitors } from "./monitors.js";
+import { Publisher } from "./publisher.js";
+import { runStep } from "./run-step.js";
+
+export interface RunningHost {
+  readonly host: MonitorHost;
+  /** For the chain follower. */
+  readonly sink: ChainSink;
+  /** Idle work; call when nothing is waiting. Returns how many snapshots were written. */
+  maintain(): Promise<number>;
+  /** Resolves when every outstanding transaction known now has been offered to the chain source. */
+  published(): Promise<void>;
+  /** Ends streams and publishing; the store stays open and is the caller's to close. */
+  stop(): Promise<void>;
+}
+
+/** Throws StoreFailure, or ChainUnavailable when a new store cannot learn its first headers. */
+export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
+  const stored = await deps.store.load();
+  assert(stored.chainHash === deps.chainHash, "the store is of this network");
+  const core = createCore(deps, stored);
+  core.headers = stored.headers.map(({ raw, height }) => storedHeader(raw, height));
+  if (core.headers.length === 0) await firstHeaders(core);
+  await loadChannels(core, stored);
+  core.publisher.newBlock(core.monitors.all());
+  return {
+    host: createMonitorHost(core),
+    sink: createChainSink(core),
+    maintain: () => writeDueSnapshots(core),
+    published: () => core.publisher.idle(),
+    stop: async () => {
+      core.feed.stop();
+      await core.publisher.stop();
+    },
+  };
+}
+
+const SEED_BYTES = 4;
+
+function createCore(deps: HostDeps, stored: StoredState): Core {
+  const { curve, chainHash, monitorSecret, signer, source, log } = deps;
+  const key = monitorKey(keyOfSecret(curve, monitorSecret));
+  const own = { monitorKey: key, storeId: stored.storeId, chainHash };
+  const context = { curve };
+  const seed = new DataView(Uint8Array.from(deps.randomBytes(SEED_BYTES)).buffer).getUint32(0);
+  const monitors = new Monitors(seed);
+  const lastChannelNo = Math.max(0, ...stored.channels.map(({ channelNo }) => channelNo));
+  return {
+    deps,
+    context,
+    own,
+    storeGen: stored.storeGen,
+    sealer: {
+      ...own,
+      curve,
+      monitorSecret,
+      nowMs: () => deps.nowMs(),
+      randomBytes: (length) => deps.randomBytes(length),
+    },
+    monitors,
+    commits: new Commits(deps.store, (error) => deps.onFatal(error), deps.failpoint),
+    feed: new EventFeed(monitors),
+    publisher: new Publisher({ context, signer, source, log }),
+    rows: { ...stored.nextRowIds, channel: lastChannelNo + 1 },
+    epochs: new Map(stored.epochs.map((row) => [row.managerKey, row])),
+    headers: [],
+  };
+}
+
+/** A new store takes the source's last headers: enough to follow a reorganisation at once. */
+async function firstHeaders(core: Core): Promise<void> {
+  const tip = await core.deps.source.tip();
+  const headers: BlockHeader[] = [];
+  let { hash } = tip;
+  const lowest = Math.max(0, tip.height - HEADER_RING_SIZE + 1);
+  for (let height: number = tip.height; height >= lowest; height--) {
+    const header = await verifiedHeader(core, { hash, height: blockHeight(height) });
+    headers.push(header);
+    hash = header.previousHash;
+  }
+  core.headers = headers;
+  await runStep(core, (draft) => {
+    for (const { height, hash: of, raw } of headers) {
+      draft.write({ op: "putHeader", row: { height, hash: of, raw } });
+    }
+  });
+}
+
+async function verifiedHeader(core: Core, point: BlockPoint): Promise<BlockHeader> {
+  const claimed = await core.deps.source.header(point.hash);
+  if (claimed === undefined) throw new ChainUnavailable("the source does not know its own block");
+  const header = verifyHeader({ ...claimed, height: point.height }, point.hash, core.deps.chain);
+  if (!header.ok) throw new ChainUnavailable(`the source shows a bad header: ${header.error}`);
+  return header.value;
+}

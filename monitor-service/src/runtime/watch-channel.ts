@@ -1,0 +1,189 @@
+/**
+ * WatchChannel: starts a monitor. The host's own keys must be those of the channel before the first
+ * receipt (contract 2.20); both first commitments are checked like any later one. The same bytes again
+ * are answered again, other bytes for a known channel are refused.
+ */
+import { equalBytes } from "@farwatch/protocol/bytes";
+import type { ChannelParameters, ChannelPubkeys, InitialState } from "@farwatch/protocol/channel";
+import { parseInitialState } from "@farwatch/protocol/convert/channel";
+import { checkEpoch, checkPayload } from "@farwatch/protocol/envelope/checks";
+import type { InitialStateHeader } from "@farwatch/protocol/envelope/initial-state";
+import { openWatch, type Opened } from "@farwatch/protocol/envelope/open-manager-batch";
+import { outpointKey } from "@farwatch/protocol/ids";
+import { must } from "@farwatch/protocol/assert";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err, ok, type Result } from "@farwatch/protocol/result";
+import type { Transition } from "../monitor/effect.js";
+import type { MonitorState } from "../monitor/state.js";
+import { takeOver } from "./apply-input.js";
+import { buildMonitor, genesisOf } from "./build-monitor.js";
+import { currentEpoch, identityOf, nextRow, tipOf, type Core } from "./core.js";
+import type { Draft } from "./draft.js";
+import { causeOf, haltedRefusal, newIncident } from "./halt.js";
+import { MAX_CHANNELS_PER_MANAGER } from "./limits.js";
+import type { Principal, SignedReceipts, WatchRequest } from "./monitor-host.js";
+import { repeatedStatus, signReceipts, watermarkOf, type ReceiptFacts } from "./receipts.js";
+import type { ChannelEntry } from "./monitors.js";
+import { runStep } from "./run-step.js";
+
+type Watch = Opened<InitialStateHeader> & { readonly batch: { readonly epoch: bigint } };
+interface Built {
+  readonly initial: InitialState;
+  readonly first: MonitorState;
+  readonly now: Transition;
+}
+
+export async function watchChannel(
+  core: Core,
+  who: Principal,
+  request: WatchRequest,
+): Promise<Result<SignedReceipts, Refusal>> {
+  const opened = openWatch(core.deps.curve, identityOf(core, who), request);
+  if (!opened.ok) return opened;
+  const watch = opened.value;
+  const known = place(core, who, watch);
+  const decided = known === undefined ? await watchNew(core, who, request, watch) : known;
+  if (!decided.ok) return decided;
+  await runStep(core, () => undefined); // a repeated answer waits for the commit of the first
+  return ok(must(signReceipts(core, [decided.value]), "one receipt"));
+}
+
+async function watchNew(
+  core: Core,
+  who: Principal,
+  request: WatchRequest,
+  watch: Watch,
+): Promise<Result<ReceiptFacts, Refusal>> {
+  const built = await build(core, watch.header, request.payload);
+  if (!built.ok) return built;
+  return runStep(
+    core,
+    (draft) => place(core, who, watch) ?? start(core, draft, who, request, watch, built.value),
+  );
+}
+
+/** undefined: the channel is new, the caller may, and there is room. */
+function place(
+  core: Core,
+  who: Principal,
+  { batch, header, hash }: Watch,
+): Result<ReceiptFacts, Refusal> | undefined {
+  const fenced = checkEpoch(batch.epoch, currentEpoch(core, who));
+  if (fenced !== undefined) return err(fenced);
+  const unreadable = core.monitors.unreadable.get(header.channelId);
+  if (unreadable !== undefined) {
+    const details = { incident: unreadable.incident };
+    return err(refuse("storedStateUnreadable", "the stored channel cannot be read", details));
+  }
+  const known = core.monitors.get(header.channelId);
+  if (known === undefined) {
+    if (core.monitors.countOf(who.managerKey) < MAX_CHANNELS_PER_MANAGER) return undefined;
+    const details = { limit: String(MAX_CHANNELS_PER_MANAGER) };
+    return err(refuse("tooManyChannels", "this manager has no room for another channel", details));
+  }
+  if (known.managerKey !== who.managerKey) {
+    return err(refuse("notYourChannel", "the channel belongs to another manager"));
+  }
+  if (known.watchHash === hash) return ok(firstReceipt(core, header, known.state));
+  const details = { channel_id: header.channelId, digest: known.watchHash };
+  return err(refuse("alreadyWatched", "watched with another first state", details));
+}
+
+async function build(
+  core: Core,
+  header: InitialStateHeader,
+  payload: Uint8Array,
+): Promise<Result<Built, Refusal>> {
+  const damaged = checkPayload(header, payload);
+  if (damaged !== undefined) return err(damaged);
+  const parsed = parseInitialState(payload);
+  if (!parsed.ok) return parsed;
+  const initial = parsed.value;
+  const refusal = checkNames(header, initial) ?? checkKeys(core, initial.parameters);
+  if (refusal !== undefined) return err(refusal);
+  try {
+    const built = await buildMonitor(core, header, initial);
+    return built.ok ? ok({ initial, ...built.value }) : built;
+  } catch (error) {
+    const incident = newIncident(core);
+    const { channelId } = header;
+    core.deps.log.error({ incident, channelId, cause: causeOf(error) }, "channel not started");
+    return err(haltedRefusal(incident));
+  }
+}
+
+function checkNames(header: InitialStateHeader, { parameters }: InitialState): Refusal | undefined {
+  const same =
+    parameters.channelId === header.channelId &&
+    parameters.chainHash === header.chainHash &&
+    outpointKey(parameters.funding) === outpointKey(header.funding);
+  const details = { field: "parameters" };
+  return same
+    ? undefined
+    : refuse("malformed", "header and payload name different channels", details);
+}
+
+const KEY_NAMES: readonly (keyof ChannelPubkeys)[] = [
+  "fundingPubkey",
+  "revocationBasepoint",
+  "paymentPoint",
+  "delayedPaymentBasepoint",
+  "htlcBasepoint",
+];
+
+function checkKeys(core: Core, { channelKeysId, holderPubkeys }: ChannelParameters) {
+  const ours = core.deps.signer.pubkeys(channelKeysId);
+  const which = KEY_NAMES.find((name) => !equalBytes(ours[name], holderPubkeys[name]));
+  if (which === undefined) return undefined;
+  return refuse("keysMismatch", "this host's seed gives other keys for the channel", { which });
+}
+
+function start(
+  core: Core,
+  draft: Draft,
+  who: Principal,
+  request: WatchRequest,
+  { header, hash: watchHash }: Watch,
+  { initial, first, now }: Built,
+): Result<ReceiptFacts, Refusal> {
+  if (now.state.best.hash !== tipOf(core).hash) {
+    return err(refuse("chainBehind", "a block arrived meanwhile: send the same bytes again"));
+  }
+  const { channelId } = header;
+  const { managerKey } = who;
+  const channelNo = nextRow(core, "channel");
+  const entry: ChannelEntry = {
+    channelNo,
+    channelId,
+    managerKey,
+    watchHash,
+    firstCounterpartyCommitment: initial.counterpartyCommitment,
+    state: first,
+    durable: first,
+    headRowId: 0,
+    rowsSinceSnapshot: 0,
+    lastEventHash: undefined,
+    pending: new Map(),
+    halt: undefined,
+  };
+  const { header: bytes, payload } = request;
+  const row = { channelNo, channelId, managerKey, header: bytes, payload, watchHash };
+  draft.write({ op: "insertChannel", row });
+  core.monitors.add(entry);
+  takeOver(core, draft, entry, now);
+  return ok(firstReceipt(core, header, now.state));
+}
+
+/** Proves the id before the first update, with the hash that the first update must name. */
+const firstReceipt = (
+  core: Core,
+  header: InitialStateHeader,
+  state: MonitorState,
+): ReceiptFacts => ({
+  channelId: header.channelId,
+  setNo: header.setNo,
+  ...genesisOf(header),
+  status: repeatedStatus(state),
+  eventWatermark: watermarkOf(state),
+  tip: tipOf(core),
+});
