@@ -59,9 +59,14 @@ type Action = typeof action extends fc.Arbitrary<infer T> ? T : never;
 /** Names the HTLCs of one run, so that each can be claimed. */
 class Run {
   readonly offered: { readonly htlc: Htlc; readonly name: string }[] = [];
+  /** What each side must own in the end: counted by what happened, without the ledger. */
+  readonly balance: Record<Side, bigint>;
   /** Performed, not refused. */
   done = 0;
-  constructor(readonly channel: Channel) {}
+  constructor(readonly channel: Channel) {
+    const { holder, counterparty } = channel.commitment("holder").state.balanceMsat;
+    this.balance = { holder, counterparty };
+  }
 
   async perform(act: Action): Promise<void> {
     try {
@@ -80,14 +85,18 @@ class Run {
         const name = `secret ${offered.length % 7}`;
         const htlc = offer(channel, act.side, act.amountSat, name, act.expiry);
         offered.push({ htlc, name });
+        this.balance[act.side] -= htlc.amountMsat;
         return;
       }
       case "fulfill":
       case "fail": {
         const chosen = offered[act.pick % Math.max(offered.length, 1)];
         if (chosen === undefined) return;
-        if (act.kind === "fail") return channel.failHtlc(chosen.htlc);
-        return channel.fulfillHtlc(chosen.htlc, secretNamed(chosen.name).preimage);
+        const { amountMsat, offeredBy } = chosen.htlc;
+        if (act.kind === "fail") channel.failHtlc(chosen.htlc);
+        else await channel.fulfillHtlc(chosen.htlc, secretNamed(chosen.name).preimage);
+        this.balance[act.kind === "fail" ? offeredBy : otherSide(offeredBy)] += amountMsat;
+        return;
       }
       case "sign":
         await channel.signCommitment(act.side);
@@ -144,7 +153,8 @@ function assertMonitorCanFollow(told: readonly Told[], watched: Side): void {
 }
 
 /** After settling, both newest commitments hold the same HTLCs and balances. */
-function assertAgreed(channel: Channel): void {
+function assertAgreed({ channel, balance }: Run): void {
+  assert.deepEqual(channel.commitment("holder").state.balanceMsat, balance);
   const [own, peers] = SIDES.map((one) => channel.commitment(one).state);
   assert.deepEqual(must(own, "own").balanceMsat, must(peers, "peers").balanceMsat);
   assert.deepEqual(own?.included, peers?.included);
@@ -180,7 +190,7 @@ describe("channel engine: random dances", function () {
             const run = new Run(channel);
             for (const act of actions) await run.perform(act);
             await channel.settle();
-            assertAgreed(channel);
+            assertAgreed(run);
             assertSound(channel);
             for (const watched of SIDES) assertMonitorCanFollow(told, watched);
             performed += run.done;

@@ -5,11 +5,10 @@
 import assert from "node:assert/strict";
 import { fromHex, toHex } from "@farwatch/protocol/bytes";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
-import { commitmentNumber } from "@farwatch/protocol/ids";
+import { commitmentNumber, txid } from "@farwatch/protocol/ids";
 import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
 import { partyOfSeed } from "./party.js";
 import { channelIdOf } from "./setup.js";
-import { txid } from "@farwatch/protocol/ids";
 
 /** A node with seed 02..02: secrets it revealed for its commitments 0, 1 and 7. */
 const LDK = {
