@@ -68,7 +68,7 @@ export interface LinkHost {
   head(channelId: ChannelId): { readonly updateId: UpdateId; readonly updateHash: Hash32 };
   /** Stored updates with ids in [from, from + limit), in order. */
   updates(channelId: ChannelId, from: UpdateId, limit: number): Promise<readonly StoredUpdate[]>;
-  /** Hash of the update with this id (the watch hash for the first); undefined when not stored. */
+  /** Hash of the update with this id (the genesis hash for first_update_id - 1); undefined: not stored. */
   hashAt(channelId: ChannelId, updateId: UpdateId): Promise<Hash32 | undefined>;
   /** Ack intents to send again after a reconnect. */
   pendingAcks(monitor: LinkIdentity): readonly EventAck[];

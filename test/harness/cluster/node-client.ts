@@ -112,7 +112,8 @@ export class NodeClient {
     const answer = await this.call<{ readonly completed: boolean }>((done) =>
       this.#client.watchChannel(request, this.#metadata, done),
     );
-    if (!answer.completed) await this.#untilCompleted(id, firstUpdateId);
+    // What is completed is the first state: the id before the first update.
+    if (!answer.completed) await this.#untilCompleted(id, firstUpdateId - 1n);
   }
 
   /** Sends one update and waits until it is durable on every required monitor. */

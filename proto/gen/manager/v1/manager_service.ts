@@ -108,6 +108,7 @@ export interface ChannelVerdict {
 export interface WatchChannelRequest {
   /** Serialized farwatch.monitor.v1.InitialState; these exact bytes are hashed, signed and stored. */
   readonly initialState: Buffer;
+  /** Id of the first update that will follow, at least 1. The first state counts as the id before it. */
   readonly firstUpdateId: bigint;
 }
 

@@ -103,7 +103,10 @@ export interface WatchChannelRequest {
   readonly signature: Buffer;
   /** Serialized InitialState. */
   readonly payload: Buffer;
-  /** The batch header this call travels under: names the epoch (farwatch/update-batch/v1, one hash). */
+  /**
+   * farwatch/update-batch/v1 body with one hash, that of `header`; names the epoch. `signature` is
+   * over this.
+   */
   readonly batchHeader: Buffer;
 }
 

@@ -1,0 +1,109 @@
+/** The manager's tables with their indexes, a read-only view of them, and the draft of one step. */
+import type {
+  AckRow,
+  ChannelRow,
+  InboxRow,
+  ItemRow,
+  MetaRow,
+  PartRow,
+  PaymentRow,
+  PreimageRow,
+  ReceiptRow,
+  SessionRow,
+  UpdateRow,
+  WatchRow,
+} from "./rows.js";
+import { rowKeys } from "./rows.js";
+import { Table, TableDraft, type Change, type Lookup } from "./tables.js";
+
+/** Every row of an index that takes all. */
+export const ALL = "all";
+
+export function createTables() {
+  return {
+    channel: new Table<ChannelRow>("channel", { node: (row) => [row.nodeKey] }),
+    watch: new Table<WatchRow>("watch"),
+    receipt: new Table<ReceiptRow>("receipt", { monitor: (row) => [row.monitorKey] }),
+    inbox: new Table<InboxRow>("inbox", {
+      subject: (row) => [row.subjectKey],
+      held: (row) => (row.state === "held" ? [row.channelId] : []),
+      waitsFor: (row) => (row.state === "waiting" ? row.waitsFor : []),
+    }),
+    payment: new Table<PaymentRow>("payment", {
+      hash: (row) => [row.paymentHash],
+      node: (row) => [row.nodeKey],
+    }),
+    part: new Table<PartRow>("part", { payment: (row) => [row.paymentId] }),
+    preimage: new Table<PreimageRow>("preimage"),
+    item: new Table<ItemRow>("item", {
+      semantic: (row) => [row.semanticKey],
+      unhandled: (row) => (row.handled ? [] : [row.nodeKey]),
+      open: (row) => (row.handled ? [] : [ALL]),
+    }),
+    ack: new Table<AckRow>("ack", { monitor: (row) => [row.monitorKey] }),
+    session: new Table<SessionRow>("session"),
+    meta: new Table<MetaRow>("meta"),
+  };
+}
+export type Tables = ReturnType<typeof createTables>;
+
+/** What predicates may look at: the tables, or a draft over them. */
+export interface ManagerView {
+  readonly channel: Lookup<ChannelRow>;
+  readonly receipt: Lookup<ReceiptRow>;
+  readonly inbox: Lookup<InboxRow>;
+  readonly payment: Lookup<PaymentRow>;
+  readonly part: Lookup<PartRow>;
+  readonly item: Lookup<ItemRow>;
+}
+
+/** A draft over every table, plus rows that only go to disk. */
+export class Draft implements ManagerView {
+  readonly channel: TableDraft<ChannelRow>;
+  readonly watch: TableDraft<WatchRow>;
+  readonly receipt: TableDraft<ReceiptRow>;
+  readonly inbox: TableDraft<InboxRow>;
+  readonly payment: TableDraft<PaymentRow>;
+  readonly part: TableDraft<PartRow>;
+  readonly preimage: TableDraft<PreimageRow>;
+  readonly item: TableDraft<ItemRow>;
+  readonly ack: TableDraft<AckRow>;
+  readonly session: TableDraft<SessionRow>;
+  readonly meta: TableDraft<MetaRow>;
+  readonly #updates: Change[] = [];
+
+  constructor(tables: Tables) {
+    this.channel = new TableDraft(tables.channel);
+    this.watch = new TableDraft(tables.watch);
+    this.receipt = new TableDraft(tables.receipt);
+    this.inbox = new TableDraft(tables.inbox);
+    this.payment = new TableDraft(tables.payment);
+    this.part = new TableDraft(tables.part);
+    this.preimage = new TableDraft(tables.preimage);
+    this.item = new TableDraft(tables.item);
+    this.ack = new TableDraft(tables.ack);
+    this.session = new TableDraft(tables.session);
+    this.meta = new TableDraft(tables.meta);
+  }
+
+  appendUpdate(channelNo: number, row: UpdateRow): void {
+    this.#updates.push({ table: "update", key: rowKeys.update(channelNo, row.updateId), row });
+  }
+
+  changes(): readonly Change[] {
+    const drafts = [
+      this.channel,
+      this.watch,
+      this.receipt,
+      this.inbox,
+      this.payment,
+      this.part,
+      this.preimage,
+      this.item,
+      this.ack,
+      this.session,
+      this.meta,
+    ];
+    return [...this.#updates, ...drafts.flatMap((draft) => draft.changes())];
+  }
+}

@@ -1,0 +1,138 @@
+/** Everything that can happen to the manager. */
+import type { HtlcSource, InitialState } from "@farwatch/protocol/channel";
+import type { EventOrigin, MonitorEventBody } from "@farwatch/protocol/event";
+import type { Msat } from "@farwatch/protocol/amount";
+import type {
+  ChannelId,
+  EventId,
+  Hash32,
+  ManagerKey,
+  MonitorKey,
+  PaymentHash,
+  PaymentId,
+  StoreId,
+  UpdateId,
+} from "@farwatch/protocol/ids";
+import type { Refusal } from "@farwatch/protocol/reasons";
+import type { UpdateStep } from "@farwatch/protocol/update";
+import type { UpdateRow } from "./rows.js";
+import type { NodeChannel } from "./sessions.js";
+
+/** What a step may know besides rows and input. */
+export interface Context {
+  readonly managerKey: ManagerKey;
+  /** Genesis block hash, internal byte order, hex. */
+  readonly chainHash: string;
+  /** For createdAtMs only; no rule depends on it. */
+  readonly nowMs: number;
+  /** Does a per-commitment secret open this point (BOLT 3)? */
+  readonly opensPoint: (secret: Uint8Array, point: Uint8Array) => boolean;
+}
+
+export type DoneAnswer =
+  | { readonly kind: "handled" }
+  | { readonly kind: "retrying" }
+  | { readonly kind: "abandon"; readonly reason: string };
+
+/** A receipt whose signature and update hash were verified. */
+export interface VerifiedReceipt {
+  readonly channelId: ChannelId;
+  readonly updateId: UpdateId;
+  readonly updateHash: Hash32;
+  readonly afterClose: boolean;
+  readonly watermark: EventId;
+  readonly proof: Uint8Array;
+}
+
+export type ManagerInput =
+  | {
+      readonly kind: "watchOffered";
+      readonly nodeKey: string;
+      readonly initial: InitialState;
+      readonly firstUpdateId: UpdateId;
+      readonly payload: Uint8Array;
+      readonly requiredMonitors: readonly MonitorKey[];
+      readonly setNo: number;
+    }
+  | {
+      readonly kind: "updateOffered";
+      readonly nodeKey: string;
+      readonly channelId: ChannelId;
+      readonly updateId: UpdateId;
+      readonly payload: Uint8Array;
+      readonly steps: readonly UpdateStep[];
+      /** What is stored under this id; looked up for ids at or below the head. */
+      readonly stored: UpdateRow | undefined;
+    }
+  | {
+      readonly kind: "receiptsStored";
+      readonly monitorKey: MonitorKey;
+      readonly storeId: StoreId;
+      readonly receipts: readonly VerifiedReceipt[];
+    }
+  | {
+      /** A monitor will never take an accepted update. */
+      readonly kind: "updateRefused";
+      readonly monitorName: string;
+      readonly channelId: ChannelId;
+      readonly updateId: UpdateId;
+      readonly refusal: Refusal;
+    }
+  | {
+      readonly kind: "monitorEvent";
+      readonly monitorKey: MonitorKey;
+      readonly storeId: StoreId;
+      readonly channelId: ChannelId;
+      readonly eventId: EventId;
+      readonly eventHash: Hash32;
+      readonly subjectKey: Hash32;
+      readonly body: MonitorEventBody;
+      readonly origin: EventOrigin;
+      readonly createdAtMs: number;
+    }
+  | {
+      readonly kind: "acksConfirmed";
+      /** Inbox keys of events the monitor no longer holds. */
+      readonly inboxKeys: readonly string[];
+    }
+  | {
+      readonly kind: "paymentRegistered";
+      readonly nodeKey: string;
+      readonly paymentId: PaymentId;
+      readonly paymentHash: PaymentHash;
+      readonly totalMsat: Msat;
+      readonly isProbe: boolean;
+    }
+  | {
+      readonly kind: "paymentClosed";
+      readonly nodeKey: string;
+      readonly paymentId: PaymentId;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "htlcNotSent";
+      readonly nodeKey: string;
+      readonly channelId: ChannelId;
+      readonly source: HtlcSource;
+      readonly paymentHash: PaymentHash;
+    }
+  | {
+      readonly kind: "itemsDone";
+      readonly nodeKey: string;
+      readonly items: readonly { readonly itemId: bigint; readonly answer: DoneAnswer }[];
+    }
+  | {
+      readonly kind: "sessionOpened";
+      readonly nodeKey: string;
+      readonly nodeEpoch: bigint;
+      /** Used when the epoch is new. */
+      readonly newSessionId: string;
+      readonly channels: readonly NodeChannel[];
+    }
+  | {
+      readonly kind: "alarmRaised";
+      readonly code: string;
+      readonly about: string;
+      readonly text: string;
+      readonly channelId: ChannelId | undefined;
+    };

@@ -1,0 +1,209 @@
+/**
+ * The manager's durable rows. Everything it knows is here; memory holds nothing that a restart would
+ * miss. Rows are immutable: a change is a new row under the same key.
+ */
+import type { Msat } from "@farwatch/protocol/amount";
+import type { MonitorEventBody, EventOrigin } from "@farwatch/protocol/event";
+import type {
+  ChannelId,
+  EventId,
+  Hash32,
+  MonitorKey,
+  Outpoint,
+  PaymentHash,
+  PaymentId,
+  Preimage,
+  SourceKey,
+  StoreId,
+  UpdateId,
+} from "@farwatch/protocol/ids";
+import type { ClosureReason, UserEvent } from "./user-event.js";
+
+/** An outbound HTLC of an accepted counterparty commitment. */
+export interface OutboundRef {
+  readonly sourceKey: SourceKey;
+  readonly paymentHash: PaymentHash;
+}
+
+/** What is kept of a counterparty commitment that is not revoked yet. */
+export interface CounterpartyView {
+  readonly number: number;
+  readonly point: Uint8Array;
+  readonly outbound: readonly OutboundRef[];
+}
+
+/** What the node was told last: cumulative (contract section 1). */
+export interface Completion {
+  readonly updateId: UpdateId;
+  readonly eventWatermark: EventId;
+  /** Applied after the channel started to close: release nothing. */
+  readonly closed: boolean;
+}
+
+export interface ChannelRow {
+  readonly channelId: ChannelId;
+  /** Short name of the channel in update keys. */
+  readonly channelNo: number;
+  readonly nodeKey: string;
+  readonly chainHash: string;
+  readonly funding: Outpoint;
+  readonly requiredMonitors: readonly MonitorKey[];
+  readonly setNo: number;
+  readonly firstUpdateId: UpdateId;
+  /** prev_hash of the first update. */
+  readonly genesisHash: Hash32;
+  /** One below firstUpdateId while there is no update. */
+  readonly acceptedId: UpdateId;
+  readonly headHash: Hash32;
+  readonly holderNumber: number;
+  readonly counterparty: CounterpartyView;
+  /** Set from a new counterparty commitment until the secret of this one arrives. */
+  readonly counterpartyPrevious: CounterpartyView | undefined;
+  readonly revokedCommitments: number;
+  /** ChannelForceClosed was accepted: only preimages may follow (contract 2.4). */
+  readonly lockedDown: boolean;
+  readonly completed: Completion | undefined;
+  /** Why nothing more is accepted; a person must look. */
+  readonly frozen: string | undefined;
+  readonly closed: ClosureReason | undefined;
+}
+
+/** The exact bytes of WatchChannel; sent again to a monitor that does not know the channel. */
+export interface WatchRow {
+  readonly channelId: ChannelId;
+  readonly firstUpdateId: UpdateId;
+  readonly watchHash: Hash32;
+  /** farwatch/watch/v1 body. */
+  readonly header: Uint8Array;
+  /** Serialized InitialState. */
+  readonly payload: Uint8Array;
+}
+
+/** Newest verified receipt of one monitor for one channel, and how far its events are recorded. */
+export interface ReceiptRow {
+  readonly monitorKey: MonitorKey;
+  readonly channelId: ChannelId;
+  readonly storeId: StoreId;
+  readonly updateId: UpdateId | undefined;
+  readonly updateHash: Hash32 | undefined;
+  readonly afterClose: boolean;
+  readonly watermark: EventId;
+  readonly recordedEventId: EventId;
+  /** farwatch/receipt/v1 body. */
+  readonly proof: Uint8Array | undefined;
+}
+
+export interface InboxRow {
+  readonly monitorKey: MonitorKey;
+  readonly storeId: StoreId;
+  readonly channelId: ChannelId;
+  readonly eventId: EventId;
+  readonly eventHash: Hash32;
+  readonly subjectKey: Hash32;
+  readonly body: MonitorEventBody;
+  readonly origin: EventOrigin;
+  readonly createdAtMs: number;
+  /** Another monitor's event with the same subject came first (contract 2.10). */
+  readonly joined: boolean;
+  /**
+   * held: a fail whose update is not durable everywhere yet. waiting: processed, the ack waits for the
+   * items in waitsFor. ackable: an ack intent is stored. stuck: cannot be processed, kept un-acked.
+   * The row is deleted when the monitor confirmed the ack.
+   */
+  readonly state: "held" | "waiting" | "ackable" | "stuck";
+  /** Semantic keys of items that, if they exist, must be handled before the ack. */
+  readonly waitsFor: readonly string[];
+}
+
+export interface PaymentRow {
+  readonly paymentId: PaymentId;
+  readonly paymentHash: PaymentHash;
+  /** undefined: known from a part only, RegisterPayment never named it. */
+  readonly totalMsat: Msat | undefined;
+  readonly nodeKey: string;
+  readonly state: "pending" | "sent" | "failed";
+  /** Set by ClosePayment or an ABANDON answer: no more parts will come. */
+  readonly closedReason: string | undefined;
+  readonly preimage: Preimage | undefined;
+}
+
+export interface PartRow {
+  readonly sourceKey: SourceKey;
+  readonly paymentId: PaymentId;
+  readonly partKey: Uint8Array;
+  readonly pathSummary: Uint8Array;
+  readonly channelId: ChannelId;
+  readonly amountMsat: Msat;
+  /** notSent: HtlcNotSent; its HTLC may never enter a commitment. */
+  readonly state: "alive" | "claimed" | "failed" | "notSent";
+}
+
+/** A preimage that came with a refused update; kept whatever happens to the channel (contract 2.12). */
+export interface PreimageRow {
+  readonly channelId: ChannelId;
+  readonly sourceKey: SourceKey;
+  readonly paymentHash: PaymentHash;
+  readonly preimage: Preimage;
+}
+
+export interface ItemRow {
+  readonly itemId: bigint;
+  readonly nodeKey: string;
+  readonly semanticKey: string;
+  readonly event: UserEvent;
+  readonly createdAtMs: number;
+  readonly handled: boolean;
+}
+
+/** An ack that must reach the monitor; deleted when the monitor confirmed it. */
+export interface AckRow {
+  readonly monitorKey: MonitorKey;
+  readonly storeId: StoreId;
+  readonly channelId: ChannelId;
+  readonly eventId: EventId;
+  readonly eventHash: Hash32;
+  readonly joined: boolean;
+}
+
+export interface SessionRow {
+  readonly nodeKey: string;
+  readonly nodeEpoch: bigint;
+  readonly sessionId: string;
+  /** Channels on which this node is behind, and by how many updates. */
+  readonly behind: Readonly<Record<ChannelId, bigint>>;
+}
+
+export interface MetaRow {
+  readonly nextItemId: bigint;
+  readonly nextChannelNo: number;
+}
+
+/** Only on disk; read by range when a monitor must be brought up to date. */
+export interface UpdateRow {
+  readonly channelId: ChannelId;
+  readonly updateId: UpdateId;
+  readonly updateHash: Hash32;
+  /** farwatch/update/v1 body. */
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** Digits of 2^64; keys of one table sort like the numbers in them. */
+const ID_DIGITS = 20;
+/** Digits of 2^32. */
+const NUMBER_DIGITS = 10;
+const padded = (id: bigint): string => id.toString().padStart(ID_DIGITS, "0");
+
+export const rowKeys = {
+  update: (channelNo: number, id: bigint): string =>
+    `${channelNo.toString().padStart(NUMBER_DIGITS, "0")}/${padded(id)}`,
+  receipt: (monitor: MonitorKey, channelId: ChannelId): string => `${monitor}/${channelId}`,
+  inbox: (row: Pick<InboxRow, "monitorKey" | "storeId" | "channelId" | "eventId">): string =>
+    `${row.monitorKey}/${row.storeId}/${row.channelId}/${padded(row.eventId)}`,
+  preimage: (row: Pick<PreimageRow, "channelId" | "sourceKey">): string =>
+    `${row.channelId}/${row.sourceKey}`,
+  item: padded,
+};
+
+export const META_KEY = "manager";
+export const FIRST_META: MetaRow = { nextItemId: 1n, nextChannelNo: 1 };
