@@ -1,0 +1,28 @@
+/** GetInfo: what a caller needs before it opens a session, and what an operator asks first. */
+import { fromHex } from "@farwatch/protocol/bytes";
+import {
+  ManagerServiceService as Service,
+  Role,
+} from "@farwatch/protocol/gen/manager/v1/manager_service";
+import { ok } from "@farwatch/protocol/result";
+import type { RpcContext } from "./admission.js";
+import { unary, type Rpc } from "./unary.js";
+
+export const getInfo = (context: RpcContext): Rpc =>
+  unary(context, {
+    method: Service.getInfo,
+    needsSession: false,
+    serve() {
+      const info = context.host.info();
+      return ok({
+        version: context.version,
+        managerKey: Buffer.from(fromHex(info.managerKey)),
+        epoch: info.epoch,
+        supportedRoles: [Role.MANAGER_RESOLVES],
+        curveBackend: info.curveBackend,
+        channels: BigInt(info.channels),
+        unhandledItems: BigInt(info.unhandledItems),
+        pendingAcks: BigInt(info.pendingAcks),
+      });
+    },
+  });

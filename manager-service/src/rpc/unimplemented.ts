@@ -1,0 +1,23 @@
+/**
+ * Calls whose schema is fixed but which are not served: a typed refusal, so that a caller sees at once
+ * that nothing was done. An empty answer could be taken for "there is nothing".
+ */
+import { ManagerServiceService as Service } from "@farwatch/protocol/gen/manager/v1/manager_service";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err } from "@farwatch/protocol/result";
+import type { RpcContext } from "./admission.js";
+import { unary, type Rpc } from "./unary.js";
+
+const notServed = (): { readonly ok: false; readonly error: Refusal } =>
+  err(refuse("unimplemented", "this call is not served; nothing was changed"));
+
+export const claimPayment = (context: RpcContext): Rpc =>
+  unary(context, { method: Service.claimPayment, serve: notServed });
+export const htlcFulfilled = (context: RpcContext): Rpc =>
+  unary(context, { method: Service.htlcFulfilled, serve: notServed });
+export const htlcNotSent = (context: RpcContext): Rpc =>
+  unary(context, { method: Service.htlcNotSent, serve: notServed });
+export const listForwards = (context: RpcContext): Rpc =>
+  unary(context, { method: Service.listForwards, serve: notServed });
+export const getLdkMonitor = (context: RpcContext): Rpc =>
+  unary(context, { method: Service.getLdkMonitor, serve: notServed });
