@@ -1,0 +1,28 @@
+/** A configuration that cannot be meant. Names the key, never a value: a value may be a secret. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(
+    readonly key: string,
+    problem: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${key}: ${problem}`, options);
+  }
+
+  /** The first issue of a failed parse; unknown keys are named in full. */
+  static fromIssues(issues: readonly Issue[]): ConfigError {
+    const [issue] = issues;
+    if (issue === undefined) return new ConfigError("config", "not understood");
+    const at = issue.path.map(String);
+    const [unknown] = issue.keys ?? [];
+    return unknown === undefined
+      ? new ConfigError(at.join(".") || "config", issue.message)
+      : new ConfigError([...at, unknown].join("."), "no such option");
+  }
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly keys?: readonly string[];
+}
