@@ -1,0 +1,90 @@
+/** GetChannel: what this monitor knows about one channel. Hashes of preimages, never preimages. */
+import { fromHex } from "@farwatch/protocol/bytes";
+import { writeBlockPoint, writeOutpoint } from "@farwatch/protocol/convert/channel";
+import { ClosingState } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
+import type {
+  GetChannelRequest,
+  GetChannelResponse,
+  UnresolvedHtlc,
+} from "@farwatch/protocol/gen/monitor/v1/monitor_service";
+import { txidToInternal, type SourceKey } from "@farwatch/protocol/ids";
+import { ok } from "@farwatch/protocol/result";
+import { minSeenIndex, NO_INDEX_SEEN } from "../bolt/per-commitment-secrets.js";
+import { liveHtlcs } from "../monitor/htlcs.js";
+import type { MonitorState } from "../monitor/state.js";
+import type { ChannelView } from "../runtime/monitor-host.js";
+import type { Run } from "./call.js";
+import { readChannelId } from "./channel-id.js";
+
+export const getChannel: Run<GetChannelRequest, GetChannelResponse> = (
+  { host, who },
+  { channelId },
+) => {
+  const id = readChannelId(channelId, "channel_id");
+  if (!id.ok) return id;
+  const found = host.channel(who, id.value);
+  return found.ok ? ok(viewToWire(found.value)) : found;
+};
+
+export function viewToWire(view: ChannelView): GetChannelResponse {
+  const { state } = view;
+  const { parameters, spend } = state;
+  return {
+    channelId: Buffer.from(fromHex(parameters.channelId)),
+    latestUpdateId: state.latestUpdateId,
+    latestUpdateHash: Buffer.from(fromHex(state.latestUpdateHash)),
+    holderCommitmentNumber: BigInt(state.holder.commitmentNumber),
+    counterpartyCommitmentNumber: BigInt(state.counterparty.commitmentNumber),
+    revokedCommitments: NO_INDEX_SEEN - minSeenIndex(state.secrets),
+    closingState: closingState(state),
+    closingTxid: spend === undefined ? undefined : Buffer.from(txidToInternal(spend.txid)),
+    preimagesKnown: [...state.preimages.keys()].map((hash) => Buffer.from(fromHex(hash))),
+    unresolvedOutboundHtlcs: unresolved(state),
+    nextEventId: state.nextEventId,
+    unackedEventIds: view.pendingEventIds,
+    tip: writeBlockPoint(state.best),
+    protectedUpTo: state.best.height,
+    halted: view.halted,
+    staleSuspected: state.staleSuspected,
+    funding: writeOutpoint(parameters.funding),
+    fundingConfirmed: state.fundingConfirmedAt !== undefined,
+    openClaims: view.openClaims.map((claim) => ({
+      outpoint: writeOutpoint(claim.outpoint),
+      kind: claim.kind,
+      valueSat: claim.valueSat,
+      txid: claim.txid === undefined ? undefined : Buffer.from(txidToInternal(claim.txid)),
+      feeratePerKw: claim.feeratePerKw,
+    })),
+  };
+}
+
+function closingState(state: MonitorState): ClosingState {
+  const { spend, holderBroadcast, tracked, waiting, claims } = state;
+  if (spend === undefined) {
+    return holderBroadcast === undefined ? ClosingState.OPEN : ClosingState.HOLDER_BROADCAST;
+  }
+  if (!spend.final) return ClosingState.SPEND_SEEN;
+  const open = tracked.length + waiting.length + claims.length;
+  return open > 0 ? ClosingState.SPEND_FINAL : ClosingState.RESOLVED;
+}
+
+/** Outbound HTLCs in a commitment that may still confirm, without any outcome told yet. */
+function unresolved(state: MonitorState): readonly UnresolvedHtlc[] {
+  const bySource = new Map<SourceKey, UnresolvedHtlc>();
+  for (const { htlc, outbound } of liveHtlcs(state)) {
+    if (!outbound || htlc.source === undefined) continue;
+    const { sourceKey } = htlc.source;
+    const told = state.reported.get(sourceKey);
+    if (told?.failed === true || told?.claimedOffChain === true || told?.claimedOnChain === true) {
+      continue;
+    }
+    bySource.set(sourceKey, {
+      sourceKey: Buffer.from(fromHex(sourceKey)),
+      paymentHash: Buffer.from(fromHex(htlc.paymentHash)),
+      htlcId: htlc.htlcId,
+      amountMsat: htlc.amountMsat,
+      cltvExpiry: htlc.cltvExpiry,
+    });
+  }
+  return [...bySource.values()];
+}

@@ -1,0 +1,35 @@
+/** GetInfo: identity, limits, tip and state of this monitor. */
+import { fromHex } from "@farwatch/protocol/bytes";
+import { writeBlockPoint, writeChannelType } from "@farwatch/protocol/convert/channel";
+import type {
+  GetInfoRequest,
+  GetInfoResponse,
+} from "@farwatch/protocol/gen/monitor/v1/monitor_service";
+import { ok } from "@farwatch/protocol/result";
+import { SUPPORTED_STEPS } from "@farwatch/protocol/update";
+import { HOST_LIMITS } from "../runtime/limits.js";
+import type { Run } from "./call.js";
+
+export const getInfo =
+  (version: string): Run<GetInfoRequest, GetInfoResponse> =>
+  ({ host }) => {
+    const info = host.info();
+    return ok({
+      version,
+      chainHash: Buffer.from(fromHex(info.chainHash)),
+      monitorKey: Buffer.from(fromHex(info.monitorKey)),
+      storeId: Buffer.from(fromHex(info.storeId)),
+      storeGen: info.storeGen,
+      limits: HOST_LIMITS,
+      supportedSteps: SUPPORTED_STEPS,
+      supportedChannelTypes: [
+        writeChannelType("static_remote_key"),
+        writeChannelType("anchors_zero_fee_htlc"),
+      ],
+      curveBackend: info.curveBackend,
+      tip: writeBlockPoint(info.tip),
+      chainState: info.chainState,
+      channels: BigInt(info.channels),
+      pendingEvents: BigInt(info.pendingEvents),
+    });
+  };
