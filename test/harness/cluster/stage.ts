@@ -1,0 +1,144 @@
+/**
+ * Everything an end-to-end test needs, started and wired: bitcoind, services, an open channel. Words for
+ * what tests ask again and again: is it in the mempool, who spent it, what was the user told.
+ */
+import { randomBytes } from "node:crypto";
+import assert from "node:assert/strict";
+import { sat } from "@farwatch/protocol/amount";
+import { must } from "@farwatch/protocol/assert";
+import { toHex } from "@farwatch/protocol/bytes";
+import type { ChannelType } from "@farwatch/protocol/channel";
+import { selectCurve } from "@farwatch/protocol/curve/select-curve";
+import type { UserEvent } from "@farwatch/protocol/gen/manager/v1/event";
+import { startRegtest, type Regtest } from "../bitcoind/node.js";
+import { findSpend, isSpentInMempool, until, type Spend } from "./chain-facts.js";
+import { createCluster, type Cluster, type ClusterOptions } from "./cluster.js";
+import { LightningNode } from "./lightning-node.js";
+import type { MonitorClient } from "./monitor-client.js";
+
+export interface StageOptions extends Pick<
+  ClusterOptions,
+  "monitors" | "monitorScript" | "managerScript" | "env"
+> {
+  readonly channelType: ChannelType;
+  readonly zmq?: boolean;
+  /** Reused when given; the stage then leaves it running. */
+  readonly bitcoind?: Regtest;
+}
+
+type Told = NonNullable<UserEvent["event"]>;
+type EventOf<C extends Told["$case"]> = Extract<Told, { $case: C }>;
+
+interface Place {
+  readonly txid: string;
+  readonly vout: number;
+}
+
+export class Stage {
+  private constructor(
+    readonly bitcoind: Regtest,
+    readonly cluster: Cluster,
+    readonly node: LightningNode,
+    readonly monitor: MonitorClient,
+    private readonly ownsBitcoind: boolean,
+  ) {}
+
+  static async open(options: StageOptions): Promise<Stage> {
+    const { channelType, zmq, bitcoind: given, ...services } = options;
+    const bitcoind = given ?? (await startRegtest({ zmq: zmq ?? false }));
+    if ((await bitcoind.height()) < 101) await bitcoind.mine(101);
+    const seed = Uint8Array.from(randomBytes(32));
+    const cluster = await createCluster({ bitcoind, seed, ...services });
+    try {
+      await cluster.startAll();
+      const client = cluster.connectNode(1n);
+      await client.connect();
+      const { curve } = await selectCurve("auto");
+      const node = await LightningNode.open({
+        bitcoind,
+        client,
+        seed,
+        channelType,
+        capacitySat: sat(1_000_000),
+        pushMsat: 450_000_000n,
+        curve,
+      });
+      const monitor = must(cluster.monitors[0], "monitor").connect();
+      return new Stage(bitcoind, cluster, node, monitor, given === undefined);
+    } catch (error) {
+      await cluster.stop();
+      if (given === undefined) await bitcoind.stop();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.node.client.close();
+    this.monitor.close();
+    await this.cluster.stop();
+    if (this.ownsBitcoind) await this.bitcoind.stop();
+  }
+
+  async broadcast(raw: Uint8Array): Promise<string> {
+    return String(await this.bitcoind.rpc("sendrawtransaction", [toHex(raw)]));
+  }
+
+  inMempool(place: Place): Promise<void> {
+    return until(`a spend of ${place.txid}:${place.vout} in the mempool`, () =>
+      isSpentInMempool(this.bitcoind, place),
+    );
+  }
+
+  /** Waits for the spend, mines it, and gives it back as bitcoind has it. */
+  async confirmed(place: Place): Promise<Spend> {
+    await this.inMempool(place);
+    const from = await this.bitcoind.height();
+    await this.mine(1);
+    return must(await findSpend(this.bitcoind, place, from), "confirmed spend");
+  }
+
+  /** Mines and waits until every running monitor has seen it. */
+  async mine(blocks: number): Promise<void> {
+    await this.bitcoind.mine(blocks);
+    await this.synced();
+  }
+
+  async synced(): Promise<void> {
+    const hash = await this.bitcoind.bestHash();
+    await until("the monitor at the tip", async () => {
+      const { tip } = await this.monitor.info();
+      return tip !== undefined && toHex(Uint8Array.from(tip.blockHash).reverse()) === hash;
+    });
+  }
+
+  /** The output's script must be where our node sweeps to. */
+  assertOurs(spend: Spend): void {
+    const { destinationScript } = this.node.channel.setup.sides.holder.party.identity;
+    assert.equal(spend.tx.vout[0]?.scriptPubKey.hex, toHex(destinationScript));
+  }
+
+  userEvents(): readonly Told[] {
+    return this.node.client.items.flatMap(({ item }) =>
+      item?.$case === "userEvent" && item.value.event !== undefined ? [item.value.event] : [],
+    );
+  }
+
+  async told<C extends Told["$case"]>(kind: C): Promise<EventOf<C>["value"]> {
+    const isWanted = (event: Told): event is EventOf<C> => event.$case === kind;
+    const find = (): EventOf<C> | undefined => this.userEvents().find(isWanted);
+    await until(`the user event ${kind}`, () => find() !== undefined);
+    return must(find(), kind).value;
+  }
+
+  /** The user handles all it was told, until the monitor holds nothing more. */
+  async settle(): Promise<void> {
+    const { client } = this.node;
+    const handled = new Set<bigint>();
+    await until("the monitor holds no event", async () => {
+      const fresh = client.items.map(({ itemId }) => itemId).filter((id) => !handled.has(id));
+      for (const id of fresh) handled.add(id);
+      if (fresh.length > 0) await client.done(fresh);
+      return (await this.monitor.pendingEvents()).length === 0;
+    });
+  }
+}
