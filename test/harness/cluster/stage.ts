@@ -27,7 +27,7 @@ export interface StageOptions extends Pick<
 }
 
 type Told = NonNullable<UserEvent["event"]>;
-type EventOf<C extends Told["$case"]> = Extract<Told, { $case: C }>;
+type ToldValues = { readonly [E in Told as E["$case"]]: E["value"] };
 
 interface Place {
   readonly txid: string;
@@ -123,11 +123,11 @@ export class Stage {
     );
   }
 
-  async told<C extends Told["$case"]>(kind: C): Promise<EventOf<C>["value"]> {
-    const isWanted = (event: Told): event is EventOf<C> => event.$case === kind;
-    const find = (): EventOf<C> | undefined => this.userEvents().find(isWanted);
+  /** The first user event of a kind, waited for. */
+  async told<C extends keyof ToldValues>(kind: C): Promise<ToldValues[C]> {
+    const find = (): Told | undefined => this.userEvents().find(({ $case }) => $case === kind);
     await until(`the user event ${kind}`, () => find() !== undefined);
-    return must(find(), kind).value;
+    return must(find(), kind).value as ToldValues[C];
   }
 
   /** The user handles all it was told, until the monitor holds nothing more. */
