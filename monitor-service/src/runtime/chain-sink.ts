@@ -52,8 +52,9 @@ async function connected(core: Core, block: VerifiedBlock): Promise<void> {
     const { height, hash, raw } = header;
     draft.write({ op: "putHeader", row: { height, hash, raw } });
     draft.write({ op: "deleteHeadersBelow", height: height - HEADER_RING_SIZE + 1 });
+    core.publisher.newBlock();
   });
-  core.publisher.newBlock(core.monitors.all());
+  publishHalted(core);
 }
 
 function connectOne(
@@ -89,8 +90,16 @@ async function disconnected(core: Core, forkPoint: BlockPoint): Promise<void> {
     }
     core.headers = core.headers.filter(({ height }) => height <= forkPoint.height);
     draft.write({ op: "deleteHeadersAbove", height: forkPoint.height });
+    core.publisher.newBlock();
   });
-  core.publisher.newBlock(core.monitors.all());
+  publishHalted(core);
+}
+
+/** A halted channel takes no step, but what it had outstanding stays worth sending. */
+function publishHalted(core: Core): void {
+  for (const entry of core.monitors.all()) {
+    if (entry.halt?.scope === "all") core.publisher.request(entry);
+  }
 }
 
 /** Fees are a hint: without them claims start at the floor and rise at the next blocks. */

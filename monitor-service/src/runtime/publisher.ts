@@ -39,13 +39,12 @@ export class Publisher {
     this.#requested.add(entry);
     if (this.#active) return;
     this.#active = true;
-    this.#running = this.#run();
+    this.#running = Promise.resolve().then(() => this.#run());
   }
 
-  /** A block came or went: everything outstanding is sent again. */
-  newBlock(entries: Iterable<ChannelEntry>): void {
+  /** A block came or went: what was accepted before it is sent again when next requested. */
+  newBlock(): void {
     this.#accepted.clear();
-    for (const entry of entries) this.request(entry);
   }
 
   /** Resolves when nothing requested so far is left. */

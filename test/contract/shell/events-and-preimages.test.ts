@@ -9,7 +9,7 @@ import { blockHeight } from "@farwatch/protocol/block";
 import { toHex } from "@farwatch/protocol/bytes";
 import { openEvent } from "@farwatch/protocol/envelope/open-monitor-message";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import { channelId, eventId, hash32, preimage } from "@farwatch/protocol/ids";
+import { channelId, eventId, hash32, preimage, storeId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { EventSubscriber } from "@farwatch/monitor-service/runtime/monitor-host";
 import type { Channel } from "../../harness/channel/channel.js";
@@ -152,13 +152,14 @@ describe("events and preimages", function () {
     const fenced = await host.ackEvents(manager.who, stale);
     assert.equal(!fenced.ok && fenced.error.reason, "fenced");
     manager.epoch = 2n;
-    const elsewhere = { ...host.info(), storeId: must(host.info().storeId, "id") };
-    const other = { ...elsewhere, monitorKey: must(host.info().monitorKey, "key") };
-    assert.ok((await host.ackEvents(manager.who, manager.acks(other, event))).ok);
+    const elsewhere = { ...host.info(), storeId: storeId("ee".repeat(16)) };
+    const other = await host.ackEvents(manager.who, manager.acks(elsewhere, event));
+    assert.equal(!other.ok && other.error.reason, "otherStore");
     const stranger = new TestManager(world.curve, 8);
     await world.openSession(stranger);
     const foreign = await host.ackEvents(stranger.who, stranger.acks(host.info(), event));
     assert.deepEqual(foreign.ok && foreign.value, ["unknown"]);
+    assert.equal((await world.store.load()).events.length, reader.events.length);
   });
 
   it("refuses a stream of an epoch that is not the current one", async () => {
