@@ -19,7 +19,8 @@ import { parseTx, type ParsedTx } from "../tx/parsed-tx.js";
 import { applyInput } from "./apply-input.js";
 import type { Core } from "./core.js";
 import type { Draft } from "./draft.js";
-import { causeOf, haltChannel } from "./halt.js";
+import { causeOf } from "./error-cause.js";
+import { haltChannel } from "./halt.js";
 import type { ChannelEntry } from "./monitors.js";
 import { runStep } from "./run-step.js";
 

@@ -10,7 +10,7 @@ import { eventId } from "@farwatch/protocol/ids";
 import { outstanding } from "../monitor/outstanding.js";
 import type { MonitorState } from "../monitor/state.js";
 import type { Core } from "./core.js";
-import { causeOf } from "./halt.js";
+import { causeOf } from "./error-cause.js";
 import type { ChannelView, Principal } from "./monitor-host.js";
 import type { ChannelEntry } from "./monitors.js";
 

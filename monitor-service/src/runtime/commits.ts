@@ -3,7 +3,7 @@
  * the end of the process: memory is then ahead of the disk, so nothing more may be answered.
  */
 import type { MonitorStore, StoreOp } from "../store/store.js";
-import type { Failpoint } from "./core.js";
+import type { Failpoint } from "./deps.js";
 
 export class Commits {
   readonly #store: MonitorStore;

@@ -4,11 +4,11 @@
  * preimages go on. A bug in a block stops the channel and is recorded, because its view of the chain
  * then ends there.
  */
-import { AssertionError } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { Core } from "./core.js";
 import type { Draft } from "./draft.js";
+import { causeOf } from "./error-cause.js";
 import type { ChannelEntry, Halt } from "./monitors.js";
 
 const INCIDENT_BYTES = 8;
@@ -35,11 +35,3 @@ export function haltChannel(
 
 export const haltedRefusal = (incident: string): Refusal =>
   refuse("channelHalted", "the channel stopped on a broken invariant", { incident });
-
-/** What may be logged of an error: assertNever prints the value it met, which may hold secrets. */
-export function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown";
-  const place = /\n\s+at (.*)/.exec(error.stack ?? "")?.[1] ?? "";
-  const speaks = error instanceof AssertionError && !error.message.startsWith("unreachable");
-  return `${error.name}${speaks ? `: ${error.message}` : ""} ${place}`.trim();
-}

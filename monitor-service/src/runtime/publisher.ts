@@ -9,8 +9,8 @@ import type { MonitorContext } from "../monitor/context.js";
 import type { Publish } from "../monitor/effect.js";
 import { outstanding } from "../monitor/outstanding.js";
 import type { ChannelSigner } from "../signer/signer.js";
-import type { HostLog } from "./core.js";
-import { causeOf } from "./halt.js";
+import type { HostLog } from "./deps.js";
+import { causeOf } from "./error-cause.js";
 import type { ChannelEntry } from "./monitors.js";
 
 export interface PublisherDeps {

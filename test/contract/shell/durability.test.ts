@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import type { UpdateStep } from "@farwatch/protocol/update";
-import type { FailpointName } from "@farwatch/monitor-service/runtime/core";
+import type { FailpointName } from "@farwatch/monitor-service/runtime/deps";
 import { SNAPSHOT_AFTER_ROWS } from "@farwatch/monitor-service/runtime/limits";
 import { StoreFailure, type MonitorStore } from "@farwatch/monitor-service/store/store";
 import { secretNamed } from "../../harness/channel/test-channel.js";

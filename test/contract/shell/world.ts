@@ -16,7 +16,7 @@ import type { UpdateStep } from "@farwatch/protocol/update";
 import { FakeChain } from "@farwatch/monitor-service/chain/testing/fake-chain";
 import { verifyBlock } from "@farwatch/monitor-service/chain/verify-block";
 import { encodeState } from "@farwatch/monitor-service/monitor/codec";
-import type { Failpoint, HostDeps } from "@farwatch/monitor-service/runtime/core";
+import type { Failpoint, HostDeps } from "@farwatch/monitor-service/runtime/deps";
 import type {
   MonitorHost,
   SignedPayload,

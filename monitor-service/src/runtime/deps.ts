@@ -1,0 +1,37 @@
+/** What the shell needs from outside: ports, keys, time, chance, and where its troubles go. */
+import type { Curve } from "@farwatch/protocol/curve/curve";
+import type { ChainSource } from "../chain/chain-source.js";
+import type { ChainName } from "../chain/proof-of-work.js";
+import type { ChannelSigner } from "../signer/signer.js";
+import type { MonitorStore } from "../store/store.js";
+import type { HostInfo } from "./monitor-host.js";
+
+export interface HostLog {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+/** Called at named points of the commit path; only test entry points install one. */
+export type Failpoint = (name: FailpointName) => void | Promise<void>;
+export type FailpointName = "afterDecide" | "afterCommit" | "afterEvents" | "beforeReply";
+
+export interface HostDeps {
+  readonly curve: Curve;
+  readonly store: MonitorStore;
+  readonly signer: ChannelSigner;
+  readonly source: Pick<ChainSource, "tip" | "header" | "block" | "broadcast" | "feerates">;
+  readonly chain: ChainName;
+  /** Genesis block hash, internal byte order, hex. */
+  readonly chainHash: string;
+  /** 32 bytes: signs receipts and events. */
+  readonly monitorSecret: Uint8Array;
+  readonly log: HostLog;
+  nowMs(): number;
+  randomBytes(length: number): Uint8Array;
+  /** Of the chain follower that drives the sink. */
+  chainState(): HostInfo["chainState"];
+  /** The disk refused or memory and disk differ: the process must end. Called once. */
+  onFatal(error: Error): void;
+  readonly failpoint?: Failpoint;
+}
