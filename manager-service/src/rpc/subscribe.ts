@@ -14,6 +14,7 @@ import type { NodePrincipal } from "../runtime/manager-host.js";
 import { admitSession, type RpcContext } from "./admission.js";
 import { refusalOf } from "./backstop.js";
 import { MAX_REQUEST_BYTES } from "./limits.js";
+import { once } from "./once.js";
 import { bounded, type Received } from "./received.js";
 import { StreamWriter } from "./stream-writer.js";
 import { toStatus } from "./to-status.js";
@@ -54,10 +55,10 @@ function feed(context: RpcContext, call: Call, who: NodePrincipal): void {
       writer.write({ item: { $case: "replayDone", value: { replayed: BigInt(replayed) } } }),
     end,
   });
-  close = () => {
+  close = once(() => {
     forget();
     subscription.close();
-  };
+  });
   if (writer.ended) return close();
   for (const event of ["cancelled", "close"]) {
     call.on(event, () => {

@@ -13,6 +13,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { admitSession, type RpcContext, type SessionCaller } from "./admission.js";
 import { refusalOf } from "./backstop.js";
 import { MAX_BUFFERED_ANSWERS, MAX_STATE_REQUEST_BYTES, MAX_UPDATES_IN_FLIGHT } from "./limits.js";
+import { once } from "./once.js";
 import { OpenUpdates } from "./open-updates.js";
 import { readUpdate, refusedUpdate } from "./read-update.js";
 import { bounded, type Received } from "./received.js";
@@ -60,10 +61,10 @@ class UpdateStream {
       tell: (response) => this.#tell(response),
       end: (refusal) => this.#end(refusal),
     });
-    this.#close = () => {
+    this.#close = once(() => {
       forget();
       subscription.close();
-    };
+    });
     if (this.#writer.ended) return this.#close();
     this.#call.on("data", (received: Received<UpdateChannelRequest>) => {
       try {

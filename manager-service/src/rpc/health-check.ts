@@ -1,0 +1,53 @@
+/**
+ * Asks a manager on this host whether it serves, as its container's health check does. The peer must
+ * show exactly our own certificate: that is stricter than a host name, and needs none in it.
+ */
+import { X509Certificate } from "node:crypto";
+import { Client, credentials, Metadata } from "@grpc/grpc-js";
+import { service } from "grpc-health-check";
+import { z } from "zod";
+import { must } from "@farwatch/protocol/assert";
+import type { ServerTls } from "./server.js";
+
+const CHECK = must(service["Check"], "grpc.health.v1.Health/Check");
+const Answer = z.object({ status: z.string() });
+
+export interface HealthQuestion {
+  /** The address the manager listens on, "host:port". */
+  readonly listen: string;
+  readonly tls: ServerTls;
+  readonly service: string;
+  readonly timeoutMs: number;
+}
+
+/** An address that means "every interface" is reached over loopback. */
+export const reachable = (listen: string): string =>
+  listen.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
+
+/** True only for SERVING. Never rejects for a manager that is down, slow or somebody else. */
+export async function isServing({ listen, tls, ...question }: HealthQuestion): Promise<boolean> {
+  const own = new X509Certificate(tls.cert).raw;
+  const channel = credentials.createSsl(tls.ca, tls.key, tls.cert, {
+    checkServerIdentity: (_, { raw }) =>
+      own.equals(raw) ? undefined : new Error("another certificate than ours"),
+  });
+  const client = new Client(reachable(listen), channel);
+  try {
+    return await new Promise<boolean>((resolve) => {
+      client.makeUnaryRequest(
+        CHECK.path,
+        CHECK.requestSerialize,
+        CHECK.responseDeserialize,
+        { service: question.service },
+        new Metadata(),
+        { deadline: Date.now() + question.timeoutMs },
+        (error, answer) => {
+          const parsed = Answer.safeParse(answer);
+          resolve(error === null && parsed.success && parsed.data.status === "SERVING");
+        },
+      );
+    });
+  } finally {
+    client.close();
+  }
+}
