@@ -2,7 +2,11 @@
  * Looking at HTLC lists. `offered` is seen by the broadcaster of the commitment, so an HTLC is
  * outbound when offered on our commitment and when not offered on the counterparty's (contract 2.26).
  */
-import type { CommitmentHtlc } from "@farwatch/protocol/channel";
+import type {
+  CommitmentHtlc,
+  CounterpartyCommitment,
+  HolderCommitment,
+} from "@farwatch/protocol/channel";
 import { outpointKey, type PaymentHash, type SourceKey } from "@farwatch/protocol/ids";
 import type { MonitorState, OutboundHtlc } from "./state.js";
 
@@ -30,15 +34,30 @@ export const holderCommitments = (state: MonitorState) =>
 export const counterpartyCommitments = (state: MonitorState) =>
   [state.counterparty, state.counterpartyPrevious].filter((commitment) => commitment !== undefined);
 
-/** Every HTLC in any commitment that is not revoked, with its direction seen by us. */
-export function* liveHtlcs(
-  state: MonitorState,
-): Generator<{ readonly htlc: CommitmentHtlc; readonly outbound: boolean }> {
-  for (const commitment of holderCommitments(state)) {
-    for (const htlc of commitment.htlcs) yield { htlc, outbound: htlc.offered };
-  }
-  for (const commitment of counterpartyCommitments(state)) {
-    for (const htlc of commitment.htlcs) yield { htlc, outbound: !htlc.offered };
+export interface DirectedHtlc {
+  readonly htlc: CommitmentHtlc;
+  /** Seen by us. */
+  readonly outbound: boolean;
+}
+
+/** Every HTLC in any commitment that is not revoked or is ours, with its direction seen by us. */
+export const liveHtlcs = (state: MonitorState): Generator<DirectedHtlc> =>
+  directed(holderCommitments(state), counterpartyCommitments(state));
+
+/**
+ * HTLCs whose deadlines count (R29). Our previous commitment is not among them: it stays until the next
+ * one arrives, so it names HTLCs long after they were settled.
+ */
+export const pendingHtlcs = (state: MonitorState): Generator<DirectedHtlc> =>
+  directed([state.holder], counterpartyCommitments(state));
+
+function* directed(
+  ours: readonly Pick<HolderCommitment, "htlcs">[],
+  theirs: readonly Pick<CounterpartyCommitment, "htlcs">[],
+): Generator<DirectedHtlc> {
+  for (const { htlcs } of ours) for (const htlc of htlcs) yield { htlc, outbound: htlc.offered };
+  for (const { htlcs } of theirs) {
+    for (const htlc of htlcs) yield { htlc, outbound: !htlc.offered };
   }
 }
 

@@ -8,7 +8,7 @@ import { assertNever } from "@farwatch/protocol/assert";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { LATENCY_GRACE_PERIOD_BLOCKS, claimBuffer } from "../constants.js";
-import { liveHtlcs } from "../htlcs.js";
+import { pendingHtlcs } from "../htlcs.js";
 import type { MonitorInput } from "../input.js";
 import { change, emit, type Work } from "../work.js";
 
@@ -66,7 +66,7 @@ export function checkDeadlines(work: Work): void {
   if (state.staleSuspected) return;
   const height = state.best.height;
   const buffer = claimBuffer(state.parameters.constantsProfile);
-  for (const { htlc, outbound } of liveHtlcs(state)) {
+  for (const { htlc, outbound } of pendingHtlcs(state)) {
     const due = outbound
       ? htlc.cltvExpiry + LATENCY_GRACE_PERIOD_BLOCKS <= height
       : state.preimages.has(htlc.paymentHash) && htlc.cltvExpiry <= height + buffer;

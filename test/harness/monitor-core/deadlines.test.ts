@@ -1,0 +1,88 @@
+/**
+ * When the monitor goes on chain by itself (R29; onchain-engine 8): outbound HTLCs at expiry + 3, inbound
+ * ones with a known preimage 36 or 18 blocks before expiry, and never for what is settled already.
+ */
+import assert from "node:assert/strict";
+import type { ConstantsProfile } from "@farwatch/protocol/channel";
+import type { Side } from "../channel/setup.js";
+import { offer, secretNamed } from "../channel/test-channel.js";
+import { bodiesOf } from "./event-rules.js";
+import { protectedChannel, type ProtectedChannel } from "./protected-channel.js";
+
+const EXPIRY = 600;
+const broadcasts = (p: ProtectedChannel) => bodiesOf(p.events, "holderForceClosed");
+
+async function withHtlc(from: Side, amountSat: number, profile?: ConstantsProfile) {
+  const p = await protectedChannel(profile === undefined ? {} : { profile });
+  const htlc = offer(p.channel, from, amountSat, "due", EXPIRY);
+  await p.channel.settle();
+  return { p, htlc };
+}
+
+describe("monitor core: deadlines", () => {
+  for (const [kind, amountSat] of [
+    ["an untrimmed", 20_000],
+    ["a dust", 100],
+  ] as const) {
+    it(`closes for ${kind} outbound HTLC at expiry + 3, not before`, async () => {
+      const { p, htlc } = await withHtlc("holder", amountSat);
+      p.mineTo(EXPIRY + 2);
+      assert.deepEqual(p.published(), []);
+      assert.equal(p.mine().persist, true);
+      const [event] = broadcasts(p);
+      assert.deepEqual(event?.reason, { kind: "htlcDeadline", paymentHash: htlc.paymentHash });
+      assert.equal(event.commitmentTxid, p.state.holder.txid);
+      assert.deepEqual(
+        p.published().map(({ txid }) => txid),
+        [p.state.holder.txid],
+      );
+      p.assertPublishable();
+    });
+  }
+
+  for (const [profile, buffer] of [
+    ["ldk_0_2", 36],
+    ["ldk_0_1", 18],
+  ] as const) {
+    it(`closes for an inbound HTLC with preimage ${buffer} blocks before expiry (${profile})`, async () => {
+      const { p, htlc } = await withHtlc("counterparty", 20_000, profile);
+      p.learn(secretNamed("due").preimage, htlc.source.sourceKey);
+      p.mineTo(EXPIRY - buffer - 1);
+      assert.deepEqual(broadcasts(p), []);
+      p.mine();
+      assert.equal(broadcasts(p).length, 1);
+    });
+  }
+
+  it("never closes for an inbound HTLC without its preimage", async () => {
+    const { p } = await withHtlc("counterparty", 20_000);
+    p.mineTo(EXPIRY + 10);
+    assert.deepEqual(broadcasts(p), []);
+  });
+
+  for (const from of ["holder", "counterparty"] as const) {
+    for (const outcome of ["fulfilled", "failed"] as const) {
+      it(`an HTLC of ${from} that was ${outcome} off chain never closes the channel`, async () => {
+        const { p, htlc } = await withHtlc(from, 20_000);
+        if (outcome === "failed") p.channel.failHtlc(htlc);
+        else await p.channel.fulfillHtlc(htlc, secretNamed("due").preimage);
+        await p.channel.settle();
+        p.mineTo(EXPIRY + 10);
+        assert.deepEqual(broadcasts(p), []);
+        assert.deepEqual(p.published(), []);
+      });
+    }
+  }
+
+  it("a suspected stale state is broadcast only when an operator overrides", async () => {
+    const { p } = await withHtlc("holder", 20_000);
+    await p.channel.forceClose("holder", false);
+    p.mineTo(EXPIRY + 10);
+    assert.deepEqual(broadcasts(p), []);
+    const request = { kind: "broadcastHolder", reason: "by hand" } as const;
+    assert.equal(p.refused({ ...request, overrideStale: false }), "staleSuspected");
+    p.apply({ ...request, overrideStale: true });
+    assert.deepEqual(broadcasts(p)[0]?.reason, { kind: "operator", text: "by hand" });
+    p.assertPublishable();
+  });
+});
