@@ -258,7 +258,7 @@ async function managerReturns(
   await cluster.manager.start();
   const client = cluster.connectNode(2n, node.cursor());
   await client.connect();
-  node.client = client;
+  node.useClient(client);
   const received = async () => {
     const { events } = await client.call<{
       readonly events: readonly { readonly eventId: bigint; readonly eventHash: Uint8Array }[];

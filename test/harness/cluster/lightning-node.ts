@@ -4,6 +4,7 @@
  * go on, as a real node must.
  */
 import { createHash, randomBytes } from "node:crypto";
+import { must } from "@farwatch/protocol/assert";
 import { address, networks, Transaction } from "bitcoinjs-lib";
 import { z } from "zod";
 import { msat, type Sat } from "@farwatch/protocol/amount";
@@ -27,7 +28,7 @@ import { createChannel, type Channel } from "../channel/channel.js";
 import type { Htlc } from "../channel/ledger.js";
 import type { SideOptions } from "../channel/setup.js";
 import { ownPaymentSource } from "../channel/sources.js";
-import type { NodeClient } from "./node-client.js";
+import { UpdateRefused, type NodeClient } from "./node-client.js";
 
 const FIRST_UPDATE_ID = 1n;
 /** Blocks until an HTLC of ours expires, unless a test says otherwise. */
@@ -53,13 +54,32 @@ export interface Payment {
 }
 
 export class LightningNode {
-  channel!: Channel;
+  #channel: Channel | undefined;
   #nextUpdateId = FIRST_UPDATE_ID;
+  #client: NodeClient;
+  #wakers: (() => void)[] = [];
 
   private constructor(
-    public client: NodeClient,
+    client: NodeClient,
     readonly bitcoind: Regtest,
-  ) {}
+  ) {
+    this.#client = client;
+  }
+
+  get channel(): Channel {
+    return must(this.#channel, "open channel");
+  }
+  get client(): NodeClient {
+    return this.#client;
+  }
+
+  /** A new session with the manager: updates whose answer was lost are sent again, same id, same bytes. */
+  useClient(client: NodeClient): void {
+    this.#client = client;
+    const wakers = this.#wakers;
+    this.#wakers = [];
+    for (const wake of wakers) wake();
+  }
 
   /** Watches first, then funds and confirms: no coin moves before the monitors are ready. */
   static async open(options: OpenOptions): Promise<LightningNode> {
@@ -75,7 +95,7 @@ export class LightningNode {
       onUpdate: (steps) => node.#send(steps),
     });
     const funding = await signFunding(bitcoind, plan.fundingScriptPubkey, capacitySat);
-    node.channel = plan.open({ txid: txid(funding.txid), vout: funding.vout });
+    node.#channel = plan.open({ txid: txid(funding.txid), vout: funding.vout });
     await client.watchChannel(
       node.channel.channelId,
       encodeInitialState(node.channel.initialState()),
@@ -93,7 +113,20 @@ export class LightningNode {
   async #send(steps: readonly UpdateStep[]): Promise<void> {
     const id = this.#nextUpdateId;
     this.#nextUpdateId += 1n;
-    await this.client.update(this.channel.channelId, id, encodeUpdatePayload(steps));
+    const payload = encodeUpdatePayload(steps);
+    for (;;) {
+      const client = this.#client;
+      try {
+        await client.update(this.channel.channelId, id, payload);
+        return;
+      } catch (error) {
+        if (error instanceof UpdateRefused) throw error;
+        // The manager went away: unknown outcome, so the same bytes go to the next session.
+        if (client === this.#client) {
+          await new Promise<void>((resolve) => this.#wakers.push(resolve));
+        }
+      }
+    }
   }
 
   /** Registers and offers a payment of our own, and commits it on both sides. */

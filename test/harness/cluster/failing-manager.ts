@@ -1,0 +1,5 @@
+/** The manager with failpoints: the same main, plus what only tests install. */
+import { runMain } from "@farwatch/manager-service/main";
+import { killWhenAsked } from "./failpoint.js";
+
+await runMain(process.argv, { failpoint: killWhenAsked(process.env) });
