@@ -15,7 +15,8 @@ const PATTERNS: readonly Pattern[] = [
     text: "TLS: the monitor refused our client certificate",
   },
   {
-    matches: /self.signed|unable to (verify|get)|UNABLE_TO|DEPTH_ZERO|certificate has expired/i,
+    matches:
+      /self.signed|unable to (verify|get)|UNABLE_TO|DEPTH_ZERO|certificate (has expired|signature failure)/i,
     text: "TLS: the monitor's certificate is not valid under the configured CA",
   },
   {
@@ -27,12 +28,19 @@ const PATTERNS: readonly Pattern[] = [
     text: "TLS: the peer at this address does not speak TLS as expected",
   },
   { matches: /ECONNREFUSED/, text: "nothing listens at the monitor's address" },
+  {
+    matches: /Failed to connect|Connection dropped|ECONNRESET|socket disconnected/i,
+    text: "connection closed before any answer, as a refused client certificate or a stop does",
+  },
   { matches: /ENOTFOUND|EAI_AGAIN|Name resolution/i, text: "the monitor's address has no host" },
 ];
 
+/** Changes with every attempt, or says nothing: the same failure must read the same each time. */
+const NOISE = /\(\d{4}-\d\d-\d\dT[\d:.]+Z\)|Resolution note:\s*$/g;
+
 /** One line: the explanation when there is one, and what grpc-js said. */
 export function explainFailure(details: string): string {
-  const said = details.replace(/\s+/g, " ").trim();
+  const said = details.replace(NOISE, "").replace(/\s+/g, " ").trim();
   const known = PATTERNS.find(({ matches }) => matches.test(said));
   return known === undefined ? said : `${known.text} (${said})`;
 }
