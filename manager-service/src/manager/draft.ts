@@ -87,7 +87,8 @@ export class Draft implements ManagerView {
   }
 
   appendUpdate(channelNo: number, row: UpdateRow): void {
-    this.#updates.push({ table: "update", key: rowKeys.update(channelNo, row.updateId), row });
+    const key = rowKeys.update(channelNo, row.updateId);
+    this.#updates.push({ table: "update", key, row, update: row });
   }
 
   changes(): readonly Change[] {

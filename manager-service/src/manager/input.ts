@@ -16,7 +16,6 @@ import type {
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import type { UpdateRow } from "./rows.js";
-import type { NodeChannel } from "./sessions.js";
 
 /** What a step may know besides rows and input. */
 export interface Context {
@@ -27,6 +26,15 @@ export interface Context {
   readonly nowMs: number;
   /** Does a per-commitment secret open this point (BOLT 3)? */
   readonly opensPoint: (secret: Uint8Array, point: Uint8Array) => boolean;
+}
+
+/** What a node says of one of its channels when it opens a session. */
+export interface NodeChannel {
+  readonly channelId: ChannelId;
+  readonly lastUpdateId: UpdateId;
+  readonly holderNumber: bigint;
+  readonly counterpartyNumber: bigint;
+  readonly revokedCommitments: bigint;
 }
 
 export type DoneAnswer =

@@ -1,104 +1,136 @@
 /**
- * step(tables, input): what one input changes and causes. Pure: it reads rows and returns changes and
- * effects; the shell commits the changes in one transaction and only then runs the effects.
+ * step(tables, context, input): the whole of the manager's judgement, as a pure function. It reads rows,
+ * writes a draft and names effects; the shell commits the draft in one transaction and only then runs
+ * the effects. A refusal changes nothing, except what its Decision says must be kept.
  */
 import { assertNever } from "@farwatch/protocol/assert";
-import type { Curve } from "@farwatch/protocol/curve/curve";
-import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import type { Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { confirmAcks } from "./acks.js";
-import { itemsDone } from "./done.js";
-import type { Effect } from "./effect.js";
-import type { ManagerInput } from "./input.js";
-import { recordEvent } from "./monitor-events/record-event.js";
-import { closePayment, registerPayment } from "./payments/outbound.js";
-import { Draft, type Tables } from "./rows.js";
-import type { Change } from "./tables.js";
-import { acceptUpdate, freeze } from "./updates/accept-update.js";
+import { storeAckIntents } from "./ack-predicate.js";
+import { Draft, type Tables } from "./draft.js";
+import type { Decision } from "./effect.js";
+import type { Context, ManagerInput } from "./input.js";
+import { itemsDone } from "./items-done.js";
+import { releaseHeld } from "./monitor-events/htlc-event.js";
+import { receiveEvent } from "./monitor-events/receive-event.js";
+import { htlcNotSent, registerPayment, requestClose } from "./payments/requests.js";
+import { openSession } from "./sessions.js";
+import { acceptUpdate, type OfferedUpdate } from "./updates/accept-update.js";
 import { acceptWatch } from "./updates/accept-watch.js";
-import { storeReceipt } from "./updates/receipts.js";
-import { semanticKeys } from "./user-event.js";
-import { channelOf, tell, type Work } from "./work.js";
+import { complete, storeReceipts } from "./updates/receipts.js";
+import { alarm, changeChannel, type Work } from "./work.js";
 
-export interface ManagerContext {
-  readonly curve: Curve;
-  readonly nowMs: number;
-}
-
-export interface Decision {
-  readonly changes: readonly Change[];
-  readonly effects: readonly Effect[];
-}
+const startWork = (tables: Tables, context: Context): Work => ({
+  draft: new Draft(tables),
+  context,
+  effects: [],
+  touched: new Set(),
+});
 
 export function step(
-  ctx: ManagerContext,
   tables: Tables,
+  context: Context,
   input: ManagerInput,
 ): Result<Decision, Refusal> {
-  const work: Work = { ...ctx, draft: new Draft(tables), effects: [] };
-  const refused = dispatch(work, input);
-  return refused.ok
-    ? ok({ changes: work.draft.changes(), effects: work.effects })
-    : err(refused.error);
+  if (input.kind === "updateOffered") return offerUpdate(tables, context, input);
+  const work = startWork(tables, context);
+  const refusal = handle(work, input);
+  return refusal === undefined ? ok(decide(work)) : err(refusal);
 }
 
-function dispatch(work: Work, input: ManagerInput): Result<void, Refusal> {
+function offerUpdate(
+  tables: Tables,
+  context: Context,
+  input: OfferedUpdate,
+): Result<Decision, Refusal> {
+  const work = startWork(tables, context);
+  const acceptance = acceptUpdate(work, input);
+  switch (acceptance.kind) {
+    case "accepted":
+      return ok(decide(work));
+    case "refused":
+      return err(acceptance.refusal);
+    case "refusedKeeping": {
+      const fresh = startWork(tables, context);
+      acceptance.keep(fresh);
+      return ok(decide(fresh, acceptance.refusal));
+    }
+    default:
+      return assertNever(acceptance);
+  }
+}
+
+function decide(work: Work, refusal?: Refusal): Decision {
+  for (const channelId of work.touched) releaseHeld(work, channelId);
+  storeAckIntents(work);
+  for (const channelId of work.touched) complete(work, channelId);
+  return { changes: work.draft.changes(), effects: work.effects, refusal };
+}
+
+function handle(
+  work: Work,
+  input: Exclude<ManagerInput, { kind: "updateOffered" }>,
+): Refusal | undefined {
   switch (input.kind) {
     case "watchOffered":
       return acceptWatch(work, input);
-    case "updateOffered":
-      return acceptUpdate(work, input);
-    case "receiptStored":
-      storeReceipt(work, input);
-      return ok(undefined);
-    case "channelBroken":
-      freeze(work, channelOf(work, input.channelId), input.why);
-      return ok(undefined);
+    case "receiptsStored":
+      storeReceipts(work, input);
+      return undefined;
+    case "updateRefused":
+      updateRefused(work, input);
+      return undefined;
     case "monitorEvent":
-      return recordEvent(work, input);
+      return receiveEvent(work, input);
     case "acksConfirmed":
-      confirmAcks(work, input.inboxKeys);
-      return ok(undefined);
+      acksConfirmed(work, input.inboxKeys);
+      return undefined;
     case "paymentRegistered":
       return registerPayment(work, input);
     case "paymentClosed":
-      return closePayment(work, input.paymentId, input.reason);
+      return requestClose(work, input);
+    case "htlcNotSent":
+      return htlcNotSent(work, input);
     case "itemsDone":
-      itemsDone(work, input);
-      return ok(undefined);
+      return itemsDone(work, input);
     case "sessionOpened":
       return openSession(work, input);
     case "alarmRaised":
       raiseAlarm(work, input);
-      return ok(undefined);
+      return undefined;
     default:
       return assertNever(input);
   }
 }
 
-/** An older node epoch is fenced; the same epoch gets its session again. */
-function openSession(
-  work: Work,
-  { nodeKey, nodeEpoch, sessionId }: Extract<ManagerInput, { kind: "sessionOpened" }>,
-): Result<void, Refusal> {
-  const known = work.draft.session.get(nodeKey);
-  if (known !== undefined && known.nodeEpoch > nodeEpoch) {
-    return err(
-      refuse("fenced", "a newer node epoch is known", {
-        current_epoch: String(known.nodeEpoch),
-      }),
-    );
+/** The monitor confirmed: neither intent nor event is needed any more; domain rows keep the facts. */
+function acksConfirmed(work: Work, inboxKeys: readonly string[]): void {
+  for (const key of inboxKeys) {
+    if (work.draft.ack.get(key) === undefined) continue;
+    work.draft.ack.delete(key);
+    work.draft.inbox.delete(key);
   }
-  work.draft.session.put(nodeKey, { nodeKey, nodeEpoch, sessionId });
-  return ok(undefined);
 }
 
+/** An accepted update that a monitor will never take: the channel cannot go on by itself. */
+function updateRefused(
+  work: Work,
+  { monitorName, channelId, updateId, refusal }: Extract<ManagerInput, { kind: "updateRefused" }>,
+): void {
+  const channel = work.draft.channel.get(channelId);
+  if (channel === undefined) return;
+  const { nodeKey } = channel;
+  const text = `monitor ${monitorName} refuses update ${updateId}: ${refusal.reason}`;
+  if (channel.frozen === undefined) changeChannel(work, channelId, { frozen: text });
+  alarm(work, nodeKey, "updateRefused", `${monitorName}/${channelId}/${updateId}`, text, channelId);
+  work.effects.push({ kind: "refused", nodeKey, channelId, updateId, refusal });
+}
+
+/** To the channel's node, or to every node that ever opened a session. */
 function raiseAlarm(
   work: Work,
   { code, about, text, channelId }: Extract<ManagerInput, { kind: "alarmRaised" }>,
 ): void {
-  const row = channelId === undefined ? undefined : work.draft.channel.get(channelId);
-  if (row === undefined) return; // monitor-wide alarms are in the log and in ListMonitors
-  const event = { kind: "alarm", code, text, channelId } as const;
-  tell(work, row.nodeKey, semanticKeys.alarm(code, about), event);
+  const channel = channelId === undefined ? undefined : work.draft.channel.get(channelId);
+  if (channel !== undefined) alarm(work, channel.nodeKey, code, about, text, channelId);
 }

@@ -4,6 +4,7 @@
  * trace and the step stays a pure function of (tables, input).
  */
 import { must } from "@farwatch/protocol/assert";
+import type { UpdateRow } from "./rows.js";
 
 /** Values under which a row is found; none: not found by this index. */
 export type Index<R> = (row: R) => readonly string[];
@@ -13,6 +14,8 @@ export interface Change {
   readonly key: string;
   /** undefined: deleted. */
   readonly row: unknown;
+  /** The row itself when it is one of the update log, which has its own encoding. */
+  readonly update?: UpdateRow;
 }
 
 /** What predicates read: a table, or a draft over it. */

@@ -1,56 +1,75 @@
-/** The scratch pad of one step: a draft over the rows, the effects, and the given time. */
-import type { Curve } from "@farwatch/protocol/curve/curve";
-import type { ChannelId, PaymentId } from "@farwatch/protocol/ids";
+/** One step under way: the draft it writes, the effects it asks for, and who must be told. */
 import { must } from "@farwatch/protocol/assert";
+import type { ChannelId } from "@farwatch/protocol/ids";
+import type { Draft } from "./draft.js";
 import type { Effect } from "./effect.js";
-import {
-  META_KEY,
-  rowKeys,
-  type ChannelRow,
-  type Draft,
-  type ItemRow,
-  type PaymentRow,
-} from "./rows.js";
-import type { UserEvent } from "./user-event.js";
+import type { Context } from "./input.js";
+import { FIRST_META, META_KEY, rowKeys, type ChannelRow, type MetaRow } from "./rows.js";
+import { semanticKeys, type UserEvent } from "./user-event.js";
 
 export interface Work {
   readonly draft: Draft;
+  readonly context: Context;
   readonly effects: Effect[];
-  readonly curve: Curve;
-  /** Milliseconds since the epoch; stamped on items for people, decides nothing. */
-  readonly nowMs: number;
+  /** Channels whose completion or held events this step may have changed. */
+  readonly touched: Set<ChannelId>;
 }
 
-export const channelOf = (work: Work, id: ChannelId): ChannelRow =>
-  must(work.draft.channel.get(id), "channel row");
+/** What a refused input still writes, into a fresh draft. */
+export type Keep = (work: Work) => void;
 
-export const paymentOf = (work: Work, id: PaymentId): PaymentRow =>
-  must(work.draft.payment.get(id), "payment row");
+export const metaOf = (work: Work): MetaRow => work.draft.meta.get(META_KEY) ?? FIRST_META;
 
-/** Tells the node a fact once: a second time for the same semantic key changes nothing. */
+/**
+ * Tells the node a fact once: an item that exists, handled or not, is not told again. Effects: a new
+ * item row and its delivery.
+ */
 export function tell(work: Work, nodeKey: string, semanticKey: string, event: UserEvent): void {
-  const { draft } = work;
-  if (draft.item.select("semantic", semanticKey).length > 0) return;
-  const { nextItemId } = draft.meta.get(META_KEY) ?? { nextItemId: 1n };
-  const item: ItemRow = {
-    itemId: nextItemId,
-    nodeKey,
-    semanticKey,
-    event,
-    createdAtMs: work.nowMs,
-    handled: false,
-  };
-  draft.meta.put(META_KEY, { nextItemId: nextItemId + 1n });
-  draft.item.put(rowKeys.item(nextItemId), item);
+  if (work.draft.item.select("semantic", semanticKey).length > 0) return;
+  const meta = metaOf(work);
+  const itemId = meta.nextItemId;
+  work.draft.meta.put(META_KEY, { ...meta, nextItemId: itemId + 1n });
+  const createdAtMs = work.context.nowMs;
+  const item = { itemId, nodeKey, semanticKey, event, createdAtMs, handled: false };
+  work.draft.item.put(rowKeys.item(itemId), item);
   work.effects.push({ kind: "deliver", item });
 }
 
-/** A fact that was told, if any. */
-export const toldItem = (work: Work, semanticKey: string): ItemRow | undefined =>
-  work.draft.item.select("semantic", semanticKey)[0];
+/** Takes back what the node has not handled yet, because a later fact made it wrong. */
+export function withdraw(work: Work, semanticKey: string): "withdrawn" | "handled" | "never told" {
+  const [item] = work.draft.item.select("semantic", semanticKey);
+  if (item === undefined) return "never told";
+  if (item.handled) return "handled";
+  work.draft.item.delete(rowKeys.item(item.itemId));
+  const at = work.effects.findIndex(
+    (effect) => effect.kind === "deliver" && effect.item.itemId === item.itemId,
+  );
+  if (at >= 0) work.effects.splice(at, 1);
+  return "withdrawn";
+}
 
-/** Takes back a fact that the node has not handled; it was wrong in the light of a later one. */
-export function retract(work: Work, semanticKey: string): void {
-  const item = toldItem(work, semanticKey);
-  if (item !== undefined && !item.handled) work.draft.item.delete(rowKeys.item(item.itemId));
+/** A person must look. Told once per code and subject until it is handled. */
+export function alarm(
+  work: Work,
+  nodeKey: string,
+  code: string,
+  about: string,
+  text: string,
+  channelId?: ChannelId,
+): void {
+  const event = { kind: "alarm", code, text, channelId } as const;
+  tell(work, nodeKey, semanticKeys.alarm(code, about), event);
+}
+
+export const channelOf = (work: Work, channelId: ChannelId): ChannelRow =>
+  must(work.draft.channel.get(channelId), "channel row");
+
+export function changeChannel(
+  work: Work,
+  channelId: ChannelId,
+  change: Partial<ChannelRow>,
+): ChannelRow {
+  const row = { ...channelOf(work, channelId), ...change };
+  work.draft.channel.put(channelId, row);
+  return row;
 }

@@ -1,64 +1,105 @@
 /**
- * Delivers items to one node: un-handled ones first, then the end of the replay, then live ones, one at
- * a time. Only items whose commit is done are sent; the subscriber's promise is the back-pressure.
+ * Delivers items to nodes: un-handled ones first, then the end of the replay, then live ones, one at a
+ * time. Only items whose commit is done are sent; the subscriber's promise is the back-pressure. One
+ * subscription per node; a newer one ends the older.
  */
-import type { Tables } from "../manager/rows.js";
-import { rowKeys } from "../manager/rows.js";
-import type { Closable, ItemSubscriber } from "./manager-host.js";
+import type { ChannelId } from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import type { Tables } from "../manager/draft.js";
+import { rowKeys, type ItemRow } from "../manager/rows.js";
+import { semanticKeys } from "../manager/user-event.js";
 import { itemToWire } from "./item-to-wire.js";
+import type { Closable, ItemSubscriber } from "./manager-host.js";
+
+interface Subscription {
+  readonly subscriber: ItemSubscriber;
+  readonly toldClosed: Set<ChannelId>;
+  open: boolean;
+  wake: () => void;
+}
 
 export class ItemFeed {
+  readonly #tables: Tables;
   /** Every item up to here is on disk. */
   #committed: bigint;
-  readonly #wakers = new Set<() => void>();
+  readonly #subscriptions = new Map<string, Subscription>();
+  /** Called when a ChannelClosed item was handed over. */
+  onClosedTold: (channelId: ChannelId) => void = () => undefined;
 
-  constructor(
-    private readonly tables: Tables,
-    nextItemId: bigint,
-  ) {
+  constructor(tables: Tables, nextItemId: bigint) {
+    this.#tables = tables;
     this.#committed = nextItemId - 1n;
   }
 
-  committed(itemId: bigint): void {
+  committed({ itemId, nodeKey }: ItemRow): void {
     if (itemId > this.#committed) this.#committed = itemId;
-    for (const wake of this.#wakers) wake();
+    this.#subscriptions.get(nodeKey)?.wake();
+  }
+
+  /** Handed over on the current subscription, or handled already. */
+  closeWasTold(channelId: ChannelId): boolean {
+    const [item] = this.#tables.item.select("semantic", semanticKeys.channelClosed(channelId));
+    if (item === undefined || item.handled) return item !== undefined;
+    return this.#subscriptions.get(item.nodeKey)?.toldClosed.has(channelId) ?? false;
   }
 
   subscribe(nodeKey: string, subscriber: ItemSubscriber): Closable {
-    let open = true;
-    let wake: (() => void) | undefined;
-    const waker = (): void => wake?.();
-    this.#wakers.add(waker);
-    const pump = async (): Promise<void> => {
-      let cursor = 0n;
-      const replayUntil = this.#committed;
-      const unhandled = this.tables.item.keys("unhandled", nodeKey);
-      for (const key of [...unhandled].sort()) {
-        const row = this.tables.item.get(key);
-        if (!open || row === undefined || row.itemId > replayUntil) continue;
-        await subscriber.item(itemToWire(row));
-      }
-      cursor = replayUntil;
-      if (open) await subscriber.replayDone(unhandled.length);
-      while (open) {
-        while (open && cursor < this.#committed) {
-          cursor += 1n;
-          const row = this.tables.item.get(rowKeys.item(cursor));
-          if (row?.nodeKey === nodeKey && !row.handled) await subscriber.item(itemToWire(row));
-        }
-        if (open) await new Promise<void>((resolve) => (wake = resolve));
-      }
+    this.end(nodeKey, refuse("streamReplaced", "a newer subscription took over"));
+    const subscription: Subscription = {
+      subscriber,
+      toldClosed: new Set(),
+      open: true,
+      wake: () => undefined,
     };
-    pump().catch(() => {
-      open = false; // the subscriber is gone; its items stay un-handled and are replayed
-      this.#wakers.delete(waker);
-    });
-    return {
-      close: () => {
-        open = false;
-        this.#wakers.delete(waker);
-        waker();
-      },
+    this.#subscriptions.set(nodeKey, subscription);
+    const close = (): void => {
+      this.#forget(nodeKey, subscription);
     };
+    // A subscriber that fails is gone; its items stay un-handled and are replayed.
+    this.#pump(nodeKey, subscription).then(close, close);
+    return { close };
+  }
+
+  end(nodeKey: string, refusal: Refusal): void {
+    const subscription = this.#subscriptions.get(nodeKey);
+    if (subscription === undefined) return;
+    this.#forget(nodeKey, subscription);
+    subscription.subscriber.end(refusal);
+  }
+
+  #forget(nodeKey: string, subscription: Subscription): void {
+    subscription.open = false;
+    if (this.#subscriptions.get(nodeKey) === subscription) this.#subscriptions.delete(nodeKey);
+    subscription.wake();
+  }
+
+  async #pump(nodeKey: string, subscription: Subscription): Promise<void> {
+    let cursor = this.#committed;
+    let replayed = 0;
+    for (const { itemId } of this.#tables.item.select("unhandled", nodeKey)) {
+      if (itemId <= cursor && (await this.#send(nodeKey, subscription, itemId))) replayed += 1;
+    }
+    if (subscription.open) await subscription.subscriber.replayDone(replayed);
+    while (subscription.open) {
+      while (subscription.open && cursor < this.#committed) {
+        cursor += 1n;
+        await this.#send(nodeKey, subscription, cursor);
+      }
+      if (subscription.open && cursor === this.#committed) {
+        await new Promise<void>((resolve) => (subscription.wake = resolve));
+      }
+    }
+  }
+
+  /** The row is read when it is its turn: it may have been handled or withdrawn meanwhile. */
+  async #send(nodeKey: string, subscription: Subscription, itemId: bigint): Promise<boolean> {
+    const row = this.#tables.item.get(rowKeys.item(itemId));
+    if (!subscription.open || row?.nodeKey !== nodeKey || row.handled) return false;
+    await subscription.subscriber.item(itemToWire(row));
+    if (row.event.kind === "channelClosed") {
+      subscription.toldClosed.add(row.event.channelId);
+      this.onClosedTold(row.event.channelId);
+    }
+    return true;
   }
 }

@@ -36,6 +36,7 @@ function eventToWire(event: UserEvent): WireUserEvent["event"] {
           ...payment(event),
           preimage: Buffer.from(event.preimage),
           amountMsat: event.amountMsat,
+          feePaidMsat: event.feePaidMsat,
         },
       };
     case "paymentFailed":
@@ -99,11 +100,12 @@ const PAYMENT_STATES: Readonly<Record<PaymentRow["state"] | PartRow["state"], Pa
   failed: PaymentState.FAILED,
   alive: PaymentState.PENDING,
   claimed: PaymentState.SENT,
+  notSent: PaymentState.FAILED,
 };
 
 export const paymentToWire = (row: PaymentRow, parts: readonly PartRow[]): Payment => ({
   ...payment(row),
-  totalMsat: row.totalMsat,
+  totalMsat: row.totalMsat ?? 0n,
   isProbe: false,
   state: PAYMENT_STATES[row.state],
   parts: parts.map(partToWire),

@@ -1,117 +1,104 @@
-/** What links ask for and report: the manager's rows, and inputs for the step. */
-import type { MonitorKey, UpdateId } from "@farwatch/protocol/ids";
+/** What links ask for and report: the manager's committed rows, and inputs for the step. */
 import { must } from "@farwatch/protocol/assert";
+import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
-import { decodeRow } from "../manager/row-codec.js";
-import { rowKeys, type Tables, type UpdateRow } from "../manager/rows.js";
-import type { LinkHost, LinkIdentity, StoredUpdate } from "../monitors/monitor-link.js";
+import type { Tables } from "../manager/draft.js";
+import type { ManagerInput } from "../manager/input.js";
+import { rowKeys, type WatchRow } from "../manager/rows.js";
+import type {
+  AckResult,
+  EventAck,
+  LinkHost,
+  LinkIdentity,
+  MonitorReceipt,
+} from "../monitors/monitor-link.js";
 import type { ManagerDeps } from "./deps.js";
 import type { RunStep } from "./run-step.js";
+import type { UpdateLog } from "./update-log.js";
 
-export function createLinkHost(deps: ManagerDeps, tables: Tables, run: RunStep): LinkHost {
-  const { log } = deps;
-  const facts = (monitor: LinkIdentity, more: Readonly<Record<string, unknown>> = {}) => ({
+export interface LinkHostParts {
+  readonly deps: ManagerDeps;
+  readonly tables: Tables;
+  readonly run: RunStep;
+  readonly log: UpdateLog;
+  /** Channels whose first state is on disk. */
+  readonly watches: ReadonlyMap<ChannelId, WatchRow>;
+}
+
+type Facts = Readonly<Record<string, unknown>>;
+
+export function createLinkHost({ deps, tables, run, log, watches }: LinkHostParts): LinkHost {
+  const facts = (monitor: LinkIdentity, more: Facts = {}): Facts => ({
     monitor: monitor.name,
     ...more,
   });
-  const onRefusal = (monitor: LinkIdentity, what: string, refusal: Refusal): void => {
-    log.error(what, facts(monitor, { reason: refusal.reason, details: refusal.details }));
+  const notOk = (monitor: LinkIdentity, what: string, refusal: Refusal): void => {
+    deps.log.error(what, facts(monitor, { reason: refusal.reason, details: refusal.details }));
   };
-  const updates = async (
-    channelId: StoredUpdate["channelId"],
-    from: bigint,
-    limit: number,
-  ): Promise<readonly StoredUpdate[]> => {
-    const first = rowKeys.update(channelId, from);
-    const end = rowKeys.update(channelId, from + BigInt(limit));
-    const rows = await deps.store.range("update", first, end, limit);
-    return rows.map(({ value }) => decodeRow<UpdateRow>(value));
+  /** A failed commit has ended the process's work through onFatal. */
+  const inBackground = (input: ManagerInput): void => {
+    run(input).catch(deps.onFatal);
   };
   return {
-    channels: () =>
-      [...tables.channel.values()].map((row) => ({
-        channelId: row.channelId,
-        firstUpdateId: row.firstUpdateId,
-        watchHash: row.watchHash,
-        header: row.watchHeader,
-        payload: row.watchPayload,
-      })),
+    channels: () => [...watches.values()],
     head(channelId) {
       const row = must(tables.channel.get(channelId), "channel row");
       return { updateId: row.acceptedId, updateHash: row.headHash };
     },
-    updates: (channelId, from, limit) => updates(channelId, from, limit),
-    async hashAt(channelId, id: UpdateId) {
-      const row = tables.channel.get(channelId);
-      if (row === undefined) return undefined;
-      if (id === row.firstUpdateId - 1n) return row.genesisHash;
-      return (await updates(channelId, id, 1))[0]?.updateHash;
-    },
-    pendingAcks: (monitor) =>
-      tables.ack.keys("monitor", monitor.monitorKey).flatMap((key) => tables.ack.get(key) ?? []),
-    connected: (monitor, storeId) => log.info("monitor connected", facts(monitor, { storeId })),
-    disconnected: (monitor, reason) => log.warn("monitor disconnected", facts(monitor, { reason })),
-    async receipts(monitor, storeId, receipts) {
-      await Promise.all(
-        receipts.map((receipt) =>
-          run({
-            kind: "receiptStored",
-            monitorKey: monitor.monitorKey,
-            storeId,
-            channelId: receipt.channelId,
-            updateId: receipt.updateId,
-            updateHash: receipt.updateHash,
-            afterClose: receipt.status === "appliedAfterClose",
-            watermark: receipt.eventWatermark,
-            proof: receipt.header,
-          }),
-        ),
-      );
+    updates: (channelId, from, limit) => log.read(channelId, from, limit),
+    hashAt: (channelId, id) => log.hashAt(channelId, id),
+    pendingAcks: (monitor) => tables.ack.select("monitor", monitor.monitorKey),
+    connected: (monitor, storeId) =>
+      deps.log.info("monitor connected", facts(monitor, { storeId })),
+    disconnected: (monitor, reason) =>
+      deps.log.warn("monitor disconnected", facts(monitor, { reason })),
+    async receipts({ monitorKey }, storeId, receipts) {
+      const verified = receipts.map(verifiedReceipt);
+      await run({ kind: "receiptsStored", monitorKey, storeId, receipts: verified });
     },
     refused(monitor, channelId, updateId, refusal) {
-      onRefusal(monitor, "monitor refused an update", refusal);
-      const why = `monitor ${monitor.name} refused update ${updateId}: ${refusal.reason}`;
-      run({ kind: "channelBroken", channelId, why }).catch(deps.onFatal);
+      notOk(monitor, "monitor refused an update", refusal);
+      const monitorName = monitor.name;
+      inBackground({ kind: "updateRefused", monitorName, channelId, updateId, refusal });
     },
     async event(monitor, storeId, event) {
       const { channelId, eventId, eventHash, subjectKey, body, origin, createdAtMs } = event;
-      const recorded = await run({
-        kind: "monitorEvent",
-        monitorKey: monitor.monitorKey,
-        storeId,
-        channelId,
-        eventId,
-        eventHash,
-        subjectKey,
-        body,
-        origin,
-        createdAtMs,
-      });
-      if (!recorded.ok) onRefusal(monitor, "event not recorded", recorded.error);
+      const fields = { channelId, eventId, eventHash, subjectKey, body, origin, createdAtMs };
+      const { monitorKey } = monitor;
+      const recorded = await run({ kind: "monitorEvent", monitorKey, storeId, ...fields });
+      if (!recorded.ok) notOk(monitor, "event not recorded", recorded.error);
     },
-    endOfReplay: (monitor) => log.info("replay of events done", facts(monitor)),
+    endOfReplay: (monitor) => deps.log.info("replay of events done", facts(monitor)),
     async acked(monitor, results) {
-      const gone = results.filter(({ result }) => result !== "hashMismatch");
       for (const { ack, result } of results) {
         if (result !== "hashMismatch") continue;
         const { channelId, eventId } = ack;
-        log.error("event acked under another hash", facts(monitor, { channelId, eventId }));
+        const about = facts(monitor, { channelId, eventId });
+        deps.log.error("the monitor holds another event under this id", about);
       }
-      const inboxKeys = gone.map(({ ack }) => inboxKey(monitor.monitorKey, ack));
+      const inboxKeys = results.filter(isGone).map(({ ack }) => inboxKey(monitor, ack));
       if (inboxKeys.length > 0) await run({ kind: "acksConfirmed", inboxKeys });
     },
     alarm(monitor, channelId, refusal) {
-      onRefusal(monitor, "monitor and manager disagree", refusal);
+      notOk(monitor, "monitor and manager disagree", refusal);
       const about = `${monitor.name}/${channelId ?? "all"}`;
       const text = `monitor ${monitor.name}: ${refusal.message}`;
-      run({ kind: "alarmRaised", code: refusal.reason, about, text, channelId }).catch(
-        deps.onFatal,
-      );
+      inBackground({ kind: "alarmRaised", code: refusal.reason, about, text, channelId });
     },
   };
 }
 
-const inboxKey = (
-  monitorKey: MonitorKey,
-  ack: Omit<Parameters<typeof rowKeys.inbox>[0], "monitorKey">,
-): string => rowKeys.inbox({ monitorKey, ...ack });
+const verifiedReceipt = (receipt: MonitorReceipt) => ({
+  channelId: receipt.channelId,
+  updateId: receipt.updateId,
+  updateHash: receipt.updateHash,
+  afterClose: receipt.status === "appliedAfterClose",
+  watermark: receipt.eventWatermark,
+  proof: receipt.header,
+});
+
+/** "unknown": the monitor never had it or forgot it; either way it will not send it again. */
+const isGone = ({ result }: { readonly result: AckResult }): boolean => result !== "hashMismatch";
+
+const inboxKey = ({ monitorKey }: LinkIdentity, ack: EventAck): string =>
+  rowKeys.inbox({ monitorKey, ...ack });

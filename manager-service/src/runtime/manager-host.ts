@@ -23,6 +23,7 @@ import type {
   UpdateId,
 } from "@farwatch/protocol/ids";
 import type { Msat } from "@farwatch/protocol/amount";
+import type { HtlcSource } from "@farwatch/protocol/channel";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
 
@@ -92,6 +93,15 @@ export interface ManagerHost {
     paymentId: PaymentId,
     outcome:
       { readonly kind: "noMoreParts" } | { readonly kind: "abandon"; readonly reason: string },
+  ): Promise<Result<void, Refusal>>;
+  /** The HTLC never entered a commitment. Refused `htlcCommitted` when an accepted update has it. */
+  htlcNotSent(
+    who: NodePrincipal,
+    request: {
+      readonly channelId: ChannelId;
+      readonly source: HtlcSource;
+      readonly paymentHash: PaymentHash;
+    },
   ): Promise<Result<void, Refusal>>;
   subscribe(who: NodePrincipal, subscriber: ItemSubscriber): Closable;
   /** Ids of items that are not known. */

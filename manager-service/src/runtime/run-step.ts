@@ -3,38 +3,48 @@
  * Decisions are pipelined: memory may be ahead of the disk, but commits keep their order, and nothing
  * leaves before the commit of the decision that caused it.
  */
+import { equalBytes } from "@farwatch/protocol/bytes";
+import type { Curve } from "@farwatch/protocol/curve/curve";
 import type { Refusal } from "@farwatch/protocol/reasons";
-import type { Result } from "@farwatch/protocol/result";
-import { ok } from "@farwatch/protocol/result";
+import { err, ok, type Result } from "@farwatch/protocol/result";
+import { encodeRow, encodeUpdateRow } from "../manager/codec.js";
+import type { Tables } from "../manager/draft.js";
 import type { Effect } from "../manager/effect.js";
-import type { ManagerInput } from "../manager/input.js";
-import { encodeRow } from "../manager/row-codec.js";
-import type { Tables } from "../manager/rows.js";
+import type { Context, ManagerInput } from "../manager/input.js";
 import { step } from "../manager/step.js";
 import type { Change } from "../manager/tables.js";
-import type { RowChange } from "../store/store.js";
+import { StoreFailure, type RowChange } from "../store/store.js";
 import type { ManagerDeps } from "./deps.js";
-import { applyChanges, isTable } from "./load-tables.js";
+import { applyChanges, isTable, sinksOf } from "./load-tables.js";
 
 export type RunStep = (input: ManagerInput) => Promise<Result<void, Refusal>>;
 
+const opensPoint =
+  (curve: Curve): Context["opensPoint"] =>
+  (secret, point) =>
+    curve.isSecret(secret) && equalBytes(curve.publicKey(secret), point);
+
+/** The decision is taken before the first await; the promise resolves after commit and effects. */
 export function createRunStep(
   deps: ManagerDeps,
   tables: Tables,
   runEffect: (effect: Effect) => void,
 ): RunStep {
+  const { managerKey, chainHash, clock, failpoint } = deps;
+  const sinks = sinksOf(tables);
+  const opens = opensPoint(deps.curve);
   return async (input) => {
-    const ctx = { curve: deps.curve, nowMs: deps.clock.nowMs() };
-    const decided = step(ctx, tables, input);
+    const context = { managerKey, chainHash, nowMs: clock.nowMs(), opensPoint: opens };
+    const decided = step(tables, context, input);
     if (!decided.ok) return decided;
-    const { changes, effects } = decided.value;
-    applyChanges(tables, changes);
-    await deps.failpoint?.(`beforeCommit:${input.kind}`);
+    const { changes, effects, refusal } = decided.value;
+    applyChanges(sinks, changes);
+    if (failpoint !== undefined) await failpoint(`beforeCommit:${input.kind}`);
     // An input that changes nothing still waits: what it repeats may not be on disk yet.
     await commit(deps, changes);
-    await deps.failpoint?.(`afterCommit:${input.kind}`);
+    if (failpoint !== undefined) await failpoint(`afterCommit:${input.kind}`);
     for (const effect of effects) runEffect(effect);
-    return ok(undefined);
+    return refusal === undefined ? ok(undefined) : err(refusal);
   };
 }
 
@@ -47,7 +57,10 @@ async function commit(deps: ManagerDeps, changes: readonly Change[]): Promise<vo
   }
 }
 
-function toRowChange({ table, key, row }: Change): RowChange {
-  if (!isTable(table)) throw new Error(`no such table: ${table}`);
-  return { table, key, value: row === undefined ? undefined : encodeRow(row) };
+function toRowChange(change: Change): RowChange {
+  const { table, key, row } = change;
+  if (!isTable(table)) throw new StoreFailure(`no such table: ${table}`);
+  if (row === undefined) return { table, key, value: undefined };
+  const value = change.update === undefined ? encodeRow(row) : encodeUpdateRow(change.update);
+  return { table, key, value };
 }

@@ -6,50 +6,47 @@ import { fromHex, toHex } from "@farwatch/protocol/bytes";
 import {
   Role,
   Verdict,
-  type ChannelVerdict,
-  type NodeChannel,
+  type ChannelVerdict as WireVerdict,
+  type NodeChannel as WireNodeChannel,
   type OpenNodeSessionRequest,
   type OpenNodeSessionResponse,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
+import { must } from "@farwatch/protocol/assert";
+import { channelId, updateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { must } from "@farwatch/protocol/assert";
-import type { ChannelRow, Tables } from "../manager/rows.js";
+import type { Tables } from "../manager/draft.js";
+import type { NodeChannel } from "../manager/input.js";
+import { unnamedVerdict, verdictOf, type ChannelVerdict } from "../manager/sessions.js";
 import type { ManagerDeps } from "./deps.js";
 import type { NodePrincipal, SessionId } from "./manager-host.js";
 import type { RunStep } from "./run-step.js";
 
 const SESSION_ID_BYTES = 16;
 
+/** The caller has checked shapes and lengths. Errors: unimplemented, notYourChannel, fenced. */
 export async function openNodeSession(
   deps: ManagerDeps,
   tables: Tables,
   run: RunStep,
-  who: NodePrincipal,
+  { nodeKey }: NodePrincipal,
   request: OpenNodeSessionRequest,
 ): Promise<Result<OpenNodeSessionResponse, Refusal>> {
   if (request.role !== Role.MANAGER_RESOLVES) {
     return err(refuse("unimplemented", "only role MANAGER_RESOLVES is supported for now"));
   }
-  if (toHex(request.nodeKey) !== who.nodeKey) {
+  if (toHex(request.nodeKey) !== nodeKey) {
     return err(refuse("notYourChannel", "node_key is not the one of this certificate"));
   }
-  const known = tables.session.get(who.nodeKey);
-  const sessionId =
-    known?.nodeEpoch === request.nodeEpoch
-      ? known.sessionId
-      : toHex(deps.randomBytes(SESSION_ID_BYTES));
-  const { nodeKey } = who;
-  const opened = await run({
-    kind: "sessionOpened",
-    nodeKey,
-    nodeEpoch: request.nodeEpoch,
-    sessionId,
-  });
+  const { nodeEpoch } = request;
+  const channels = request.channels.map(readNodeChannel);
+  const newSessionId = toHex(deps.randomBytes(SESSION_ID_BYTES));
+  const opened = await run({ kind: "sessionOpened", nodeKey, nodeEpoch, newSessionId, channels });
   if (!opened.ok) return opened;
+  const { sessionId } = must(tables.session.get(nodeKey), "session row");
   return ok({
     sessionId: Buffer.from(fromHex(sessionId)),
-    channels: verdicts(tables, nodeKey, request.channels),
+    channels: verdicts(tables, nodeKey, channels).map(writeVerdict),
   });
 }
 
@@ -60,66 +57,47 @@ export function checkSession(
 ): Refusal | undefined {
   const current = tables.session.get(who.nodeKey);
   if (current === undefined) return refuse("sessionNotOpen", "open a session first");
-  return current.sessionId === session
-    ? undefined
-    : refuse("fenced", "a newer session replaced this one", {
-        current_epoch: String(current.nodeEpoch),
-      });
+  return current.sessionId === session ? undefined : replacedBy(current.nodeEpoch);
 }
 
+export const replacedBy = (epoch: bigint): Refusal =>
+  refuse("fenced", "a newer session replaced this one", { current_epoch: String(epoch) });
+
+const readNodeChannel = (channel: WireNodeChannel): NodeChannel => ({
+  channelId: channelId(toHex(channel.channelId)),
+  lastUpdateId: updateId(channel.lastUpdateId),
+  holderNumber: channel.holderCommitmentNumber,
+  counterpartyNumber: channel.counterpartyCommitmentNumber,
+  revokedCommitments: channel.revokedCommitments,
+});
+
+/** Every channel of this node that the manager knows, and every channel the node named. */
 function verdicts(
   tables: Tables,
   nodeKey: string,
   named: readonly NodeChannel[],
 ): readonly ChannelVerdict[] {
-  const byId = new Map(named.map((channel) => [toHex(channel.channelId), channel]));
-  const ours = tables.channel
-    .keys("node", nodeKey)
-    .map((key) => must(tables.channel.get(key), "channel row"));
-  const unknown = named.filter(
-    ({ channelId }) => !ours.some((row) => row.channelId === toHex(channelId)),
-  );
+  const names = new Set<string>(named.map((channel) => channel.channelId));
+  const unnamed = tables.channel.select("node", nodeKey).filter((row) => !names.has(row.channelId));
   return [
-    ...ours.map((row) => verdict(tables, row, byId.get(row.channelId))),
-    ...unknown.map(({ channelId }) => ({
-      channelId,
-      acceptedId: 0n,
-      durableId: 0n,
-      headHash: Buffer.alloc(0),
-      verdict: Verdict.UNKNOWN,
-      behindBy: 0n,
-    })),
+    ...named.map((channel) => verdictOf(tables, nodeKey, channel)),
+    ...unnamed.map((row) => unnamedVerdict(tables, row)),
   ];
 }
 
-export function durableIdOf(tables: Tables, row: ChannelRow): bigint {
-  const ids = tables.receipt
-    .keys("channel", row.channelId)
-    .map((key) => tables.receipt.get(key)?.updateId);
-  return ids.reduce<bigint>((low, id) => ((id ?? 0n) < low ? (id ?? 0n) : low), row.acceptedId);
-}
+const VERDICTS: Readonly<Record<ChannelVerdict["verdict"], Verdict>> = {
+  inSync: Verdict.IN_SYNC,
+  nodeAhead: Verdict.NODE_AHEAD,
+  nodeBehind: Verdict.NODE_BEHIND,
+  closed: Verdict.CLOSED,
+  unknown: Verdict.UNKNOWN,
+};
 
-function verdict(tables: Tables, row: ChannelRow, node: NodeChannel | undefined): ChannelVerdict {
-  const [kind, behindBy] = compare(row, node);
-  return {
-    channelId: Buffer.from(fromHex(row.channelId)),
-    acceptedId: row.acceptedId,
-    durableId: durableIdOf(tables, row),
-    headHash: Buffer.from(fromHex(row.headHash)),
-    verdict: kind,
-    behindBy,
-  };
-}
-
-/** A channel the node does not name is one it has lost: it is behind by everything. */
-function compare(row: ChannelRow, node: NodeChannel | undefined): [Verdict, bigint] {
-  if (row.closed !== undefined) return [Verdict.CLOSED, 0n];
-  const last = node?.lastUpdateId ?? 0n;
-  if (last > row.acceptedId) return [Verdict.NODE_AHEAD, last - row.acceptedId];
-  const numbersBehind =
-    node === undefined ||
-    node.holderCommitmentNumber < BigInt(row.holderNumber) ||
-    node.counterpartyCommitmentNumber < BigInt(row.counterparty.number);
-  if (last < row.acceptedId || numbersBehind) return [Verdict.NODE_BEHIND, row.acceptedId - last];
-  return [Verdict.IN_SYNC, 0n];
-}
+const writeVerdict = (verdict: ChannelVerdict): WireVerdict => ({
+  channelId: Buffer.from(fromHex(verdict.channelId)),
+  acceptedId: verdict.acceptedId,
+  durableId: verdict.durableId,
+  headHash: Buffer.from(fromHex(verdict.headHash ?? "")),
+  verdict: VERDICTS[verdict.verdict],
+  behindBy: verdict.behindBy,
+});

@@ -1,35 +1,40 @@
 /**
  * One UpdateChannel stream per node: accepted, completed and refused go to whoever is connected. A node
- * that was away misses nothing: completed is cumulative and told again when it connects.
+ * that was away misses nothing: completed is cumulative and told again when it connects. A completed
+ * with closed=true waits until ChannelClosed was handed over (contract section 1), so that no node
+ * releases what it should not.
  */
 import { fromHex } from "@farwatch/protocol/bytes";
 import { refusalToDetail } from "@farwatch/protocol/convert/error";
 import type { UpdateChannelResponse } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { ChannelId, Hash32, UpdateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
-import { must } from "@farwatch/protocol/assert";
-import type { Effect } from "../manager/effect.js";
-import { rowKeys, type ChannelRow, type Tables } from "../manager/rows.js";
-import { completedEffect } from "../manager/updates/receipts.js";
+import type { Tables } from "../manager/draft.js";
+import type { Completion } from "../manager/rows.js";
 import type { Closable, UpdateSubscriber } from "./manager-host.js";
-
-type CompletedEffect = Extract<Effect, { kind: "completed" }>;
-type Accepted = { channelId: ChannelId; updateId: UpdateId; updateHash: Hash32 };
 
 const hex = (id: string): Buffer => Buffer.from(fromHex(id));
 
 export class UpdateStreams {
   readonly #streams = new Map<string, UpdateSubscriber>();
+  /** Newest completion of each channel that is on disk. */
+  readonly #completed = new Map<ChannelId, { nodeKey: string; completion: Completion }>();
+  readonly #closeWasTold: (channelId: ChannelId) => boolean;
 
-  constructor(private readonly tables: Tables) {}
+  constructor(tables: Tables, closeWasTold: (channelId: ChannelId) => boolean) {
+    this.#closeWasTold = closeWasTold;
+    for (const { channelId, nodeKey, completed } of tables.channel.values()) {
+      if (completed !== undefined) {
+        this.#completed.set(channelId, { nodeKey, completion: completed });
+      }
+    }
+  }
 
   open(nodeKey: string, subscriber: UpdateSubscriber): Closable {
-    this.#streams
-      .get(nodeKey)
-      ?.end(refuse("streamReplaced", "a newer UpdateChannel stream of this node took over"));
+    this.end(nodeKey, refuse("streamReplaced", "a newer UpdateChannel stream took over"));
     this.#streams.set(nodeKey, subscriber);
-    for (const channelId of this.tables.channel.keys("node", nodeKey)) {
-      this.#repeatCompleted(must(this.tables.channel.get(channelId), "channel row"));
+    for (const [channelId, told] of this.#completed) {
+      if (told.nodeKey === nodeKey) this.repeatCompleted(channelId);
     }
     return {
       close: () => {
@@ -38,33 +43,30 @@ export class UpdateStreams {
     };
   }
 
-  /** Tells the newest completed of a channel again. */
-  repeatCompleted(channelId: ChannelId): void {
-    const row = this.tables.channel.get(channelId);
-    if (row !== undefined) this.#repeatCompleted(row);
-  }
-
-  #repeatCompleted(row: ChannelRow): void {
-    if (row.completedId === undefined) return;
-    const receipts = row.requiredMonitors.flatMap(
-      (monitor) => this.tables.receipt.get(rowKeys.receipt(monitor, row.channelId)) ?? [],
-    );
-    this.completed(completedEffect(row, receipts, row.completedId));
-  }
-
   end(nodeKey: string, refusal: Refusal): void {
-    this.#streams.get(nodeKey)?.end(refusal);
+    const stream = this.#streams.get(nodeKey);
     this.#streams.delete(nodeKey);
+    stream?.end(refusal);
   }
 
-  accepted(nodeKey: string, { channelId, updateId, updateHash }: Accepted): void {
-    const value = { channelId: hex(channelId), updateId, updateHash: hex(updateHash) };
+  accepted(nodeKey: string, channelId: ChannelId, updateId: UpdateId, hash: Hash32): void {
+    const value = { channelId: hex(channelId), updateId, updateHash: hex(hash) };
     this.#tell(nodeKey, { item: { $case: "accepted", value } });
   }
 
-  completed({ nodeKey, channelId, updateId, eventWatermark, closed }: CompletedEffect): void {
+  completed(nodeKey: string, channelId: ChannelId, completion: Completion): void {
+    this.#completed.set(channelId, { nodeKey, completion });
+    this.repeatCompleted(channelId);
+  }
+
+  /** Tells the newest completed of a channel again, if it may be told. */
+  repeatCompleted(channelId: ChannelId): void {
+    const told = this.#completed.get(channelId);
+    if (told === undefined) return;
+    const { updateId, eventWatermark, closed } = told.completion;
+    if (closed && !this.#closeWasTold(channelId)) return;
     const value = { channelId: hex(channelId), updateId, eventWatermark, closed };
-    this.#tell(nodeKey, { item: { $case: "completed", value } });
+    this.#tell(told.nodeKey, { item: { $case: "completed", value } });
   }
 
   refused(

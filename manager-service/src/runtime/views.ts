@@ -1,19 +1,21 @@
 /** Read-only answers: channels merged over their monitors, payments, pending events, monitors. */
 import { fromHex } from "@farwatch/protocol/bytes";
-import { must } from "@farwatch/protocol/assert";
 import { GetChannelResponse as MonitorChannel } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import {
   Role,
   type GetChannelResponse,
   type MonitorStatus,
   type MonitorView,
+  type Payment,
   type PendingEvent,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
-import { whyNotAcked } from "../manager/acks.js";
-import { rowKeys, type ChannelRow, type Tables } from "../manager/rows.js";
+import type { PaymentId } from "@farwatch/protocol/ids";
+import { whyNotAcked } from "../manager/ack-predicate.js";
+import type { Tables } from "../manager/draft.js";
+import { rowKeys, type ChannelRow } from "../manager/rows.js";
+import { durableId, lagOf } from "../manager/updates/durability.js";
 import type { MonitorLink } from "../monitors/monitor-link.js";
-import { CLOSURE_REASONS } from "./item-to-wire.js";
-import { durableIdOf } from "./sessions.js";
+import { CLOSURE_REASONS, paymentToWire } from "./item-to-wire.js";
 
 const hex = (id: string): Buffer => Buffer.from(fromHex(id));
 
@@ -28,7 +30,7 @@ export async function channelView(
     channelId: hex(row.channelId),
     role: Role.MANAGER_RESOLVES,
     acceptedId: row.acceptedId,
-    durableId: durableIdOf(tables, row),
+    durableId: durableId(tables, row) ?? 0n,
     headHash: hex(row.headHash),
     monitors: await Promise.all(required.map((link) => monitorView(tables, link, row))),
     closed: row.closed !== undefined,
@@ -42,37 +44,51 @@ async function monitorView(
   link: MonitorLink,
   row: ChannelRow,
 ): Promise<MonitorView> {
-  const receipt = tables.receipt.get(rowKeys.receipt(link.monitorKey, row.channelId));
-  const persistedId = receipt?.updateId ?? 0n;
+  const key = rowKeys.receipt(link.monitorKey, row.channelId);
   const { connected } = link.status();
   const view = connected ? await link.channel(row.channelId) : undefined;
   return {
     name: link.name,
-    persistedId,
-    behindBy: row.acceptedId - persistedId,
+    persistedId: tables.receipt.get(key)?.updateId ?? 0n,
+    behindBy: lagOf(tables, row, key),
     connected,
     channel: view === undefined ? undefined : MonitorChannel.decode(view.wire),
   };
 }
+
+/** In payment id order, strictly after `after`. */
+export function paymentViews(
+  tables: Tables,
+  nodeKey: string,
+  after: PaymentId | undefined,
+  limit: number,
+): readonly Payment[] {
+  return tables.payment
+    .select("node", nodeKey)
+    .filter((row) => after === undefined || row.paymentId > after)
+    .slice(0, limit)
+    .map((row) => paymentToWire(row, tables.part.select("payment", row.paymentId)));
+}
+
+const ON_ITS_WAY = "the ack is stored and on its way to the monitor";
 
 export function pendingEvents(
   tables: Tables,
   links: readonly MonitorLink[],
   nodeKey: string,
 ): readonly PendingEvent[] {
-  return tables.inbox
-    .keys("unacked", "all")
-    .map((key) => must(tables.inbox.get(key), "inbox row"))
-    .filter(({ channelId }) => tables.channel.get(channelId)?.nodeKey === nodeKey)
-    .map((row) => ({
-      monitor: links.find(({ monitorKey }) => monitorKey === row.monitorKey)?.name ?? "",
-      channelId: hex(row.channelId),
-      eventId: row.eventId,
-      eventHash: hex(row.eventHash),
-      kind: row.body.kind,
-      whyNotAcked: whyNotAcked(row),
-      createdAtMs: BigInt(row.createdAtMs),
-    }));
+  const rows = [...tables.inbox.values()].filter(
+    ({ channelId }) => tables.channel.get(channelId)?.nodeKey === nodeKey,
+  );
+  return rows.map((row) => ({
+    monitor: links.find(({ monitorKey }) => monitorKey === row.monitorKey)?.name ?? "",
+    channelId: hex(row.channelId),
+    eventId: row.eventId,
+    eventHash: hex(row.eventHash),
+    kind: row.body.kind,
+    whyNotAcked: whyNotAcked(tables, row) ?? ON_ITS_WAY,
+    createdAtMs: BigInt(row.createdAtMs),
+  }));
 }
 
 export function monitorStatuses(
@@ -86,7 +102,7 @@ export function monitorStatuses(
     monitorKey: hex(link.monitorKey),
     storeId: status.storeId === undefined ? Buffer.alloc(0) : hex(status.storeId),
     connected: status.connected,
-    lagUpdates: lagOf(tables, link),
+    lagUpdates: totalLag(tables, link),
     lagBlocks: highest - (status.tipHeight ?? 0),
     tipHeight: status.tipHeight ?? 0,
     lastError: status.lastError ?? "",
@@ -94,12 +110,11 @@ export function monitorStatuses(
 }
 
 /** Accepted updates, over all channels, that this monitor has not acknowledged. */
-function lagOf(tables: Tables, { monitorKey }: MonitorLink): bigint {
+function totalLag(tables: Tables, { monitorKey }: MonitorLink): bigint {
   let lag = 0n;
   for (const row of tables.channel.values()) {
-    const receipt = tables.receipt.get(rowKeys.receipt(monitorKey, row.channelId));
-    const from = receipt?.updateId ?? row.firstUpdateId - 1n;
-    lag += row.acceptedId - from;
+    if (!row.requiredMonitors.includes(monitorKey)) continue;
+    lag += lagOf(tables, row, rowKeys.receipt(monitorKey, row.channelId));
   }
   return lag;
 }

@@ -5,11 +5,13 @@
  */
 export const TABLES = [
   "channel",
+  "watch",
   "update",
   "receipt",
   "inbox",
   "payment",
   "part",
+  "preimage",
   "item",
   "ack",
   "session",

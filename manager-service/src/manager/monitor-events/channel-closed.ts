@@ -1,39 +1,73 @@
-/** A monitor went on chain or saw the funding spent: the channel is closed, told once (contract 2.18). */
+/**
+ * The channel is over: a monitor decided to broadcast, or saw the funding output spent. The first such
+ * event closes it and tells ChannelClosed once; later ones, from any monitor, only need their ack. The
+ * ack waits for the commit that stores both (contract 2.18), so it waits for no item.
+ */
+import { assertNever } from "@farwatch/protocol/assert";
 import type { MonitorEventBody } from "@farwatch/protocol/event";
-import type { ChannelRow } from "../rows.js";
+import type { ChannelId, Txid } from "@farwatch/protocol/ids";
 import { semanticKeys, type ClosureReason } from "../user-event.js";
-import { channelOf, tell, type Work } from "../work.js";
+import { changeChannel, channelOf, tell, type Work } from "../work.js";
 
-type CloseBody = Extract<MonitorEventBody, { kind: "holderForceClosed" | "commitmentTxConfirmed" }>;
+type Closing = Extract<MonitorEventBody, { kind: "holderForceClosed" | "commitmentTxConfirmed" }>;
 
-export function channelClosed(work: Work, channel: ChannelRow, body: CloseBody): void {
-  const reason = closureReason(body);
-  const row = channelOf(work, channel.channelId);
-  if (row.closed === undefined) work.draft.channel.put(row.channelId, { ...row, closed: reason });
-  tell(work, row.nodeKey, semanticKeys.channelClosed(row.channelId), {
-    kind: "channelClosed",
-    channelId: row.channelId,
-    reason,
-    closingTxid: body.kind === "holderForceClosed" ? body.commitmentTxid : body.txid,
-    text: body.kind === "holderForceClosed" ? describe(body) : `${body.spend} spend confirmed`,
-  });
+interface Closure {
+  readonly reason: ClosureReason;
+  readonly closingTxid: Txid;
+  readonly text: string;
 }
 
-function closureReason(body: CloseBody): ClosureReason {
-  if (body.kind === "holderForceClosed") {
-    return body.reason.kind === "htlcDeadline" ? "htlcDeadline" : "holderForceClosed";
-  }
-  if (body.mutualClose) return "cooperative";
-  return body.spend === "revoked" ? "counterpartyRevokedState" : "commitmentTxConfirmed";
+export function processClosed(work: Work, channelId: ChannelId, body: Closing): void {
+  const { closed, nodeKey } = channelOf(work, channelId);
+  if (closed !== undefined) return;
+  const closure = body.kind === "holderForceClosed" ? broadcast(body) : confirmed(body);
+  changeChannel(work, channelId, { closed: closure.reason });
+  work.touched.add(channelId);
+  const key = semanticKeys.channelClosed(channelId);
+  tell(work, nodeKey, key, { kind: "channelClosed", channelId, ...closure });
 }
 
-function describe({ reason }: Extract<CloseBody, { kind: "holderForceClosed" }>): string {
+function broadcast(body: Extract<Closing, { kind: "holderForceClosed" }>): Closure {
+  const closingTxid = body.commitmentTxid;
+  const { reason } = body;
   switch (reason.kind) {
     case "htlcDeadline":
-      return `the HTLC with payment hash ${reason.paymentHash} reached its deadline`;
+      return {
+        reason: "htlcDeadline",
+        closingTxid,
+        text: `the deadline of HTLC ${reason.paymentHash} was reached`,
+      };
     case "nodeRequested":
-      return `the node asked for it: ${reason.text}`;
+      return { reason: "holderForceClosed", closingTxid, text: reason.text };
     case "operator":
-      return `an operator asked for it: ${reason.text}`;
+      return { reason: "holderForceClosed", closingTxid, text: `operator: ${reason.text}` };
+    default:
+      return assertNever(reason);
+  }
+}
+
+function confirmed(body: Extract<Closing, { kind: "commitmentTxConfirmed" }>): Closure {
+  const closingTxid = body.txid;
+  if (body.mutualClose) return { reason: "cooperative", closingTxid, text: "closed by agreement" };
+  switch (body.spend) {
+    case "revoked":
+      return {
+        reason: "counterpartyRevokedState",
+        closingTxid,
+        text: "the counterparty broadcast a revoked commitment",
+      };
+    case "holder":
+      return { reason: "holderForceClosed", closingTxid, text: "our commitment confirmed" };
+    case "mutual":
+    case "counterparty":
+    case "counterpartyPrevious":
+    case "unknown":
+      return {
+        reason: "commitmentTxConfirmed",
+        closingTxid,
+        text: `the funding output was spent (${body.spend})`,
+      };
+    default:
+      return assertNever(body.spend);
   }
 }

@@ -1,51 +1,62 @@
 /**
- * An outbound HTLC of ours is resolved. A claim acts at once. A failure whose origin is an off-chain
- * update acts only when that update is durable on every required monitor (contract 2.6): before that
- * the counterparty could still turn it into a claim.
+ * An outbound HTLC is resolved (persistent-events 2E, 2F; contract 2.6). Claims act at once. A fail that
+ * came from update n is held until n is durable on every required monitor: before that, the counterparty
+ * commitment that still has the HTLC could be the only one another monitor knows.
  */
-import { settle } from "../acks.js";
-import { partClaimed, partFailed } from "../payments/outbound.js";
-import { rowKeys, type ChannelRow, type InboxRow } from "../rows.js";
-import { isDurable } from "../updates/receipts.js";
-import { semanticKeys } from "../user-event.js";
-import { tell, type Work } from "../work.js";
+import { hashOfPreimage } from "@farwatch/protocol/ids";
+import { rowKeys, type InboxRow } from "../rows.js";
+import { claimPart, failPart } from "../payments/outbound.js";
+import type { NewPart } from "../payments/parts.js";
+import { isDurable } from "../updates/durability.js";
+import { alarm, channelOf, type Work } from "../work.js";
 
-type HtlcBody = Extract<InboxRow["body"], { kind: "htlcEvent" }>;
+type Processed = Pick<InboxRow, "state" | "waitsFor">;
+const STUCK: Processed = { state: "stuck", waitsFor: [] };
 
-export function processHtlcEvent(work: Work, channel: ChannelRow, row: InboxRow): void {
-  if (row.body.kind !== "htlcEvent") return;
-  const { resolution } = row.body;
-  const { origin } = row;
-  const mustWait =
-    resolution.kind === "failed" &&
-    origin.kind === "update" &&
-    !isDurable(work, channel, origin.updateId);
-  if (mustWait) work.draft.inbox.put(rowKeys.inbox(row), { ...row, state: "held" });
-  else settle(work, row, act(work, channel, row.body));
+/** True when the event may not be acted on yet. */
+export function mustHold(work: Work, row: InboxRow): boolean {
+  if (row.body.kind !== "htlcEvent" || row.body.resolution.kind !== "failed") return false;
+  if (row.origin.kind !== "update") return false;
+  return !isDurable(work.draft, channelOf(work, row.channelId), row.origin.updateId);
 }
 
-/** What the ack of the event then waits for. */
-function act(work: Work, channel: ChannelRow, body: HtlcBody): readonly string[] {
-  const part = work.draft.part.get(body.source.sourceKey);
-  if (part === undefined) {
-    // We accepted every source, so this is a monitor of another history: keep the event and alarm.
-    const key = semanticKeys.alarm("unknownHtlc", body.source.sourceKey);
-    tell(work, channel.nodeKey, key, {
-      kind: "alarm",
-      code: "unknownHtlc",
-      text: "a monitor resolved an outbound HTLC that no accepted update contains",
-      channelId: channel.channelId,
-    });
-    return [key];
+/** Acts on an event of an own payment; anything else is kept un-acked for a version that can. */
+export function processHtlc(
+  work: Work,
+  row: InboxRow,
+  body: Extract<InboxRow["body"], { kind: "htlcEvent" }>,
+): Processed {
+  const { nodeKey } = channelOf(work, row.channelId);
+  const { origin, sourceKey } = body.source;
+  if (origin.kind !== "own") {
+    const text = `an event of a ${origin.kind} HTLC cannot be processed by this version; it is kept`;
+    alarm(work, nodeKey, "unsupportedSource", sourceKey, text, row.channelId);
+    return STUCK;
   }
-  return body.resolution.kind === "claimed"
-    ? partClaimed(work, part, body.resolution.preimage)
-    : partFailed(work, part, body.resolution.reason);
+  const part: NewPart = {
+    sourceKey,
+    source: origin.part,
+    channelId: row.channelId,
+    nodeKey,
+    paymentHash: body.paymentHash,
+    amountMsat: body.amountMsat,
+  };
+  const { resolution } = body;
+  if (resolution.kind === "failed") {
+    return { state: "waiting", waitsFor: failPart(work, part, resolution.reason) };
+  }
+  if (hashOfPreimage(resolution.preimage) !== body.paymentHash) {
+    const text = "a claim carries a preimage of another payment hash; the event is kept";
+    alarm(work, nodeKey, "preimageMismatch", sourceKey, text, row.channelId);
+    return STUCK;
+  }
+  return { state: "waiting", waitsFor: claimPart(work, part, resolution.preimage) };
 }
 
-/** Held failures whose update has become durable everywhere. */
-export function releaseHeld(work: Work, channel: ChannelRow): void {
-  for (const row of work.draft.inbox.select("held", channel.channelId)) {
-    processHtlcEvent(work, channel, row);
+/** Processes held fails of a channel that are durable everywhere by now. */
+export function releaseHeld(work: Work, channelId: InboxRow["channelId"]): void {
+  for (const row of work.draft.inbox.select("held", channelId)) {
+    if (row.body.kind !== "htlcEvent" || mustHold(work, row)) continue;
+    work.draft.inbox.put(rowKeys.inbox(row), { ...row, ...processHtlc(work, row, row.body) });
   }
 }

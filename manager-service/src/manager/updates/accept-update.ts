@@ -1,151 +1,135 @@
 /**
- * Is it next? Then it is recorded, with the payment parts it brings, before it is sent anywhere. The
- * node alone numbers updates (contract 2.1); the same id with other bytes freezes the channel.
+ * J1: an update of the node, accepted or refused. Accepted means stored with everything that depends on
+ * it, in one commit, before any monitor sees it. The node alone numbers updates (contract 2.1): the same
+ * id with the same bytes is answered again, other bytes are a conflict and freeze the channel.
  */
 import { equalBytes } from "@farwatch/protocol/bytes";
-import { hashOfPreimage, updateId } from "@farwatch/protocol/ids";
+import { digestPayload, encodeUpdate, hashUpdate } from "@farwatch/protocol/envelope/update";
+import { placeUpdate } from "@farwatch/protocol/update-cursor";
+import { hash32 } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
-import { err, ok, type Result } from "@farwatch/protocol/result";
-import type { UpdateStep } from "@farwatch/protocol/update";
 import type { ManagerInput } from "../input.js";
-import { addParts, partsLeft } from "../payments/outbound.js";
-import type { ChannelRow } from "../rows.js";
-import { channelOf, tell, type Work } from "../work.js";
-import { semanticKeys } from "../user-event.js";
-import { viewOf } from "./accept-watch.js";
+import type { ChannelRow, UpdateRow } from "../rows.js";
+import { alarm, changeChannel, type Keep, type Work } from "../work.js";
+import { applySteps, type StepsRefused } from "./apply-steps.js";
 
-export type UpdateOffered = Extract<ManagerInput, { kind: "updateOffered" }>;
+export type OfferedUpdate = Extract<ManagerInput, { kind: "updateOffered" }>;
 
-/** The shell has answered replays and conflicts below the head from the stored rows. */
-export function acceptUpdate(work: Work, offered: UpdateOffered): Result<void, Refusal> {
-  const row = work.draft.channel.get(offered.channelId);
-  if (row === undefined) return err(refuse("channelUnknown", "watch the channel first"));
-  if (row.nodeKey !== offered.nodeKey) {
-    return err(refuse("notYourChannel", "another node watches this channel"));
+export type Acceptance =
+  | { readonly kind: "accepted" }
+  /** Nothing was written. */
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** Drop what the steps wrote, then write what must be kept, then refuse. */
+  | { readonly kind: "refusedKeeping"; readonly refusal: Refusal; readonly keep: Keep };
+
+const refused = (refusal: Refusal): Acceptance => ({ kind: "refused", refusal });
+/** No SHA-256 result that anyone knows; stands for "other bytes". */
+const OTHER_HASH = hash32("ff".repeat(32));
+
+/**
+ * Errors: channelUnknown, notYourChannel, channelHalted (frozen), nodeBehind, updateGap, updateConflict,
+ * noFurtherUpdates, unimplemented, malformed, invalidSecret, claimNotFound, preimageMismatch.
+ */
+export function acceptUpdate(work: Work, offered: OfferedUpdate): Acceptance {
+  const { channelId, nodeKey } = offered;
+  const channel = work.draft.channel.get(channelId);
+  if (channel === undefined) {
+    return refused(refuse("channelUnknown", "WatchChannel first", { channel_id: channelId }));
   }
-  if (row.frozen !== undefined) return err(refuse("channelHalted", row.frozen));
-  const expected = updateId(row.acceptedId + 1n);
-  if (offered.updateId !== expected) {
-    return err(
-      refuse("updateGap", "not the next update", { expected_update_id: String(expected) }),
-    );
+  if (channel.nodeKey !== nodeKey) {
+    return refused(refuse("notYourChannel", "another node's channel", { channel_id: channelId }));
   }
-  for (const [index, step] of offered.steps.entries()) {
-    const applied = applyStep(work, offered, step, `steps[${index}]`);
-    if (!applied.ok) return applied;
-  }
-  work.draft.channel.put(offered.channelId, {
-    ...channelOf(work, offered.channelId),
-    acceptedId: offered.updateId,
-    headHash: offered.updateHash,
-  });
-  const { channelId, updateId: id, updateHash, header, payload } = offered;
-  const update = { channelId, updateId: id, updateHash, header, payload };
-  work.draft.appendUpdate(update);
-  work.effects.push(
-    { kind: "accepted", nodeKey: row.nodeKey, channelId, updateId: id, updateHash },
-    { kind: "sendUpdate", update },
+  const row = sealed(work, channel, offered);
+  const { acceptedId: lastId, headHash: lastHash } = channel;
+  const { stored } = offered;
+  const sameBytes = stored !== undefined && equalBytes(stored.payload, offered.payload);
+  const verdict = placeUpdate(
+    { lastId, lastHash, hashOf: () => stored?.updateHash },
+    {
+      id: offered.updateId,
+      hash: sameBytes ? stored.updateHash : OTHER_HASH,
+      prevHash: lastHash,
+    },
   );
-  return ok(undefined);
-}
-
-function applyStep(
-  work: Work,
-  offered: UpdateOffered,
-  step: UpdateStep,
-  field: string,
-): Result<void, Refusal> {
-  const row = channelOf(work, offered.channelId);
-  switch (step.kind) {
-    case "latestHolderCommitment":
-      return applyHolder(work, row, step, field);
-    case "latestCounterpartyCommitment": {
-      const { commitment } = step;
-      if (commitment.commitmentNumber !== row.counterparty.number + 1) {
-        return err(notNext(field, row.counterparty.number + 1));
-      }
-      if (row.counterpartyPrevious !== undefined) {
-        return err(
-          refuse("malformed", "the previous counterparty commitment is not revoked yet", { field }),
-        );
-      }
-      const added = addParts(work, row, commitment.htlcs, field);
-      if (!added.ok) return added;
-      work.draft.channel.put(row.channelId, {
-        ...row,
-        counterparty: viewOf(commitment),
-        counterpartyPrevious: row.counterparty,
-      });
-      return ok(undefined);
-    }
-    case "commitmentSecret":
-      return applySecret(work, row, step, field);
-    case "paymentPreimage":
-    case "channelForceClosed":
-    case "shutdownScript":
-      return ok(undefined);
-  }
-}
-
-const notNext = (field: string, expected: number): Refusal =>
-  refuse("malformed", "not the next commitment", {
-    field: `${field}.commitment_number`,
-    expected: String(expected),
-  });
-
-/** A claimed entry must name an HTLC we know by its source, and open its hash (contract 2.12). */
-function applyHolder(
-  work: Work,
-  row: ChannelRow,
-  step: Extract<UpdateStep, { kind: "latestHolderCommitment" }>,
-  field: string,
-): Result<void, Refusal> {
-  const number = step.commitment.commitmentNumber;
-  if (number !== row.holderNumber + 1) return err(notNext(field, row.holderNumber + 1));
-  const known = [...row.counterparty.outbound, ...(row.counterpartyPrevious?.outbound ?? [])];
-  for (const [index, claimed] of step.claimed.entries()) {
-    const htlc = known.find(({ sourceKey }) => sourceKey === claimed.sourceKey);
-    if (htlc?.paymentHash !== hashOfPreimage(claimed.preimage)) {
-      return err(
-        refuse("preimageMismatch", "a claimed entry names no HTLC that its preimage opens", {
-          field: `${field}.claimed_htlcs[${index}]`,
+  switch (verdict.kind) {
+    case "replay":
+      answerAccepted(work, offered, stored ?? row);
+      return { kind: "accepted" };
+    case "gap":
+      return refused(
+        refuse("updateGap", "not the next update", {
+          expected_update_id: String(verdict.expected),
         }),
       );
-    }
+    case "conflict":
+      return conflict(work, channel, offered);
+    case "next":
+      return acceptNext(work, channel, offered, row);
   }
-  work.draft.channel.put(row.channelId, { ...row, holderNumber: number });
-  return ok(undefined);
 }
 
-function applySecret(
-  work: Work,
-  row: ChannelRow,
-  step: Extract<UpdateStep, { kind: "commitmentSecret" }>,
-  field: string,
-): Result<void, Refusal> {
-  const revoked = row.counterpartyPrevious;
-  if (revoked?.number !== step.commitmentNumber) {
-    return err(refuse("malformed", "no un-revoked previous commitment of that number", { field }));
-  }
-  const { curve } = work;
-  if (!curve.isSecret(step.secret) || !equalBytes(curve.publicKey(step.secret), revoked.point)) {
-    return err(
-      refuse("invalidSecret", "the secret does not open the commitment's point", { field }),
+/** The stored form: fixed for ever, the same for every monitor. */
+function sealed(work: Work, channel: ChannelRow, offered: OfferedUpdate): UpdateRow {
+  const { channelId, updateId, payload } = offered;
+  const header = encodeUpdate({
+    chainHash: channel.chainHash,
+    channelId,
+    funding: channel.funding,
+    managerKey: work.context.managerKey,
+    setNo: channel.setNo,
+    updateId,
+    prevHash: channel.headHash,
+    payloadType: "typedSteps",
+    ...digestPayload(payload),
+  });
+  return { channelId, updateId, updateHash: hashUpdate(header), header, payload };
+}
+
+function conflict(work: Work, channel: ChannelRow, offered: OfferedUpdate): Acceptance {
+  const { channelId, updateId } = offered;
+  const behind = work.draft.session.get(channel.nodeKey)?.behind[channelId];
+  if (behind !== undefined) {
+    return refused(
+      refuse("nodeBehind", "the node lost updates it had sent", { by: String(behind) }),
     );
   }
-  work.draft.channel.put(row.channelId, { ...row, counterpartyPrevious: undefined });
-  partsLeft(work, row, revoked.outbound);
-  return ok(undefined);
+  const details = { channel_id: channelId, update_id: String(updateId) };
+  const text = `update ${updateId} was offered twice with different bytes`;
+  return {
+    kind: "refusedKeeping",
+    refusal: refuse("updateConflict", text, details),
+    keep(fresh) {
+      changeChannel(fresh, channelId, { frozen: text });
+      alarm(fresh, channel.nodeKey, "updateConflict", channelId, text, channelId);
+    },
+  };
 }
 
-/** Nothing more is accepted on the channel; a person must look. */
-export function freeze(work: Work, row: ChannelRow, why: string): void {
-  if (row.frozen !== undefined) return;
-  work.draft.channel.put(row.channelId, { ...row, frozen: why });
-  tell(work, row.nodeKey, semanticKeys.alarm("channelFrozen", row.channelId), {
-    kind: "alarm",
-    code: "channelFrozen",
-    text: why,
-    channelId: row.channelId,
-  });
+function acceptNext(
+  work: Work,
+  channel: ChannelRow,
+  offered: OfferedUpdate,
+  row: UpdateRow,
+): Acceptance {
+  const { channelId, updateId } = offered;
+  if (channel.frozen !== undefined) {
+    const details = { channel_id: channelId };
+    return refused(refuse("channelHalted", `frozen: ${channel.frozen}`, details));
+  }
+  const problem: StepsRefused | undefined = applySteps(work, channelId, offered.steps);
+  if (problem?.keep !== undefined)
+    return { kind: "refusedKeeping", ...problem, keep: problem.keep };
+  if (problem !== undefined) return refused(problem.refusal);
+  const after = changeChannel(work, channelId, { acceptedId: updateId, headHash: row.updateHash });
+  work.draft.appendUpdate(channel.channelNo, row);
+  work.touched.add(channelId);
+  answerAccepted(work, offered, row);
+  work.effects.push({ kind: "sendUpdate", channel: after, update: row });
+  return { kind: "accepted" };
+}
+
+function answerAccepted(work: Work, offered: OfferedUpdate, row: UpdateRow): void {
+  const { nodeKey, channelId, updateId } = offered;
+  const { updateHash } = row;
+  work.effects.push({ kind: "accepted", nodeKey, channelId, updateId, updateHash });
 }

@@ -1,81 +1,100 @@
-/** WatchChannel: the first state is recorded before any monitor hears of it. */
-import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
-import { eventId, updateId } from "@farwatch/protocol/ids";
+/**
+ * WatchChannel: the first state of a channel is stored before any monitor sees it. The same bytes again
+ * are answered again; other bytes for a known channel are refused (`alreadyWatched`).
+ */
+import { equalBytes } from "@farwatch/protocol/bytes";
+import {
+  encodeInitialState,
+  hashInitialState,
+  type InitialStateHeader,
+} from "@farwatch/protocol/envelope/initial-state";
+import { digestPayload, genesisHash } from "@farwatch/protocol/envelope/update";
+import { updateId, type ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
-import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { ManagerInput } from "../input.js";
-import { rowKeys, type CounterpartyView } from "../rows.js";
-import type { Work } from "../work.js";
+import { META_KEY, type ChannelRow, type WatchRow } from "../rows.js";
+import { metaOf, type Work } from "../work.js";
+import { takeOutbound, viewOf } from "./outbound-htlcs.js";
 
-type WatchOffered = Extract<ManagerInput, { kind: "watchOffered" }>;
+type Offered = Extract<ManagerInput, { kind: "watchOffered" }>;
 
-export function acceptWatch(work: Work, offered: WatchOffered): Result<void, Refusal> {
-  const { parameters, holderCommitment, counterpartyCommitment } = offered.initial;
-  const { channelId } = parameters;
+/** Errors: otherNetwork, rangeExceeded, notYourChannel, alreadyWatched, unimplemented, malformed. */
+export function acceptWatch(work: Work, offered: Offered): Refusal | undefined {
+  const { parameters } = offered.initial;
+  const { channelId, chainHash } = parameters;
+  if (chainHash !== work.context.chainHash) {
+    return refuse("otherNetwork", "the channel is on another network", { chain_hash: chainHash });
+  }
+  if (offered.firstUpdateId === 0n) {
+    return refuse("rangeExceeded", "first_update_id starts at 1", { field: "first_update_id" });
+  }
   const known = work.draft.channel.get(channelId);
-  if (known !== undefined) {
-    if (known.nodeKey !== offered.nodeKey) {
-      return err(refuse("notYourChannel", "another node watches this channel"));
-    }
-    return known.watchHash === offered.watchHash
-      ? ok(undefined)
-      : err(
-          refuse("alreadyWatched", "the channel is watched with another first state", {
-            digest: known.watchHash,
-          }),
-        );
+  if (known !== undefined) return placeKnown(work, offered, known);
+  const { htlcs } = offered.initial.counterpartyCommitment;
+  const refusal = takeOutbound(work, offered.nodeKey, channelId, htlcs, []);
+  if (refusal === undefined) start(work, offered, channelId);
+  return refusal;
+}
+
+function placeKnown(work: Work, offered: Offered, known: ChannelRow): Refusal | undefined {
+  const { channelId } = known;
+  if (known.nodeKey !== offered.nodeKey) {
+    return refuse("notYourChannel", "the channel belongs to another node", {
+      channel_id: channelId,
+    });
   }
-  const hasHtlcs = holderCommitment.htlcs.length + counterpartyCommitment.htlcs.length > 0;
-  if (hasHtlcs) {
-    return err(
-      refuse("unimplemented", "a channel that already has HTLCs cannot be taken over yet", {
-        field: "htlcs",
-      }),
-    );
-  }
-  work.draft.channel.put(channelId, {
+  const watch = work.draft.watch.get(channelId);
+  const same =
+    watch !== undefined &&
+    watch.firstUpdateId === offered.firstUpdateId &&
+    equalBytes(watch.payload, offered.payload);
+  if (same) return undefined;
+  return refuse("alreadyWatched", "watched with another first state", { channel_id: channelId });
+}
+
+function start(work: Work, offered: Offered, channelId: ChannelId): void {
+  const { parameters, holderCommitment, counterpartyCommitment } = offered.initial;
+  const { chainHash, funding } = parameters;
+  const { nodeKey, firstUpdateId, payload, requiredMonitors, setNo } = offered;
+  const digest = digestPayload(payload);
+  const header: InitialStateHeader = {
+    chainHash,
     channelId,
-    nodeKey: offered.nodeKey,
-    chainHash: parameters.chainHash,
-    funding: parameters.funding,
-    requiredMonitors: offered.requiredMonitors,
-    setNo: offered.setNo,
-    firstUpdateId: offered.firstUpdateId,
-    watchHeader: offered.header,
-    watchPayload: offered.payload,
-    watchHash: offered.watchHash,
-    genesisHash: offered.genesisHash,
-    acceptedId: updateId(offered.firstUpdateId - 1n),
-    headHash: offered.genesisHash,
+    funding,
+    managerKey: work.context.managerKey,
+    setNo,
+    firstUpdateId,
+    ...digest,
+  };
+  const bytes = encodeInitialState(header);
+  const initialStateSha256 = digest.payloadSha256;
+  const genesis = genesisHash({ chainHash, channelId, funding, initialStateSha256 });
+  const watchHash = hashInitialState(bytes);
+  const watch: WatchRow = { channelId, firstUpdateId, watchHash, header: bytes, payload };
+  const meta = metaOf(work);
+  work.draft.meta.put(META_KEY, { ...meta, nextChannelNo: meta.nextChannelNo + 1 });
+  const channel: ChannelRow = {
+    channelId,
+    channelNo: meta.nextChannelNo,
+    nodeKey,
+    chainHash,
+    funding,
+    requiredMonitors,
+    setNo,
+    firstUpdateId,
+    genesisHash: genesis,
+    acceptedId: updateId(firstUpdateId - 1n),
+    headHash: genesis,
     holderNumber: holderCommitment.commitmentNumber,
     counterparty: viewOf(counterpartyCommitment),
     counterpartyPrevious: undefined,
-    completedId: undefined,
+    revokedCommitments: 0,
+    lockedDown: false,
+    completed: undefined,
     frozen: undefined,
     closed: undefined,
-  });
-  for (const monitorKey of offered.requiredMonitors) {
-    if (work.draft.receipt.get(rowKeys.receipt(monitorKey, channelId)) !== undefined) continue;
-    work.draft.receipt.put(rowKeys.receipt(monitorKey, channelId), {
-      monitorKey,
-      channelId,
-      storeId: undefined,
-      updateId: undefined,
-      updateHash: undefined,
-      afterClose: false,
-      watermark: eventId(0),
-      recordedEventId: eventId(0),
-      proof: undefined,
-    });
-  }
-  work.effects.push({ kind: "sendWatch", channelId });
-  return ok(undefined);
+  };
+  work.draft.watch.put(channelId, watch);
+  work.draft.channel.put(channelId, channel);
+  work.effects.push({ kind: "sendWatch", channel, watch });
 }
-
-export const viewOf = (commitment: CounterpartyCommitment): CounterpartyView => ({
-  number: commitment.commitmentNumber,
-  point: commitment.perCommitmentPoint,
-  outbound: commitment.htlcs.flatMap(({ source, paymentHash }) =>
-    source === undefined ? [] : [{ sourceKey: source.sourceKey, paymentHash }],
-  ),
-});

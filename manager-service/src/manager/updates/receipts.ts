@@ -1,81 +1,71 @@
 /**
- * Receipts make updates durable: on one monitor when its receipt is stored, for the channel when every
- * required monitor's is. `completed` follows only after the events up to each monitor's watermark were
- * recorded (contract 2.5): order, never an ack, is what it waits for.
+ * Receipts and what they set free: held fails, `completed`. A receipt is cumulative; an older one than
+ * the newest stored changes nothing. A monitor with a new store starts from nothing.
  */
-import { eventId, updateId, type ChannelId, type UpdateId } from "@farwatch/protocol/ids";
-import { must } from "@farwatch/protocol/assert";
-import type { ManagerInput } from "../input.js";
-import { rowKeys, type ChannelRow, type ReceiptRow } from "../rows.js";
-import { releaseHeld } from "../monitor-events/htlc-event.js";
-import { channelOf, type Work } from "../work.js";
+import { eventId, type ChannelId, type MonitorKey, type StoreId } from "@farwatch/protocol/ids";
+import type { ManagerInput, VerifiedReceipt } from "../input.js";
+import { rowKeys, type ReceiptRow } from "../rows.js";
+import { alarm, changeChannel, type Work } from "../work.js";
+import { completionOf } from "./durability.js";
 
-type ReceiptStored = Extract<ManagerInput, { kind: "receiptStored" }>;
-
-export function storeReceipt(work: Work, receipt: ReceiptStored): void {
-  const { monitorKey, channelId } = receipt;
-  const key = rowKeys.receipt(monitorKey, channelId);
-  const known = work.draft.receipt.get(key);
-  if (known === undefined) return; // not a monitor of this channel
-  if (known.updateId !== undefined && known.updateId > receipt.updateId) return;
-  work.draft.receipt.put(key, {
-    ...known,
-    storeId: receipt.storeId,
-    updateId: receipt.updateId,
-    updateHash: receipt.updateHash,
-    afterClose: receipt.afterClose,
-    watermark: receipt.watermark > known.watermark ? receipt.watermark : known.watermark,
-    proof: receipt.proof,
-  });
-  durabilityMayHaveMoved(work, channelId);
-}
-
-const receiptsOf = (work: Work, row: ChannelRow): readonly ReceiptRow[] =>
-  row.requiredMonitors.map((monitor) =>
-    must(work.draft.receipt.get(rowKeys.receipt(monitor, row.channelId)), "receipt row"),
-  );
-
-/** Highest id durable on every required monitor; undefined while one has nothing. */
-export function durableId(receipts: readonly ReceiptRow[]): UpdateId | undefined {
-  let lowest: UpdateId | undefined;
-  for (const { updateId: id } of receipts) {
-    if (id === undefined) return undefined;
-    if (lowest === undefined || id < lowest) lowest = id;
+/** The row of one monitor and channel; a fresh one when its store is new. */
+export function receiptRow(
+  work: Work,
+  monitorKey: MonitorKey,
+  storeId: StoreId,
+  channelId: ChannelId,
+): ReceiptRow {
+  const known = work.draft.receipt.get(rowKeys.receipt(monitorKey, channelId));
+  if (known?.storeId === storeId) return known;
+  if (known !== undefined) {
+    const nodeKey = work.draft.channel.get(channelId)?.nodeKey ?? "";
+    const text = `monitor ${monitorKey} has a new store ${storeId}; it is brought up to date`;
+    alarm(work, nodeKey, "storeReplaced", `${monitorKey}/${storeId}`, text);
   }
-  return lowest;
-}
-
-export const isDurable = (work: Work, row: ChannelRow, id: UpdateId): boolean =>
-  (durableId(receiptsOf(work, row)) ?? -1n) >= id;
-
-/** After a receipt or an event: releases held failures and tells `completed` when it may be told. */
-export function durabilityMayHaveMoved(work: Work, channelId: ChannelId): void {
-  const row = channelOf(work, channelId);
-  releaseHeld(work, row);
-  const receipts = receiptsOf(work, row);
-  const durable = durableId(receipts);
-  if (durable === undefined || (row.completedId ?? -1n) >= durable) return;
-  const afterClose = receipts.some((receipt) => receipt.afterClose);
-  const eventsRecorded = receipts.every(
-    ({ recordedEventId, watermark }) => recordedEventId >= watermark,
-  );
-  // A late update is completed only after the close itself was told.
-  if (!eventsRecorded || (afterClose && row.closed === undefined)) return;
-  work.draft.channel.put(channelId, { ...channelOf(work, channelId), completedId: durable });
-  work.effects.push(completedEffect(row, receipts, durable));
-}
-
-export function completedEffect(row: ChannelRow, receipts: readonly ReceiptRow[], id: UpdateId) {
-  const watermark = receipts.reduce(
-    (highest, receipt) => (receipt.watermark > highest ? receipt.watermark : highest),
-    eventId(0),
-  );
   return {
-    kind: "completed",
-    nodeKey: row.nodeKey,
-    channelId: row.channelId,
-    updateId: updateId(id),
-    eventWatermark: watermark,
-    closed: row.closed !== undefined || receipts.some((receipt) => receipt.afterClose),
-  } as const;
+    monitorKey,
+    storeId,
+    channelId,
+    updateId: undefined,
+    updateHash: undefined,
+    afterClose: false,
+    watermark: eventId(0),
+    recordedEventId: eventId(0),
+    proof: undefined,
+  };
+}
+
+export function storeReceipts(
+  work: Work,
+  input: Extract<ManagerInput, { kind: "receiptsStored" }>,
+): void {
+  for (const receipt of input.receipts) {
+    const channel = work.draft.channel.get(receipt.channelId);
+    if (channel === undefined) continue;
+    const row = receiptRow(work, input.monitorKey, input.storeId, receipt.channelId);
+    if (row.updateId !== undefined && receipt.updateId < row.updateId) continue;
+    work.draft.receipt.put(
+      rowKeys.receipt(input.monitorKey, receipt.channelId),
+      newer(row, receipt),
+    );
+    work.touched.add(receipt.channelId);
+  }
+}
+
+function newer(row: ReceiptRow, receipt: VerifiedReceipt): ReceiptRow {
+  const { updateId, updateHash, afterClose, proof } = receipt;
+  const watermark = receipt.watermark > row.watermark ? receipt.watermark : row.watermark;
+  return { ...row, updateId, updateHash, afterClose, watermark, proof };
+}
+
+/** Tells the node what became complete. Cumulative and never backwards. */
+export function complete(work: Work, channelId: ChannelId): void {
+  const channel = work.draft.channel.get(channelId);
+  if (channel === undefined) return;
+  const completion = completionOf(work.draft, channel);
+  if (completion === undefined) return;
+  const told = channel.completed;
+  if (told !== undefined && told.updateId >= completion.updateId) return;
+  changeChannel(work, channelId, { completed: completion });
+  work.effects.push({ kind: "completed", nodeKey: channel.nodeKey, channelId, completion });
 }

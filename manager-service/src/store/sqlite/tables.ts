@@ -71,11 +71,13 @@ export class Tables {
       epoch,
       rows: {
         channel: rows("channel"),
+        watch: rows("watch"),
         update: [],
         receipt: rows("receipt"),
         inbox: rows("inbox"),
         payment: rows("payment"),
         part: rows("part"),
+        preimage: rows("preimage"),
         item: rows("item"),
         ack: rows("ack"),
         session: rows("session"),

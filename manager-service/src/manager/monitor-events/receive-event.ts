@@ -1,0 +1,71 @@
+/**
+ * J3: a monitor event arrives, at least once. It is recorded with everything that follows from it in one
+ * commit (contract 2.10). Seen before: nothing new. Same subject from another monitor: the rules below
+ * are idempotent per fact (part state, closed channel, semantic key), so it is processed without effect
+ * and acked on its own monitor.
+ */
+import { assertNever } from "@farwatch/protocol/assert";
+import { eventId } from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import type { ManagerInput } from "../input.js";
+import { rowKeys, type InboxRow } from "../rows.js";
+import { receiptRow } from "../updates/receipts.js";
+import { alarm, type Work } from "../work.js";
+import { processClosed } from "./channel-closed.js";
+import { mustHold, processHtlc } from "./htlc-event.js";
+import { processDiscard, processSpendable } from "./outputs.js";
+
+type Received = Extract<ManagerInput, { kind: "monitorEvent" }>;
+
+/** Errors: channelUnknown. */
+export function receiveEvent(work: Work, event: Received): Refusal | undefined {
+  const { monitorKey, storeId, channelId } = event;
+  const channel = work.draft.channel.get(channelId);
+  if (channel === undefined) {
+    return refuse("channelUnknown", "an event of a channel this manager does not know", {
+      channel_id: channelId,
+    });
+  }
+  const key = rowKeys.inbox(event);
+  if (work.draft.inbox.get(key) !== undefined) return undefined;
+  const receipts = receiptRow(work, monitorKey, storeId, channelId);
+  const expected = eventId(receipts.recordedEventId + 1n);
+  if (event.eventId > expected) gapAlarm(work, event, channel.nodeKey, expected);
+  if (event.eventId >= expected) {
+    const recorded = { ...receipts, recordedEventId: event.eventId };
+    work.draft.receipt.put(rowKeys.receipt(monitorKey, channelId), recorded);
+  }
+  work.touched.add(channelId);
+  const joined = work.draft.inbox
+    .select("subject", event.subjectKey)
+    .some((other) => other.monitorKey !== monitorKey);
+  const { kind: _kind, ...fields } = event;
+  const row: InboxRow = { ...fields, joined, state: "held", waitsFor: [] };
+  work.draft.inbox.put(key, mustHold(work, row) ? row : { ...row, ...process(work, row) });
+  return undefined;
+}
+
+/** Events of a (store, channel) are gapless: missing ones were acked by an older copy of our store. */
+function gapAlarm(work: Work, event: Received, nodeKey: string, expected: bigint): void {
+  const { monitorKey, channelId, eventId: id } = event;
+  const text = `events ${expected} to ${id - 1n} of channel ${channelId} never arrived from monitor ${monitorKey}`;
+  alarm(work, nodeKey, "eventGap", `${monitorKey}/${channelId}/${id}`, text, channelId);
+}
+
+function process(work: Work, row: InboxRow): Pick<InboxRow, "state" | "waitsFor"> {
+  const { body } = row;
+  switch (body.kind) {
+    case "htlcEvent":
+      return processHtlc(work, row, body);
+    case "holderForceClosed":
+    case "commitmentTxConfirmed":
+      processClosed(work, row.channelId, body);
+      return { state: "waiting", waitsFor: [] };
+    case "spendableOutputs":
+      return { state: "waiting", waitsFor: processSpendable(work, row, body) };
+    case "discardFunding":
+      return { state: "waiting", waitsFor: processDiscard(work, row, body) };
+    default:
+      return assertNever(body);
+  }
+}

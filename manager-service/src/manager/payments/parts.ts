@@ -1,0 +1,82 @@
+/**
+ * Payment rows and their parts. A part is one HTLC of an own payment, named by its source key; a retry
+ * has a new source key.
+ */
+import type { Msat } from "@farwatch/protocol/amount";
+import type { PaymentPartSource } from "@farwatch/protocol/channel";
+import type { ChannelId, PaymentHash, SourceKey } from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import type { PartRow, PaymentRow } from "../rows.js";
+import type { Work } from "../work.js";
+
+export interface NewPart {
+  readonly sourceKey: SourceKey;
+  readonly source: PaymentPartSource;
+  readonly channelId: ChannelId;
+  readonly nodeKey: string;
+  readonly paymentHash: PaymentHash;
+  readonly amountMsat: Msat;
+}
+
+/** Errors: malformed (other payment, other channel, not sent before, payment closed, other hash). */
+export function checkNewPart(work: Work, part: NewPart): Refusal | undefined {
+  const bad = (message: string): Refusal =>
+    refuse("malformed", message, { field: "source", source_key: part.sourceKey });
+  const known = work.draft.part.get(part.sourceKey);
+  if (known?.state === "notSent") return bad("HtlcNotSent named this source before");
+  if (known !== undefined) {
+    if (known.paymentId !== part.source.paymentId) return bad("the source is another payment's");
+    return known.channelId === part.channelId
+      ? undefined
+      : bad("the source is in use on another channel");
+  }
+  const payment = work.draft.payment.get(part.source.paymentId);
+  if (payment === undefined) return undefined;
+  if (payment.nodeKey !== part.nodeKey) return bad("the payment is another node's");
+  if (payment.paymentHash !== part.paymentHash) return bad("the payment has another hash");
+  return payment.closedReason === undefined ? undefined : bad("the payment takes no more parts");
+}
+
+/** Creates the part, and its payment when nobody registered it. A known part stays as it is. */
+export function addPart(work: Work, part: NewPart): void {
+  const { paymentId, partKey, pathSummary } = part.source;
+  if (work.draft.payment.get(paymentId) === undefined) {
+    work.draft.payment.put(paymentId, {
+      paymentId,
+      paymentHash: part.paymentHash,
+      totalMsat: undefined,
+      nodeKey: part.nodeKey,
+      state: "pending",
+      closedReason: undefined,
+      preimage: undefined,
+    });
+  }
+  if (work.draft.part.get(part.sourceKey) !== undefined) return;
+  const { sourceKey, channelId, amountMsat } = part;
+  const row: PartRow = {
+    sourceKey,
+    paymentId,
+    partKey,
+    pathSummary,
+    channelId,
+    amountMsat,
+    state: "alive",
+  };
+  work.draft.part.put(sourceKey, row);
+}
+
+export const changePayment = (
+  work: Work,
+  payment: PaymentRow,
+  change: Partial<PaymentRow>,
+): PaymentRow => {
+  const row = { ...payment, ...change };
+  work.draft.payment.put(row.paymentId, row);
+  return row;
+};
+
+export const changePart = (work: Work, part: PartRow, state: PartRow["state"]): PartRow => {
+  const row = { ...part, state };
+  work.draft.part.put(row.sourceKey, row);
+  return row;
+};

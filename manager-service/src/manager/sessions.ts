@@ -1,0 +1,89 @@
+/**
+ * OpenNodeSession: one session per node key, the newest epoch wins. The node's channels are compared
+ * with what was *accepted*, in flight included (contract section 1).
+ */
+import { updateId, type ChannelId, type Hash32, type UpdateId } from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import type { ManagerView } from "./draft.js";
+import type { ManagerInput, NodeChannel } from "./input.js";
+import type { ChannelRow } from "./rows.js";
+import { durableId } from "./updates/durability.js";
+import type { Work } from "./work.js";
+
+export interface ChannelVerdict {
+  readonly channelId: ChannelId;
+  readonly acceptedId: UpdateId;
+  readonly durableId: UpdateId;
+  readonly headHash: Hash32 | undefined;
+  readonly verdict: "inSync" | "nodeAhead" | "nodeBehind" | "closed" | "unknown";
+  readonly behindBy: bigint;
+}
+
+/** Errors: fenced. The same epoch again gets the same session id. */
+export function openSession(
+  work: Work,
+  input: Extract<ManagerInput, { kind: "sessionOpened" }>,
+): Refusal | undefined {
+  const { nodeKey, nodeEpoch, channels } = input;
+  const known = work.draft.session.get(nodeKey);
+  if (known !== undefined && nodeEpoch < known.nodeEpoch) {
+    return refuse("fenced", `node epoch ${nodeEpoch} is over`, {
+      current_epoch: String(known.nodeEpoch),
+    });
+  }
+  const sessionId = known?.nodeEpoch === nodeEpoch ? known.sessionId : input.newSessionId;
+  const behind: Record<ChannelId, bigint> = {};
+  for (const channel of channels) {
+    const verdict = verdictOf(work.draft, nodeKey, channel);
+    if (verdict.verdict === "nodeBehind") behind[channel.channelId] = verdict.behindBy;
+  }
+  work.draft.session.put(nodeKey, { nodeKey, nodeEpoch, sessionId, behind });
+  return undefined;
+}
+
+type View = Pick<ManagerView, "channel" | "receipt">;
+
+/** Verdict on one channel that the node named. */
+export function verdictOf(view: View, nodeKey: string, named: NodeChannel): ChannelVerdict {
+  const channel = view.channel.get(named.channelId);
+  if (channel?.nodeKey !== nodeKey) {
+    return {
+      channelId: named.channelId,
+      acceptedId: updateId(0),
+      durableId: updateId(0),
+      headHash: undefined,
+      verdict: "unknown",
+      behindBy: 0n,
+    };
+  }
+  const { acceptedId } = channel;
+  const lag = acceptedId - named.lastUpdateId;
+  if (channel.closed !== undefined) return answer(view, channel, "closed", 0n);
+  if (lag > 0n) return answer(view, channel, "nodeBehind", lag);
+  if (lag < 0n) return answer(view, channel, "nodeAhead", -lag);
+  const older = isOlder(channel, named);
+  return answer(view, channel, older ? "nodeBehind" : "inSync", 0n);
+}
+
+/** The same update id with older commitments: the node's store was put together from two copies. */
+const isOlder = (channel: ChannelRow, named: NodeChannel): boolean =>
+  named.holderNumber < BigInt(channel.holderNumber) ||
+  named.counterpartyNumber < BigInt(channel.counterparty.number) ||
+  named.revokedCommitments < BigInt(channel.revokedCommitments);
+
+/** Verdict on a channel that the node did not name although the manager knows it. */
+export const unnamedVerdict = (view: View, channel: ChannelRow): ChannelVerdict =>
+  channel.closed !== undefined
+    ? answer(view, channel, "closed", 0n)
+    : answer(view, channel, "nodeBehind", channel.acceptedId - channel.firstUpdateId + 1n);
+
+function answer(
+  view: View,
+  channel: ChannelRow,
+  verdict: ChannelVerdict["verdict"],
+  behindBy: bigint,
+): ChannelVerdict {
+  const { channelId, acceptedId, headHash } = channel;
+  const durable = durableId(view, channel) ?? updateId(0);
+  return { channelId, acceptedId, durableId: durable, headHash, verdict, behindBy };
+}

@@ -1,0 +1,166 @@
+/** The ManagerHost that the RPC layer sees: requests become inputs, rows become answers. */
+import type { DoneItem } from "@farwatch/protocol/gen/manager/v1/manager_service";
+import type { ChannelId, Txid } from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err, ok, type Result } from "@farwatch/protocol/result";
+import { ALL, type Tables } from "../manager/draft.js";
+import type { DoneAnswer } from "../manager/input.js";
+import { rowKeys, type ChannelRow } from "../manager/rows.js";
+import type { ManagerDeps } from "./deps.js";
+import type { ItemFeed } from "./item-feed.js";
+import type { ManagerHost, NodePrincipal } from "./manager-host.js";
+import { offerUpdate, offerWatch } from "./offers.js";
+import type { RunStep } from "./run-step.js";
+import { checkSession, openNodeSession, replacedBy } from "./sessions.js";
+import type { UpdateLog } from "./update-log.js";
+import type { UpdateStreams } from "./update-streams.js";
+import { channelView, monitorStatuses, paymentViews, pendingEvents } from "./views.js";
+
+export interface HostParts {
+  readonly deps: ManagerDeps;
+  readonly tables: Tables;
+  readonly run: RunStep;
+  readonly log: UpdateLog;
+  readonly feed: ItemFeed;
+  readonly streams: UpdateStreams;
+  readonly epoch: bigint;
+}
+
+export const createNodeHost = (parts: HostParts): ManagerHost => ({
+  ...sessionCalls(parts),
+  ...channelCalls(parts),
+  ...paymentCalls(parts),
+  ...readCalls(parts),
+});
+
+function sessionCalls({ deps, tables, run, feed, streams }: HostParts) {
+  return {
+    async openSession(who, request) {
+      const before = tables.session.get(who.nodeKey)?.sessionId;
+      const opened = await openNodeSession(deps, tables, run, who, request);
+      const now = tables.session.get(who.nodeKey);
+      if (opened.ok && now !== undefined && now.sessionId !== before) {
+        streams.end(who.nodeKey, replacedBy(now.nodeEpoch));
+        feed.end(who.nodeKey, replacedBy(now.nodeEpoch));
+      }
+      return opened;
+    },
+    checkSession: (who, session) => checkSession(tables, who, session),
+    updateStream: (who, subscriber) => streams.open(who.nodeKey, subscriber),
+    subscribe: (who, subscriber) => feed.subscribe(who.nodeKey, subscriber),
+    async done(who, items) {
+      const answers = items.map(({ itemId, answer }) => ({ itemId, answer: readAnswer(answer) }));
+      const isKnown = ({ itemId }: DoneItem): boolean =>
+        tables.item.get(rowKeys.item(itemId))?.nodeKey === who.nodeKey;
+      const unknown = items.filter((item) => !isKnown(item)).map(({ itemId }) => itemId);
+      const stored = await run({ kind: "itemsDone", nodeKey: who.nodeKey, items: answers });
+      return stored.ok ? ok(unknown) : stored;
+    },
+  } satisfies Partial<ManagerHost>;
+}
+
+function readAnswer(answer: DoneItem["answer"]): DoneAnswer {
+  switch (answer?.$case) {
+    case "retrying":
+      return { kind: "retrying" };
+    case "abandon":
+      return { kind: "abandon", reason: answer.value.reason };
+    case "handled":
+    case "commandResult":
+    case undefined:
+    default:
+      return { kind: "handled" };
+  }
+}
+
+function ownChannel(
+  tables: Tables,
+  who: NodePrincipal,
+  channelId: ChannelId,
+): Result<ChannelRow, Refusal> {
+  const row = tables.channel.get(channelId);
+  const details = { channel_id: channelId };
+  if (row === undefined) return err(refuse("channelUnknown", "no such channel", details));
+  if (row.nodeKey === who.nodeKey) return ok(row);
+  return err(refuse("notYourChannel", "another node's channel", details));
+}
+
+function channelCalls({ deps, tables, run, log, streams }: HostParts) {
+  return {
+    async watchChannel(who, payload, firstUpdateId) {
+      const offered = await offerWatch(deps, run, who, payload, firstUpdateId);
+      if (!offered.ok) return offered;
+      const row = ownChannel(tables, who, offered.value);
+      if (!row.ok) return row;
+      const { acceptedId, headHash, completed } = row.value;
+      return ok({ acceptedId, headHash, completed: completed !== undefined });
+    },
+    async update(who, request) {
+      const { channelId, updateId } = request;
+      const offered = await offerUpdate(tables, log, run, who, request);
+      const row = tables.channel.get(channelId);
+      if (offered.ok) {
+        const told = row?.completed;
+        // A repeated update that was complete long ago: say so again.
+        if (told !== undefined && updateId <= told.updateId) streams.repeatCompleted(channelId);
+        return;
+      }
+      const expected = row?.nodeKey === who.nodeKey ? row.acceptedId + 1n : 0n;
+      streams.refused(who.nodeKey, channelId, updateId, offered.error, expected);
+    },
+    async forceClose(who, { channelId, reason, overrideStale }) {
+      const row = ownChannel(tables, who, channelId);
+      if (!row.ok) return row;
+      const answers = await Promise.all(
+        deps.links.map((link) => link.broadcastHolder(channelId, reason, overrideStale)),
+      );
+      return anyAnswer(answers);
+    },
+    async channel(who, id) {
+      const row = ownChannel(tables, who, id);
+      return row.ok ? ok(await channelView(tables, deps.links, row.value)) : row;
+    },
+    channels(who, after, limit) {
+      const rows = tables.channel
+        .select("node", who.nodeKey)
+        .filter(({ channelId }) => after === undefined || channelId > after)
+        .slice(0, limit);
+      return Promise.all(rows.map((row) => channelView(tables, deps.links, row)));
+    },
+  } satisfies Partial<ManagerHost>;
+}
+
+/** One monitor that broadcasts is enough; only when all refuse is it a refusal. */
+function anyAnswer(answers: readonly Result<Txid, Refusal>[]): Result<readonly Txid[], Refusal> {
+  const txids = answers.flatMap((answer) => (answer.ok ? [answer.value] : []));
+  const [refused] = answers.flatMap((answer) => (answer.ok ? [] : [answer.error]));
+  return txids.length === 0 && refused !== undefined ? err(refused) : ok([...new Set(txids)]);
+}
+
+function paymentCalls({ run }: HostParts) {
+  return {
+    registerPayment: ({ nodeKey }, payment) =>
+      run({ kind: "paymentRegistered", nodeKey, ...payment }),
+    closePayment({ nodeKey }, paymentId, outcome) {
+      const reason = outcome.kind === "abandon" ? outcome.reason : "no more parts";
+      return run({ kind: "paymentClosed", nodeKey, paymentId, reason });
+    },
+    htlcNotSent: ({ nodeKey }, request) => run({ kind: "htlcNotSent", nodeKey, ...request }),
+  } satisfies Partial<ManagerHost>;
+}
+
+function readCalls({ deps, tables, epoch }: HostParts) {
+  return {
+    payments: (who, after, limit) => paymentViews(tables, who.nodeKey, after, limit),
+    pendingEvents: (who) => pendingEvents(tables, deps.links, who.nodeKey),
+    monitors: () => monitorStatuses(tables, deps.links),
+    info: () => ({
+      managerKey: deps.managerKey,
+      epoch,
+      curveBackend: deps.curve.backend,
+      channels: tables.channel.size,
+      unhandledItems: tables.item.count("open", ALL),
+      pendingAcks: tables.ack.size,
+    }),
+  } satisfies Partial<ManagerHost>;
+}
