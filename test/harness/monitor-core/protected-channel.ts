@@ -32,7 +32,8 @@ import { step } from "@farwatch/monitor-service/monitor/step";
 import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
 import { parseTx } from "@farwatch/monitor-service/tx/parsed-tx";
 import { createChannel, type Channel, type ChannelOptions } from "../channel/channel.js";
-import { DEFAULT_SEEDS } from "../channel/setup.js";
+import { broadcastableCommitment } from "../channel/broadcast.js";
+import { DEFAULT_SEEDS, type Side } from "../channel/setup.js";
 import { NOWHERE, testChannelOptions } from "../channel/test-channel.js";
 import { assertEventsSound } from "./event-rules.js";
 import { matching, SimChain } from "./sim-chain.js";
@@ -192,6 +193,15 @@ export class ProtectedChannel {
     const all = this.published(role);
     this.mine(...all.map(({ raw }) => raw));
     return all;
+  }
+
+  commitmentOf(side: Side, at?: number): Uint8Array {
+    return broadcastableCommitment(this.channel, side, at);
+  }
+
+  /** As if the update log had lost its rows. */
+  forgetLog(): void {
+    this.#log.clear();
   }
 
   /** What we publish would be taken into the next block. */

@@ -15,7 +15,7 @@ import {
 } from "@farwatch/protocol/block";
 import { toHex, utf8 } from "@farwatch/protocol/bytes";
 import { outpointKey, txid, type Outpoint, type Txid } from "@farwatch/protocol/ids";
-import { toParsedTx, type ParsedTx } from "@farwatch/monitor-service/tx/parsed-tx";
+import { parseTx, toParsedTx, type ParsedTx } from "@farwatch/monitor-service/tx/parsed-tx";
 import { spendFailure, type Prevout } from "@farwatch/monitor-service/tx/script-check.test";
 import type { Watched } from "@farwatch/monitor-service/monitor/outstanding";
 
@@ -94,6 +94,10 @@ export class SimChain {
     const inputs = toParsedTx(tx).inputs.map(({ outpoint }) => this.#coin(outpoint)?.value ?? 0n);
     const sum = (values: readonly bigint[]): bigint => values.reduce((a, b) => a + b, 0n);
     return sum(inputs) - sum(tx.outs.map(({ value }) => value));
+  }
+
+  inputsOf(raw: Uint8Array): readonly Outpoint[] {
+    return parseTx(raw).inputs.map(({ outpoint }) => outpoint);
   }
 
   #coin(outpoint: Outpoint): Coin | undefined {
