@@ -36,6 +36,8 @@ export interface MonitorHandle {
   readonly key: MonitorKey;
   readonly address: string;
   readonly process: ServiceProcess;
+  /** Files of a caller it knows: the manager's certificate. */
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   /** A client with the manager's certificate. */
   connect(): MonitorClient;
 }
@@ -175,6 +177,7 @@ admin = true
     name,
     key: monitorKey(keys.xOnly),
     address,
+    tls: { ca: authority.caFile, cert: managerLeaf.certFile, key: managerLeaf.keyFile },
     process: new ServiceProcess(env === undefined ? service : { ...service, env }),
     connect: () => new MonitorClient(address, authority.caFile, managerLeaf),
   };

@@ -1,5 +1,15 @@
-/** The manager with failpoints: the same main, plus what only tests install. */
-import { runMain } from "@farwatch/manager-service/main";
+/** The manager with failpoints: the same composition, plus what only tests install. */
+import { parseArgs } from "node:util";
+import { createApp } from "@farwatch/manager-service/app";
+import { loadConfig } from "@farwatch/manager-service/config";
 import { killWhenAsked } from "./failpoint.js";
 
-await runMain(process.argv, { failpoint: killWhenAsked(process.env) });
+const { values } = parseArgs({ options: { config: { type: "string" } } });
+const config = loadConfig({ file: values.config });
+const app = await createApp(config, { failpoint: killWhenAsked(process.env) });
+process.once("SIGTERM", () => {
+  app.stop().then(
+    () => process.exit(0),
+    () => process.exit(1),
+  );
+});

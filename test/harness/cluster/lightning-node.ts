@@ -57,6 +57,7 @@ export class LightningNode {
   #channel: Channel | undefined;
   #nextUpdateId = FIRST_UPDATE_ID;
   #client: NodeClient;
+  #lastHeight = 0;
   #wakers: (() => void)[] = [];
 
   private constructor(
@@ -106,6 +107,12 @@ export class LightningNode {
     return node;
   }
 
+  /** The newest height we heard of; a node goes on while its bitcoind is away. */
+  async #height(): Promise<number> {
+    if (this.bitcoind.isRunning) this.#lastHeight = await this.bitcoind.height();
+    return this.#lastHeight;
+  }
+
   get lastUpdateId(): bigint {
     return this.#nextUpdateId - 1n;
   }
@@ -152,7 +159,7 @@ export class LightningNode {
     const htlc = this.channel.addHtlc("holder", {
       amountMsat,
       paymentHash,
-      cltvExpiry: blockHeight((await this.bitcoind.height()) + cltvDelta),
+      cltvExpiry: blockHeight((await this.#height()) + cltvDelta),
       source: ownPaymentSource({ paymentId: id, sessionKey, firstHopMsat: amountMsat }),
     });
     await this.channel.settle();
@@ -165,7 +172,7 @@ export class LightningNode {
     const htlc = this.channel.addHtlc("counterparty", {
       amountMsat: msat(amountSat * 1000n),
       paymentHash: hashOfPreimage(preimage),
-      cltvExpiry: blockHeight((await this.bitcoind.height()) + cltvDelta),
+      cltvExpiry: blockHeight((await this.#height()) + cltvDelta),
     });
     await this.channel.settle();
     return { preimage, htlc };
