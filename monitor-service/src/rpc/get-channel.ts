@@ -43,7 +43,8 @@ export function viewToWire(view: ChannelView): GetChannelResponse {
     nextEventId: state.nextEventId,
     unackedEventIds: view.pendingEventIds,
     tip: writeBlockPoint(state.best),
-    protectedUpTo: state.best.height,
+    // A halted channel sees no block: nothing is protected until a person has acted.
+    protectedUpTo: view.halted ? 0 : state.best.height,
     halted: view.halted,
     staleSuspected: state.staleSuspected,
     funding: writeOutpoint(parameters.funding),

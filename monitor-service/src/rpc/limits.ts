@@ -28,9 +28,14 @@ export const UNARY_TIMEOUT_MS = 30_000;
 export const MAX_STREAM_BYTES_IN_FLIGHT = 32 * MIB;
 /** A stream is read from while at most so many updates are under way: one more batch always fits. */
 export const PAUSE_ABOVE_UPDATES = MAX_UPDATES_IN_FLIGHT - MAX_BATCH_UPDATES;
-/** Channels per ListChannels page. */
-export const DEFAULT_PAGE_SIZE = 100;
-export const MAX_PAGE_SIZE = 1000;
+/** Channels per ListChannels page: what is asked for when nothing is said, and the most there is. */
+export const MAX_PAGE_SIZE = 100;
+/** Bytes of one answer; gRPC clients take 4 MiB unless told otherwise. */
+export const MAX_RESPONSE_BYTES = 3 * MIB;
+/** Milliseconds after which a connection is renewed, so that a new certificate is soon in use. */
+export const MAX_CONNECTION_AGE_MS = 12 * 60 * 60 * 1000;
+/** Milliseconds its streams then get to end; a cut stream costs a resend, ids make that safe. */
+export const CONNECTION_AGE_GRACE_MS = 30_000;
 /** Characters of a status message; details have their own field. */
 export const MAX_STATUS_CHARACTERS = 500;
 
@@ -40,4 +45,6 @@ export const SERVER_OPTIONS: ChannelOptions = {
   "grpc-node.max_session_memory": MAX_SESSION_MEMORY_MIB,
   "grpc.keepalive_time_ms": KEEPALIVE_INTERVAL_MS,
   "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+  "grpc.max_connection_age_ms": MAX_CONNECTION_AGE_MS,
+  "grpc.max_connection_age_grace_ms": CONNECTION_AGE_GRACE_MS,
 };

@@ -22,6 +22,7 @@ export const loadSchema = (): PackageDefinition =>
     includeDirs: [protoFolder()],
     keepCase: true,
     longs: String,
+    enums: String,
   });
 
 export const reflectionService = (): ReflectionService =>

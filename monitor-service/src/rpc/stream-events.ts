@@ -10,9 +10,9 @@ import type {
   StreamEventsRequest,
   StreamEventsResponse,
 } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
-import type { Refusal } from "@farwatch/protocol/reasons";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { EventSubscriber, Subscription } from "../runtime/monitor-host.js";
-import { backstop, enter, logEnd, type RpcDeps } from "./call.js";
+import { backstop, enter, logEnd, type OpenStream, type RpcDeps } from "./call.js";
 import type { Incoming } from "./incoming.js";
 import { toStatus } from "./to-status.js";
 
@@ -41,7 +41,7 @@ export const streamEvents =
     }
   };
 
-class EventStream implements EventSubscriber {
+class EventStream implements EventSubscriber, OpenStream {
   readonly #deps: RpcDeps;
   readonly #call: Call;
   readonly #peer: string;
@@ -62,6 +62,7 @@ class EventStream implements EventSubscriber {
     const scope = enter(this.#deps, this.#call);
     if (!scope.ok) return this.end(scope.error);
     if (!request.ok) return this.end(request.error);
+    this.#deps.streams.add(this);
     this.#call.on("cancelled", () => this.end(undefined));
     this.#call.on("drain", () => this.#release((waiting) => waiting.go()));
     const { host, who } = scope.value;
@@ -79,9 +80,15 @@ class EventStream implements EventSubscriber {
     return this.#send({ item: { $case: "endOfReplay", value: { replayed: BigInt(replayed) } } });
   }
 
+  stop(): Promise<void> {
+    this.end(refuse("stopping", "the monitor stops"));
+    return Promise.resolve();
+  }
+
   end(refusal: Refusal | undefined): void {
     if (this.#over) return;
     this.#over = true;
+    this.#deps.streams.delete(this);
     logEnd(this.#deps, RPC, this.#peer, this.#startedMs, refusal);
     this.#release((waiting) => waiting.gone(new StreamGone("the stream is over")));
     this.#subscription?.close();

@@ -15,7 +15,7 @@ import {
 import { Principals } from "@farwatch/monitor-service/auth/principal";
 import type { RpcDeps } from "@farwatch/monitor-service/rpc/call";
 import { startRpcServer, type RpcServer } from "@farwatch/monitor-service/rpc/server";
-import type { MonitorHost } from "@farwatch/monitor-service/runtime/monitor-host";
+import type { MonitorHost, Principal } from "@farwatch/monitor-service/runtime/monitor-host";
 import { parseErrorDetail } from "@farwatch/protocol/convert/error";
 import { MonitorServiceClient } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { managerKey } from "@farwatch/protocol/ids";
@@ -88,23 +88,18 @@ export class Bench {
 
   async serve(
     answers: Partial<MonitorHost>,
-    override: Partial<Pick<RpcDeps, "host">> = {},
+    override: Partial<Pick<RpcDeps, "host">> & { readonly who?: Principal } = {},
   ): Promise<RpcServer> {
     const host = scripted(answers);
+    const { who = { name: "manager-1", managerKey: MANAGER_KEY, admin: false }, ...overridden } =
+      override;
     const write = (level: LogLine["level"]) => (fields: LogLine["fields"], message: string) => {
       this.log.push({ level, fields, message });
     };
     const { caFile, server, manager } = this.#certificates;
     const deps: RpcDeps = {
       host: () => ok(host),
-      principals: new Principals([
-        {
-          name: "manager-1",
-          certificateSpkiSha256: manager.spkiSha256,
-          managerKey: MANAGER_KEY,
-          admin: false,
-        },
-      ]),
+      principals: new Principals([{ ...who, certificateSpkiSha256: manager.spkiSha256 }]),
       log: { debug: write("debug"), info: write("info"), error: write("error") },
       version: "0.0.0-test",
       nowMs: () => performance.now(),
@@ -112,7 +107,7 @@ export class Bench {
       newIncident: () => "0123456789abcdef",
       causeOf: (error) => (error instanceof Error ? error.name : "unknown"),
       streams: new Set(),
-      ...override,
+      ...overridden,
     };
     const tls = {
       cert: fs.readFileSync(server.certFile),
