@@ -34,6 +34,8 @@ export function scriptedHost(script: Partial<ManagerHost>): ManagerHost {
     update: notScripted("update"),
     registerPayment: notScripted("registerPayment"),
     closePayment: notScripted("closePayment"),
+    htlcNotSent: notScripted("htlcNotSent"),
+    htlcNotSent: notScripted("htlcNotSent"),
     subscribe: notScripted("subscribe"),
     done: notScripted("done"),
     channel: notScripted("channel"),

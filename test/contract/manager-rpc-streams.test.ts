@@ -11,7 +11,7 @@ import type {
   UpdateChannelResponse,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { refuse } from "@farwatch/protocol/reasons";
-import { MAX_UPDATES_IN_FLIGHT } from "@farwatch/manager-service/rpc/limits";
+import { MAX_BUFFERED_ANSWERS, MAX_UPDATES_IN_FLIGHT } from "@farwatch/manager-service/rpc/limits";
 import type {
   ItemSubscriber,
   ManagerHost,
@@ -268,6 +268,20 @@ describe("ManagerService, streams", () => {
       await until(() => answers() === total, "every answer", 30_000);
       stream.cancel();
     });
+  });
+
+  it("ends UpdateChannel when more answers wait than may be held, and not before", async () => {
+    const script = new UpdateScript();
+    const { stream, errors } = await openUpdates(script);
+    stream.write(typed(1));
+    await until(() => script.requests.length === 1, "an open stream");
+    // Told in one turn, so nothing drains; the transport itself takes the first few.
+    for (let id = 1; id <= MAX_BUFFERED_ANSWERS; id++) script.tell(completed(BigInt(id)));
+    assert.equal(script.closed, 0);
+    for (let id = 1; id <= 100; id++) script.tell(completed(BigInt(id)));
+    assert.equal(script.closed, 1);
+    await until(() => errors.length === 1, "an error");
+    assert.equal(refusalIn(errors).refusal?.reason, "tooManyInFlight");
   });
 
   describe("Subscribe", () => {
