@@ -34,7 +34,9 @@ export async function isServing({ listen, tls, ...question }: HealthQuestion): P
     checkServerIdentity: (_, { raw }) =>
       own.equals(raw) ? undefined : new Error("another certificate than ours"),
   });
-  const client = new Client(reachable(listen), channel);
+  // Only a name to ask for: an IP address may not stand there, and the check above ignores it.
+  const options = { "grpc.ssl_target_name_override": "farwatch-monitor" };
+  const client = new Client(reachable(listen), channel, options);
   try {
     return await new Promise<boolean>((resolve) => {
       client.makeUnaryRequest(

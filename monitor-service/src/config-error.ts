@@ -9,9 +9,9 @@ export class ConfigError extends Error {
     super(`${key}: ${problem}`, options);
   }
 
-  /** The first issue of a failed parse; unknown keys are named in full. */
+  /** An unknown key before anything else: misspelled, it is why another one is missing. */
   static fromIssues(issues: readonly Issue[]): ConfigError {
-    const [issue] = issues;
+    const issue = issues.find(({ keys }) => keys !== undefined) ?? issues[0];
     if (issue === undefined) return new ConfigError("config", "not understood");
     const at = issue.path.map(String);
     const [unknown] = issue.keys ?? [];
