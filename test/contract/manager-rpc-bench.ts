@@ -35,7 +35,6 @@ export function scriptedHost(script: Partial<ManagerHost>): ManagerHost {
     registerPayment: notScripted("registerPayment"),
     closePayment: notScripted("closePayment"),
     htlcNotSent: notScripted("htlcNotSent"),
-    htlcNotSent: notScripted("htlcNotSent"),
     subscribe: notScripted("subscribe"),
     done: notScripted("done"),
     channel: notScripted("channel"),
