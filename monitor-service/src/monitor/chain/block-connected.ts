@@ -1,6 +1,7 @@
 /**
- * One block, in a fixed order: scan its transactions, move the tip, check deadlines, mature facts,
- * fail back forwards that run out of time, choose fees. Preimages act at once, failures only when deep.
+ * One block, in a fixed order: move the tip, scan its transactions, check deadlines, mature facts, fail
+ * back forwards that run out of time, choose fees. Preimages act at once, failures only when deep. The
+ * tip moves first, so that claims opened by the block pay what the block's estimate says.
  */
 import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import { outpointKey, type Txid } from "@farwatch/protocol/ids";
@@ -19,8 +20,8 @@ import { collectSpendable } from "./spendable.js";
 type Block = Extract<MonitorInput, { kind: "blockConnected" }>;
 
 export function connectBlock(work: Work, input: Block): void {
-  for (const tx of input.transactions) scan(work, tx, input.block, input.storedCommitments);
   change(work, { best: input.block, feerates: input.feerates });
+  for (const tx of input.transactions) scan(work, tx, input.block, input.storedCommitments);
   checkDeadlines(work);
   matureFacts(work);
   failBackInTime(work);
