@@ -46,8 +46,9 @@ export function storeAckIntents(work: Work): void {
   const { draft } = work;
   const rows = new Map<string, InboxRow>();
   const consider = (row: InboxRow): unknown => rows.set(rowKeys.inbox(row), row);
-  for (const item of draft.item.written()) {
-    draft.inbox.select("waitsFor", item.semanticKey).forEach(consider);
+  const changed = draft.item.written().map(({ semanticKey }) => semanticKey);
+  for (const key of [...changed, ...work.withdrawn]) {
+    draft.inbox.select("waitsFor", key).forEach(consider);
   }
   draft.inbox.written().forEach(consider);
   for (const key of [...rows.keys()].sort()) {

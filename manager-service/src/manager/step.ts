@@ -25,6 +25,7 @@ const startWork = (tables: Tables, context: Context): Work => ({
   context,
   effects: [],
   touched: new Set(),
+  withdrawn: new Set(),
 });
 
 export function step(

@@ -13,6 +13,8 @@ export interface Work {
   readonly effects: Effect[];
   /** Channels whose completion or held events this step may have changed. */
   readonly touched: Set<ChannelId>;
+  /** Semantic keys of items taken back by this step: acks that waited for them may go. */
+  readonly withdrawn: Set<string>;
 }
 
 /** What a refused input still writes, into a fresh draft. */
@@ -41,6 +43,7 @@ export function withdraw(work: Work, semanticKey: string): "withdrawn" | "handle
   if (item === undefined) return "never told";
   if (item.handled) return "handled";
   work.draft.item.delete(rowKeys.item(item.itemId));
+  work.withdrawn.add(semanticKey);
   const at = work.effects.findIndex(
     (effect) => effect.kind === "deliver" && effect.item.itemId === item.itemId,
   );

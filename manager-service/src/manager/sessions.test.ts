@@ -1,0 +1,79 @@
+/** Sessions: fencing by node epoch, and the verdict on each channel (contract section 1). */
+import assert from "node:assert/strict";
+import { channelId, updateId } from "@farwatch/protocol/ids";
+import type { NodeChannel } from "./input.js";
+import { unnamedVerdict, verdictOf } from "./sessions.js";
+import {
+  byte,
+  CHANNEL,
+  confirmed,
+  MONITOR_A,
+  NODE,
+  receive,
+  revoke,
+  Scene,
+  sign,
+} from "./testing/scene.js";
+
+const open = (scene: Scene, nodeEpoch: bigint, newSessionId: string) =>
+  scene.input({ kind: "sessionOpened", nodeKey: NODE, nodeEpoch, newSessionId, channels: [] });
+
+describe("sessions", () => {
+  it("keep their id for the same epoch and fence an older one", () => {
+    const scene = Scene.opened();
+    open(scene, 5n, "first");
+    open(scene, 5n, "second");
+    assert.equal(scene.tables.session.get(NODE)?.sessionId, "first");
+    open(scene, 6n, "third");
+    assert.equal(scene.tables.session.get(NODE)?.sessionId, "third");
+    const old = open(scene, 5n, "fourth");
+    assert.equal(!old.ok && old.error.reason, "fenced");
+    assert.equal(!old.ok && old.error.details["current_epoch"], "6");
+  });
+});
+
+describe("the verdict on a channel", () => {
+  const scene = Scene.opened();
+  scene.offer(1, [sign(1, []), revoke(0)]);
+  scene.offer(2, [receive(1)]);
+  const node = (more: Partial<NodeChannel> = {}): NodeChannel => ({
+    channelId: CHANNEL,
+    lastUpdateId: updateId(2),
+    holderNumber: 1n,
+    counterpartyNumber: 1n,
+    revokedCommitments: 1n,
+    ...more,
+  });
+  const verdict = (more: Partial<NodeChannel> = {}): readonly [string, bigint] => {
+    const found = verdictOf(scene.tables, NODE, node(more));
+    return [found.verdict, found.behindBy];
+  };
+
+  it("compares with what was accepted, in flight included", () => {
+    assert.deepEqual(verdict(), ["inSync", 0n]);
+    assert.deepEqual(verdict({ lastUpdateId: updateId(1) }), ["nodeBehind", 1n]);
+    assert.deepEqual(verdict({ lastUpdateId: updateId(4) }), ["nodeAhead", 2n]);
+  });
+
+  it("finds a node whose commitments are older at the same id", () => {
+    assert.equal(verdict({ holderNumber: 0n })[0], "nodeBehind");
+    assert.equal(verdict({ counterpartyNumber: 0n })[0], "nodeBehind");
+    assert.equal(verdict({ revokedCommitments: 0n })[0], "nodeBehind");
+  });
+
+  it("does not know other nodes' channels", () => {
+    assert.equal(verdict({ channelId: channelId(byte(0x11)) })[0], "unknown");
+    assert.equal(verdictOf(scene.tables, byte(3, 33), node()).verdict, "unknown");
+  });
+
+  it("counts a channel the node did not name as lost by it", () => {
+    const found = unnamedVerdict(scene.tables, scene.channel);
+    assert.deepEqual([found.verdict, found.behindBy], ["nodeBehind", 2n]);
+  });
+
+  it("says closed once it is", () => {
+    const closing = Scene.opened();
+    closing.event(MONITOR_A, confirmed(true));
+    assert.equal(verdictOf(closing.tables, NODE, node()).verdict, "closed");
+  });
+});
