@@ -1,9 +1,10 @@
 /**
  * The counterparty revokes its previous commitment. The secret must open the point given with that
  * commitment and fit all earlier secrets (BOLT 3). Outbound HTLCs that are gone from both sides are
- * failed here unless they were claimed (R11).
+ * failed here unless they were claimed (R11) or stand in a commitment that confirmed.
  */
 import { equalBytes } from "@farwatch/protocol/bytes";
+import type { SourceKey } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
@@ -12,6 +13,7 @@ import { insertSecret } from "../../bolt/per-commitment-secrets.js";
 import { asOutbound, hasSource, isClosing, livePaymentHashes, liveSourceKeys } from "../htlcs.js";
 import { change, failOutbound, withoutKeys, type Work } from "../work.js";
 import type { ReceivedUpdate } from "../input.js";
+import type { MonitorState } from "../state.js";
 
 type SecretStep = Extract<UpdateStep, { kind: "commitmentSecret" }>;
 
@@ -44,13 +46,21 @@ export function revokeCounterparty(
   for (const htlc of revoked.htlcs) {
     const outbound = asOutbound(htlc);
     if (outbound === undefined) continue;
-    if (hasSource(work.state.counterparty.htlcs, outbound.source.sourceKey)) continue;
+    const key = outbound.source.sourceKey;
+    if (hasSource(work.state.counterparty.htlcs, key) || standsOnChain(work.state, key)) continue;
     failOutbound(work, outbound, { kind: "update", updateId: update.updateId });
   }
   change(work, { secrets: inserted.value, counterpartyPrevious: undefined });
   prune(work);
   return ok(undefined);
 }
+
+/**
+ * The HTLC is an output of the commitment that confirmed: the counterparty can still take it with the
+ * preimage, whatever it revokes now, so only the chain may fail it.
+ */
+const standsOnChain = ({ tracked }: MonitorState, key: SourceKey): boolean =>
+  tracked.some(({ role }) => role.kind === "htlc" && role.htlc.source?.sourceKey === key);
 
 /**
  * Forgets what no un-revoked commitment names any more. Preimages named by either of our two holder
