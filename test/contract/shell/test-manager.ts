@@ -62,6 +62,7 @@ interface Head {
 }
 
 const MEMBER_SET = 1;
+type Addressee = Pick<HostInfo, "monitorKey" | "storeId"> & Partial<HostInfo>;
 
 export class TestManager {
   readonly key: ManagerKey;
@@ -70,9 +71,10 @@ export class TestManager {
   readonly #curve: Curve;
   readonly #secret: Uint8Array;
 
-  constructor(curve: Curve, name = 7) {
+  /** A small number stands for a secret of 32 such bytes. */
+  constructor(curve: Curve, secret: number | Uint8Array = 7) {
     this.#curve = curve;
-    this.#secret = new Uint8Array(32).fill(name);
+    this.#secret = typeof secret === "number" ? new Uint8Array(32).fill(secret) : secret;
     this.key = managerKey(keyOfSecret(curve, this.#secret));
   }
 
@@ -88,7 +90,7 @@ export class TestManager {
     return signDigest(this.#curve, this.#secret, digest, Uint8Array.from(randomBytes(32)));
   }
 
-  session(to: HostInfo, epoch = this.epoch, nonce = 1): SignedHeader {
+  session(to: Addressee, epoch = this.epoch, nonce = 1): SignedHeader {
     const { monitorKey, storeId } = to;
     const bootNonce = new Uint8Array(32).fill(nonce);
     const header = encodeSession({ ...this.#named, monitorKey, storeId, epoch, bootNonce });
@@ -174,7 +176,7 @@ export class TestManager {
     return { header, signature: this.#sign(hashPreimageBatch(header)), records: made };
   }
 
-  acks(to: HostInfo, ...events: readonly AckedEvent[]): AckBatch {
+  acks(to: Addressee, ...events: readonly AckedEvent[]): AckBatch {
     const { monitorKey, storeId } = to;
     const acks = events.map(({ channelId, eventId, eventHash }) =>
       encodeEventAck({
