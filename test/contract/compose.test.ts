@@ -7,6 +7,14 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
+import {
+  envName as managerEnv,
+  OPTIONS as MANAGER_OPTIONS,
+} from "@farwatch/manager-service/config";
+import {
+  envName as monitorEnv,
+  OPTIONS as MONITOR_OPTIONS,
+} from "@farwatch/monitor-service/config-options";
 import { parse } from "yaml";
 import { z } from "zod";
 
@@ -23,6 +31,7 @@ const Compose = z.object({
       healthcheck: z.object({ test: z.array(z.string()).min(2) }),
       build: z.object({ context: z.string(), dockerfile: z.string() }).optional(),
       image: z.string(),
+      environment: z.record(z.string(), z.string()).optional(),
     }),
   ),
   networks: z.record(z.string(), z.unknown()),
@@ -30,7 +39,7 @@ const Compose = z.object({
 });
 
 describe("docker-compose.yml", () => {
-  const compose = Compose.parse(parse(fs.readFileSync(file, "utf8")));
+  const compose = Compose.parse(parse(fs.readFileSync(file, "utf8"), { merge: true }));
   const service = (name: string) => {
     const found = compose.services[name];
     assert.ok(found, `service ${name}`);
@@ -89,6 +98,13 @@ describe("docker-compose.yml", () => {
     for (const [name, { build, image }] of Object.entries(compose.services)) {
       assert.match(image, /:\d+\.\d+(\.\d+)?$/, `${name} image`);
       if (build !== undefined) assert.ok(fs.existsSync(path.join(root, build.dockerfile)), name);
+    }
+  });
+
+  it("sets only options that the services know", () => {
+    const known = new Set([...MONITOR_OPTIONS.map(monitorEnv), ...MANAGER_OPTIONS.map(managerEnv)]);
+    for (const { environment } of Object.values(compose.services)) {
+      for (const name of Object.keys(environment ?? {})) assert.ok(known.has(name), name);
     }
   });
 

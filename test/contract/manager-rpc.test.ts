@@ -196,13 +196,6 @@ describe("ManagerService, unary calls", () => {
       await failureIn((done) =>
         client.htlcFulfilled({ channelId: none, sourceKey: none, preimage: none }, meta, done),
       ),
-      await failureIn((done) =>
-        client.htlcNotSent(
-          { source: undefined, paymentHash: none, reason: "", channelId: none },
-          meta,
-          done,
-        ),
-      ),
       await failureIn((done) => client.listForwards(page, meta, done)),
       await failureIn((done) => client.getLdkMonitor({ channelId: none, told: 0n }, meta, done)),
     ];
@@ -210,6 +203,25 @@ describe("ManagerService, unary calls", () => {
       assert.equal(code, status.UNIMPLEMENTED);
       assert.equal(refusal?.reason, "unimplemented");
     }
+  });
+
+  it("hands HtlcNotSent to the host, and refuses one without a source before that", async () => {
+    const committed = refuse("htlcCommitted", "an accepted update contains it");
+    const client = await bench.open({ htlcNotSent: () => Promise.resolve(err(committed)) });
+    const zeros = Buffer.alloc(32);
+    const request = { paymentHash: zeros, reason: "no route", channelId: bytes(CHANNEL) };
+    const own = { paymentId: zeros, partKey: zeros, pathSummary: zeros, firstHopMsat: 1n };
+    const kind = { $case: "own", value: own } as const;
+    const source = { sourceKey: zeros, kind, opaque: Buffer.alloc(0) };
+    const refused = await failureIn((done) =>
+      client.htlcNotSent({ ...request, source }, sessionMetadata(), done),
+    );
+    assert.equal(refused.refusal?.reason, "htlcCommitted");
+    assert.equal(refused.code, status.FAILED_PRECONDITION);
+    const malformed = await failureIn((done) =>
+      client.htlcNotSent({ ...request, source: undefined }, sessionMetadata(), done),
+    );
+    assert.equal(malformed.refusal?.details["field"], "source");
   });
 
   describe("sizes", () => {

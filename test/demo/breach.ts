@@ -139,6 +139,7 @@ async function payAround({ node, timeline }: Breach) {
   for (const amount of [20_000n, 15_000n, 9_000n]) {
     await node.fulfill(await node.offerPayment(amount));
     payments += 1;
+    await sentPayments(node, payments);
     timeline.say(`paid ${amount} sat; PaymentSent is with the user`);
   }
   const out = [await node.offerPayment(30_000n), await node.offerPayment(12_000n)];
@@ -152,12 +153,18 @@ async function payAround({ node, timeline }: Breach) {
   await node.offerPayment(40_000n);
   await node.receiveOffer(22_000n);
   timeline.say(`${payments} payments done, 2 HTLCs pending; state ${cheat} is revoked`, "good");
-  await node.client.untilItem(({ item }) => {
-    const event = item?.$case === "userEvent" ? item.value.event : undefined;
-    return event?.$case === "paymentSent";
-  });
+  await sentPayments(node, payments - incoming.length);
   await acknowledge(node);
   return { payments, cheat };
+}
+
+/** Waits until the user was told of so many payments of ours. */
+function sentPayments({ client }: LightningNode, count: number): Promise<void> {
+  const sent = (): number =>
+    client.items.filter(
+      ({ item }) => item?.$case === "userEvent" && item.value.event?.$case === "paymentSent",
+    ).length;
+  return until(`${count} PaymentSent`, () => sent() === count);
 }
 
 /** The user handles everything told so far; the manager acks it. */

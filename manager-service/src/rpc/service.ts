@@ -7,6 +7,7 @@ import { done } from "./done.js";
 import { forceClose } from "./force-close.js";
 import { getChannel } from "./get-channel.js";
 import { getInfo } from "./get-info.js";
+import { htlcNotSent } from "./htlc-not-sent.js";
 import { listChannels } from "./list-channels.js";
 import { listMonitors } from "./list-monitors.js";
 import { listPayments } from "./list-payments.js";
@@ -15,13 +16,7 @@ import { openNodeSession } from "./open-node-session.js";
 import { registerPayment } from "./register-payment.js";
 import { subscribe } from "./subscribe.js";
 import type { Rpc } from "./unary.js";
-import {
-  claimPayment,
-  getLdkMonitor,
-  htlcFulfilled,
-  htlcNotSent,
-  listForwards,
-} from "./unimplemented.js";
+import { claimPayment, getLdkMonitor, htlcFulfilled, listForwards } from "./unimplemented.js";
 import { updateChannel } from "./update-channel.js";
 import { watchChannel } from "./watch-channel.js";
 

@@ -15,8 +15,6 @@ export const claimPayment = (context: RpcContext): Rpc =>
   unary(context, { method: Service.claimPayment, serve: notServed });
 export const htlcFulfilled = (context: RpcContext): Rpc =>
   unary(context, { method: Service.htlcFulfilled, serve: notServed });
-export const htlcNotSent = (context: RpcContext): Rpc =>
-  unary(context, { method: Service.htlcNotSent, serve: notServed });
 export const listForwards = (context: RpcContext): Rpc =>
   unary(context, { method: Service.listForwards, serve: notServed });
 export const getLdkMonitor = (context: RpcContext): Rpc =>
