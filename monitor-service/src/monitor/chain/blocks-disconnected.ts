@@ -11,8 +11,8 @@ import { change, type Work } from "../work.js";
 export function disconnectBlocks(work: Work, fork: BlockPoint): void {
   const { state } = work;
   const stays = (height: number): boolean => height <= fork.height;
-  const spendStays =
-    state.spend === undefined || state.spend.final || stays(state.spend.block.height);
+  // Also one that was final: without it, the same commitment confirming again would not be claimed again.
+  const spendStays = state.spend === undefined || stays(state.spend.block.height);
   const spends = new Map([...state.outputSpends].filter(([, spend]) => stays(spend.height)));
   const spendsChanged = spends.size !== state.outputSpends.size;
   change(work, {
