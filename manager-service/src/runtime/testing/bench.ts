@@ -1,0 +1,225 @@
+/**
+ * The manager's shell over a real store in a temporary folder, with scripted monitor links: what is
+ * sent to them is recorded, what they report is what the test says. No rules of its own.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { must } from "@farwatch/protocol/assert";
+import { encodeInitialState } from "@farwatch/protocol/convert/channel";
+import { encodeUpdatePayload } from "@farwatch/protocol/convert/update";
+import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
+import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
+import type { UpdateChannelResponse } from "@farwatch/protocol/gen/manager/v1/manager_service";
+import type { EventOrigin, MonitorEventBody } from "@farwatch/protocol/event";
+import { eventId, hash32, updateId, type MonitorKey } from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err } from "@farwatch/protocol/result";
+import type { UpdateStep } from "@farwatch/protocol/update";
+import {
+  byte,
+  CHAIN_HASH,
+  CHANNEL,
+  CONTEXT,
+  initialState,
+  MONITOR_A,
+  MONITOR_B,
+  NODE,
+  ON_CHAIN,
+  STORE_A,
+  STORE_B,
+} from "../../manager/testing/scene.js";
+import type {
+  EventAck,
+  LinkHost,
+  MonitorLink,
+  StoredUpdate,
+  StoredWatch,
+} from "../../monitors/monitor-link.js";
+import { openManagerStore } from "../../store/sqlite/sqlite-store.js";
+import type { ManagerStore } from "../../store/store.js";
+import type { Closable, ManagerHost, NodePrincipal } from "../manager-host.js";
+import { createManagerHost, type RunningManager } from "../manager.js";
+
+export const WHO: NodePrincipal = { name: "node", nodeKey: NODE, admin: false };
+
+export class ScriptedLink implements MonitorLink {
+  readonly watched: StoredWatch[] = [];
+  readonly sent: StoredUpdate[] = [];
+  readonly acked: EventAck[] = [];
+  #host: LinkHost | undefined;
+  #events = 0;
+
+  constructor(
+    readonly name: string,
+    readonly monitorKey: MonitorKey,
+  ) {}
+
+  get host(): LinkHost {
+    return must(this.#host, "started");
+  }
+  get #storeId() {
+    return this.monitorKey === MONITOR_A ? STORE_A : STORE_B;
+  }
+  start(host: LinkHost): void {
+    this.#host = host;
+  }
+  watch(watch: StoredWatch): void {
+    this.watched.push(watch);
+  }
+  send(updates: readonly StoredUpdate[]): void {
+    this.sent.push(...updates);
+  }
+  ack(acks: readonly EventAck[]): void {
+    this.acked.push(...acks);
+  }
+  broadcastHolder() {
+    return Promise.resolve(err(refuse("unimplemented", "scripted")));
+  }
+  channel() {
+    return Promise.resolve(undefined);
+  }
+  status() {
+    return { connected: true, storeId: this.#storeId, tipHeight: 7, lastError: undefined };
+  }
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** The monitor says that everything up to `id` is durable. */
+  async receipt(id: number, more: { watermark?: number; closed?: boolean } = {}): Promise<void> {
+    const hash = must(await this.host.hashAt(CHANNEL, updateId(id)), "hash");
+    const receipt = {
+      channelId: CHANNEL,
+      updateId: updateId(id),
+      updateHash: hash,
+      status: more.closed === true ? ("appliedAfterClose" as const) : ("persisted" as const),
+      eventWatermark: eventId(more.watermark ?? 0),
+      header: new Uint8Array([id]),
+    };
+    await this.host.receipts(this, this.#storeId, [receipt]);
+  }
+
+  async event(body: MonitorEventBody, origin: EventOrigin = ON_CHAIN): Promise<void> {
+    this.#events += 1;
+    await this.host.event(this, this.#storeId, {
+      channelId: CHANNEL,
+      eventId: eventId(this.#events),
+      eventHash: hash32(byte(this.#events)),
+      subjectKey: hash32(byte(body.kind.length)),
+      header: new Uint8Array(),
+      payload: new Uint8Array(),
+      signature: new Uint8Array(64),
+      createdAtMs: 1,
+      body,
+      origin,
+    });
+  }
+}
+
+/** What one UpdateChannel stream was told, in words. */
+export class ToldUpdates {
+  readonly told: string[] = [];
+  ended: Refusal | undefined;
+
+  tell({ item }: UpdateChannelResponse): void {
+    if (item?.$case === "accepted") this.told.push(`accepted ${item.value.updateId}`);
+    if (item?.$case === "completed") {
+      this.told.push(`completed ${item.value.updateId}${item.value.closed ? " closed" : ""}`);
+    }
+    if (item?.$case === "refused") this.told.push(`refused ${item.value.error?.reason ?? ""}`);
+  }
+  end(refusal: Refusal | undefined): void {
+    this.ended = refusal;
+  }
+}
+
+export class ToldItems {
+  readonly items: Item[] = [];
+  replayed: number | undefined;
+  ended: Refusal | undefined;
+  item(item: Item): Promise<void> {
+    this.items.push(item);
+    return Promise.resolve();
+  }
+  replayDone(replayed: number): Promise<void> {
+    this.replayed = replayed;
+    return Promise.resolve();
+  }
+  end(refusal: Refusal | undefined): void {
+    this.ended = refusal;
+  }
+  get keys(): readonly string[] {
+    return this.items.map(({ semanticKey }) => semanticKey);
+  }
+}
+
+const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+export class Bench {
+  readonly #folder = mkdtempSync(path.join(tmpdir(), "farwatch-manager-"));
+  readonly fatal: unknown[] = [];
+  #drawn = 1;
+  a = new ScriptedLink("a", MONITOR_A);
+  b = new ScriptedLink("b", MONITOR_B);
+  #running: RunningManager | undefined;
+
+  get host(): ManagerHost {
+    return this.running.host;
+  }
+  get running(): RunningManager {
+    return must(this.#running, "started");
+  }
+
+  /** Starts, or starts again after stop(), from what is on disk. */
+  async start(wrap: (store: ManagerStore) => ManagerStore = (store) => store): Promise<void> {
+    const { managerKey } = CONTEXT;
+    const file = path.join(this.#folder, "manager.db");
+    const store = wrap(await openManagerStore({ file, chainHash: CHAIN_HASH, managerKey }));
+    this.a = new ScriptedLink("a", MONITOR_A);
+    this.b = new ScriptedLink("b", MONITOR_B);
+    this.#running = await createManagerHost({
+      store,
+      links: [this.a, this.b],
+      curve: nobleCurve,
+      managerKey,
+      chainHash: CHAIN_HASH,
+      clock: { nowMs: () => 1 },
+      randomBytes: (length) => new Uint8Array(length).fill(this.#drawn++),
+      log: silent,
+      onFatal: (error) => this.fatal.push(error),
+    });
+    this.#running.start();
+  }
+  async stop(): Promise<void> {
+    await this.running.stop();
+  }
+  remove(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  watch() {
+    return this.host.watchChannel(WHO, encodeInitialState(initialState()), updateId(1));
+  }
+  /** Watched, and durable on both monitors. */
+  async opened(): Promise<void> {
+    await this.watch();
+    await this.a.receipt(0);
+    await this.b.receipt(0);
+  }
+  update(id: number, steps: readonly UpdateStep[]): Promise<void> {
+    const payload = encodeUpdatePayload(steps);
+    return this.host.update(WHO, { channelId: CHANNEL, updateId: updateId(id), payload });
+  }
+  updates(): { readonly stream: ToldUpdates; readonly open: Closable } {
+    const stream = new ToldUpdates();
+    return { stream, open: this.host.updateStream(WHO, stream) };
+  }
+  subscribe(): { readonly items: ToldItems; readonly open: Closable } {
+    const items = new ToldItems();
+    return { items, open: this.host.subscribe(WHO, items) };
+  }
+}
+
+/** Lets promises that are ready run. */
+export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
