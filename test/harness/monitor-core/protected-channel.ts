@@ -69,6 +69,7 @@ export class ProtectedChannel {
   held: (readonly UpdateStep[])[] | undefined;
   readonly #log = new Map<Txid, CounterpartyCommitment>();
   readonly #signer: LocalSigner;
+  readonly #signed = new Set<Txid>();
 
   constructor(
     readonly ctx: MonitorContext,
@@ -184,8 +185,14 @@ export class ProtectedChannel {
           parsed.inputs.map(({ outpoint }) => outpoint),
           publish.spends,
         );
+        this.#signed.add(publish.txid);
         return { role: publish.role, txid: publish.txid, raw };
       });
+  }
+
+  /** Transactions of ours seen so far: signed at some time, whether they confirmed or not. */
+  get signed(): ReadonlySet<Txid> {
+    return this.#signed;
   }
 
   /** Confirms everything we publish; all of it must be good for the next block. */
