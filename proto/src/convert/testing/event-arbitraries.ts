@@ -139,6 +139,8 @@ export const receiptBatches: Arbitrary<SignedReceiptItems> = fc.record({
 });
 
 const reasons = Object.keys(REASONS).filter((name): name is Reason => Object.hasOwn(REASONS, name));
+/** Names of facts start with a letter; so none is `__proto__`, which no plain object can hold. */
+const detailNames = fc.stringMatching(/^[a-z][a-z_]*$/);
 export const refusals: Arbitrary<Refusal> = fc
-  .tuple(fc.constantFrom(...reasons), texts, fc.dictionary(fc.stringMatching(/^[a-z_]+$/), texts))
+  .tuple(fc.constantFrom(...reasons), texts, fc.dictionary(detailNames, texts))
   .map(([reason, message, details]) => refuse(reason, message, { ...details }));
