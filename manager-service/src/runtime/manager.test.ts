@@ -194,14 +194,19 @@ describe("the manager's shell", () => {
         ldkVersion: undefined,
         channels: [],
       });
-    const first = await open(1n);
+    const [first, overtaken] = await Promise.all([open(1n), open(1n)]);
+    assert.deepEqual(overtaken, first, "the same epoch gets the same session");
     assert.equal(first.ok && first.value.channels.length, 1, "channels it did not name");
     const { stream } = again.updates();
     const { items } = again.subscribe();
     const older = await open(0n);
     assert.equal(!older.ok && older.error.reason, "fenced");
     assert.deepEqual([stream.ended, items.ended], [undefined, undefined]);
-    await open(2n);
+    const [second, third] = await Promise.all([open(2n), open(3n)]);
+    const ids = [second, third].map(
+      (opened) => opened.ok && opened.value.sessionId.toString("hex"),
+    );
+    assert.notEqual(ids[0], ids[1], "an overtaken session is not given the newer one's id");
     assert.equal(stream.ended?.reason, "fenced");
     assert.equal(items.ended?.reason, "fenced");
     const id = Buffer.from(first.ok ? first.value.sessionId : []).toString("hex");

@@ -41,13 +41,14 @@ export async function openNodeSession(
   const { nodeEpoch } = request;
   const channels = request.channels.map(readNodeChannel);
   const newSessionId = toHex(deps.randomBytes(SESSION_ID_BYTES));
-  const opened = await run({ kind: "sessionOpened", nodeKey, nodeEpoch, newSessionId, channels });
+  const opening = run({ kind: "sessionOpened", nodeKey, nodeEpoch, newSessionId, channels });
+  // Decided by now: a newer session may replace this one before its commit ends.
+  const session = tables.session.get(nodeKey);
+  const found = verdicts(tables, nodeKey, channels).map(writeVerdict);
+  const opened = await opening;
   if (!opened.ok) return opened;
-  const { sessionId } = must(tables.session.get(nodeKey), "session row");
-  return ok({
-    sessionId: Buffer.from(fromHex(sessionId)),
-    channels: verdicts(tables, nodeKey, channels).map(writeVerdict),
-  });
+  const { sessionId } = must(session, "session row");
+  return ok({ sessionId: Buffer.from(fromHex(sessionId)), channels: found });
 }
 
 export function checkSession(

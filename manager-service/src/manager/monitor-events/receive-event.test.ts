@@ -112,6 +112,17 @@ describe("the inbox", () => {
     assert.equal(!refused.ok && refused.error.reason, "channelUnknown");
   });
 
+  it("refuses an event id that comes back with other bytes", () => {
+    const scene = Scene.opened();
+    scene.event(MONITOR_A, confirmed(true));
+    const row = scene.inbox(MONITOR_A, 1) ?? assert.fail("row");
+    const { joined: _, state: __, waitsFor: ___, ...fields } = row;
+    const other = { ...fields, eventHash: hash32(byte(9)), kind: "monitorEvent" } as const;
+    const refused = scene.input(other);
+    assert.equal(!refused.ok && refused.error.reason, "updateConflict");
+    assert.deepEqual(scene.acks, ["A1"]);
+  });
+
   it("raises an alarm when events are missing, and goes on", () => {
     const scene = Scene.opened();
     scene.event(MONITOR_A, confirmed(true), ON_CHAIN, 3);

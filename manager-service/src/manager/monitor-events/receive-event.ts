@@ -17,7 +17,7 @@ import { processDiscard, processSpendable } from "./outputs.js";
 
 type Received = Extract<ManagerInput, { kind: "monitorEvent" }>;
 
-/** Errors: channelUnknown. */
+/** Errors: channelUnknown, updateConflict (the same id with another hash). */
 export function receiveEvent(work: Work, event: Received): Refusal | undefined {
   const { monitorKey, storeId, channelId } = event;
   const channel = work.draft.channel.get(channelId);
@@ -27,7 +27,12 @@ export function receiveEvent(work: Work, event: Received): Refusal | undefined {
     });
   }
   const key = rowKeys.inbox(event);
-  if (work.draft.inbox.get(key) !== undefined) return undefined;
+  const known = work.draft.inbox.get(key);
+  if (known?.eventHash === event.eventHash) return undefined;
+  if (known !== undefined) {
+    const details = { channel_id: channelId, event_id: String(event.eventId) };
+    return refuse("updateConflict", "an event id came back with other bytes", details);
+  }
   const receipts = receiptRow(work, monitorKey, storeId, channelId);
   const expected = eventId(receipts.recordedEventId + 1n);
   if (event.eventId > expected) gapAlarm(work, event, channel.nodeKey, expected);
