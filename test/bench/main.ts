@@ -7,20 +7,20 @@
 import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import type { Curve } from "@farwatch/protocol/curve/curve";
-import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
 import { blockRates } from "./blocks.js";
 import { eventsAcked } from "./events.js";
 import { MonitorUnderTest } from "./monitor.js";
 import { reportOf, tableOf, type Row } from "./report.js";
-import { pipelinedUpdates, singleUpdates } from "./updates.js";
+import { deliver, pipelinedUpdates, singleUpdates } from "./updates.js";
 import { interleave, planChannel, type PlannedChannel } from "./workload.js";
 
-const CHANNELS = 50;
-/** Six updates and one event each. */
-const PAYMENTS_PER_CHANNEL = 40;
-/** Of the one channel that is updated one update at a time. */
-const SINGLE_PAYMENTS = 60;
+/** One channel that is updated one update at a time: 300 updates. */
+const ALONE = { channels: 1, rounds: 50, htlcsPerRound: 1 };
+/** Busy channels with one HTLC each at a time: 3,600 updates. */
+const BUSY = { channels: 50, rounds: 12, htlcsPerRound: 1 };
+/** Few channels with many HTLCs, for a backlog of events: 1,400 of them. */
+const LOADED = { channels: 10, rounds: 1, htlcsPerRound: 140 };
 
 const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
 try {
@@ -34,31 +34,43 @@ try {
 
 async function serviceRows(): Promise<readonly Row[]> {
   const { curve } = await selectCurve("auto");
-  const curves = curve.backend === nobleCurve.backend ? [curve] : [curve, nobleCurve];
   const seed = Uint8Array.from(randomBytes(32));
-  const [alone, ...many] = await planned(curve, seed);
-  if (alone === undefined) throw new Error("no channel was planned");
+  const alone = await plannedChannels(curve, seed, ALONE);
+  const busy = await plannedChannels(curve, seed, BUSY);
+  const loaded = await plannedChannels(curve, seed, LOADED);
   const monitor = await MonitorUnderTest.start(curve, seed);
   try {
-    await monitor.watch([alone, ...many]);
-    const single = await singleUpdates(monitor, alone.updates);
-    const pipelined = await pipelinedUpdates(monitor, interleave(many), curves);
-    const events = await eventsAcked(monitor, SINGLE_PAYMENTS + CHANNELS * PAYMENTS_PER_CHANNEL);
-    return [single, ...pipelined, events];
+    await monitor.watch([...alone, ...busy, ...loaded]);
+    const single = await singleUpdates(monitor, interleave(alone), curve);
+    const pipelined = await pipelinedUpdates(monitor, interleave(busy), curve);
+    await deliver(monitor, interleave(loaded));
+    const events = await eventsAcked(monitor, eventsOf(ALONE) + eventsOf(BUSY) + eventsOf(LOADED));
+    return [...single, ...pipelined, events];
   } finally {
     await monitor.stop();
   }
 }
 
-async function planned(curve: Curve, seed: Uint8Array): Promise<readonly PlannedChannel[]> {
+type Shape = typeof ALONE;
+
+function eventsOf({ channels, rounds, htlcsPerRound }: Shape): number {
+  return channels * rounds * htlcsPerRound;
+}
+
+async function plannedChannels(
+  curve: Curve,
+  seed: Uint8Array,
+  { channels, ...shape }: Shape,
+): Promise<readonly PlannedChannel[]> {
   const started = performance.now();
-  const channels: PlannedChannel[] = [];
-  for (let index = 0; index <= CHANNELS; index++) {
-    const payments = index === 0 ? SINGLE_PAYMENTS : PAYMENTS_PER_CHANNEL;
-    channels.push(await planChannel({ curve, seed, name: `channel ${index}`, payments }));
+  const planned: PlannedChannel[] = [];
+  for (let index = 0; index < channels; index++) {
+    planned.push(
+      await planChannel({ curve, seed, name: `${JSON.stringify(shape)} ${index}`, ...shape }),
+    );
   }
   const seconds = (performance.now() - started) / 1_000;
-  const updates = channels.reduce((sum, channel) => sum + channel.updates.length, 0);
-  console.log(`${updates} updates of ${channels.length} channels made in ${seconds.toFixed(1)} s`);
-  return channels;
+  const updates = planned.reduce((sum, channel) => sum + channel.updates.length, 0);
+  console.log(`${updates} updates of ${channels} channels made in ${seconds.toFixed(1)} s`);
+  return planned;
 }

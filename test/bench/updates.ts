@@ -2,14 +2,15 @@
  * Signed updates into the monitor until their receipts are back: one at a time (latency) and pipelined
  * (throughput). A refused update ends the benchmark: it would have cost less than an accepted one.
  */
-import { randomBytes } from "node:crypto";
-import { assert, must } from "@farwatch/protocol/assert";
+import { must } from "@farwatch/protocol/assert";
 import type { Curve } from "@farwatch/protocol/curve/curve";
+import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import {
   UpdateChannelRequest,
   UpdateChannelResponse,
 } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
-import { appendAndSync, elapsedMs, median, perSecond, ratePerSecond } from "./clock.js";
+import { appendAndSync, elapsedMs, median, perSecond } from "./clock.js";
+import { allCurveWork, curveMs, signaturesOnly, type CurveWork } from "./curve-work.js";
 import type { MonitorUnderTest } from "./monitor.js";
 import { rawExchanges } from "./raw-grpc.js";
 import { durationRow, rateRow, type Row } from "./report.js";
@@ -20,13 +21,13 @@ const BATCH = 64;
 const IN_FLIGHT = 8;
 /** The first updates only warm up: compiled code, open connection, grown database. */
 const WARM_UP_UPDATES = 40;
-const VERIFY_LOOP_MS = 1_000;
 
 /** One update, then the next when its receipt is here. */
 export async function singleUpdates(
   monitor: MonitorUnderTest,
   updates: readonly PlannedUpdate[],
-): Promise<Row> {
+  curve: Curve,
+): Promise<readonly Row[]> {
   const requests = updates.map((update) => monitor.sign([update]));
   const times: number[] = [];
   const stream = new UpdateStream(monitor);
@@ -34,66 +35,66 @@ export async function singleUpdates(
     times.push(await elapsedMs(() => stream.send(request)));
   }
   await stream.end();
-  const bytes = median(requests.map((request) => bytesOf(request)));
-  return durationRow("single signed update durable p50", median(times.slice(WARM_UP_UPDATES)), {
-    name: `p50 of append + fdatasync of ${bytes} bytes, same folder`,
-    value: appendAndSync(monitor.dataFolder, bytes, updates.length),
-  });
+  const request = median(requests.map((made) => bytesOf(made)));
+  const response = stream.lastResponseBytes;
+  const value = median(times.slice(WARM_UP_UPDATES));
+  const row = (limit: string, ms: number): Row =>
+    durationRow("single signed update durable p50", value, { name: limit, value: ms });
+  const sizes = { request, response, count: updates.length, inFlight: 1 };
+  return [
+    row(
+      `p50 of append + fdatasync of ${request} bytes, same folder`,
+      appendAndSync(monitor.dataFolder, request, updates.length),
+    ),
+    row(
+      `mean raw grpc-js exchange with TLS, ${request} and ${response} bytes`,
+      1_000 / (await rawExchanges(monitor.folder, sizes)),
+    ),
+    row(
+      `${curve.backend}: all curve work of an average update, one thread`,
+      curveMs(curve, allCurveWork(updates, 1)),
+    ),
+  ];
 }
 
 /** Many channels, BATCH updates a signature, IN_FLIGHT batches under way. */
 export async function pipelinedUpdates(
   monitor: MonitorUnderTest,
   updates: readonly PlannedUpdate[],
-  curves: readonly Curve[],
+  curve: Curve,
 ): Promise<readonly Row[]> {
-  const requests = chunksOf(updates, BATCH).map((some) => monitor.sign(some));
-  const stream = new UpdateStream(monitor);
-  const ms = await elapsedMs(() => inFlight(requests, (request) => stream.send(request)));
-  await stream.end();
+  const { ms, requests, response } = await deliver(monitor, updates);
   const name = `pipelined signed updates, ${BATCH} a batch, ${IN_FLIGHT} batches in flight`;
   const value = perSecond(updates.length, ms);
   const row = (limit: string, rate: number): Row =>
     rateRow(name, "updates/s", value, { name: limit, value: rate });
-  const ecdsa = updates.reduce((sum, update) => sum + update.ecdsaSignatures, 0) / updates.length;
-  const sizes = {
-    request: median(requests.map(bytesOf)),
-    response: stream.lastResponseBytes,
-  };
-  const exchanges = await rawExchanges(monitor.folder, {
-    ...sizes,
-    count: requests.length,
-    inFlight: IN_FLIGHT,
-  });
+  const request = median(requests.map(bytesOf));
+  const sizes = { request, response, count: requests.length, inFlight: IN_FLIGHT };
+  const signatures = signaturesOnly(updates, BATCH);
+  const rate = (backend: Curve, work: CurveWork): number => 1_000 / curveMs(backend, work);
+  const ecdsa = signatures.ecdsaVerify.toFixed(2);
+  const verify = `1 Schnorr verify a batch and ${ecdsa} ECDSA an update, one thread`;
+  const backends = curve.backend === nobleCurve.backend ? [curve] : [curve, nobleCurve];
   return [
-    ...curves.map((curve) =>
-      row(
-        `${curve.backend}: 1 Schnorr verify a batch, ${ecdsa.toFixed(2)} ECDSA an update, one thread`,
-        verifyLoop(curve, ecdsa),
-      ),
+    ...backends.map((one) => row(`${one.backend}: ${verify}`, rate(one, signatures))),
+    row(
+      `${curve.backend}: all curve work of these updates, one thread`,
+      rate(curve, allCurveWork(updates, BATCH)),
     ),
     row(
-      `raw grpc-js bidi stream with TLS, ${sizes.request} and ${sizes.response} bytes a batch`,
-      exchanges * BATCH,
+      `raw grpc-js bidi stream with TLS, ${request} and ${response} bytes a batch`,
+      (await rawExchanges(monitor.folder, sizes)) * BATCH,
     ),
   ];
 }
 
-/** Updates per second when a thread does nothing but verify what a monitor must. */
-function verifyLoop(curve: Curve, ecdsaPerUpdate: number): number {
-  const [secret, digest, aux] = [1, 2, 3].map(() => Uint8Array.from(randomBytes(32)));
-  assert(secret !== undefined && digest !== undefined && aux !== undefined, "random bytes");
-  const key = curve.publicKey(secret);
-  const xOnly = curve.xOnlyPublicKey(secret);
-  const ecdsa = curve.ecdsaSign(digest, secret);
-  const schnorr = curve.schnorrSign(digest, secret, aux);
-  const verifies = Math.round(ecdsaPerUpdate * BATCH);
-  const batches = ratePerSecond(() => {
-    let valid = curve.schnorrVerify(schnorr, digest, xOnly);
-    for (let i = 0; i < verifies; i++) valid = curve.ecdsaVerify(ecdsa, digest, key) && valid;
-    assert(valid, "the loop's own signatures verify");
-  }, VERIFY_LOOP_MS);
-  return batches * BATCH;
+/** Sends everything, pipelined, until every receipt is here. */
+export async function deliver(monitor: MonitorUnderTest, updates: readonly PlannedUpdate[]) {
+  const requests = chunksOf(updates, BATCH).map((some) => monitor.sign(some));
+  const stream = new UpdateStream(monitor);
+  const ms = await elapsedMs(() => inFlight(requests, (request) => stream.send(request)));
+  await stream.end();
+  return { ms, requests, response: stream.lastResponseBytes };
 }
 
 async function inFlight<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

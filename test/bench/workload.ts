@@ -1,7 +1,7 @@
 /**
- * The updates of real channels, made ahead of time: every channel pays HTLCs one after the other, each
- * is committed on both sides and claimed. A payment is six updates (two commitments of either side and
- * two revocations), and its claim is one event of the monitor.
+ * The updates of real channels, made ahead of time. In a round a channel offers HTLCs, both sides commit
+ * to them, the counterparty claims them, and both sides commit again: six updates (two commitments of
+ * either side and two revocations), and one event of the monitor for every claim.
  */
 import { createHash } from "node:crypto";
 import { msat, sat } from "@farwatch/protocol/amount";
@@ -23,8 +23,19 @@ const EXPIRY = blockHeight(600);
 export interface PlannedUpdate {
   readonly channelId: ChannelId;
   readonly payload: Uint8Array;
-  /** Signatures that a monitor verifies in it: funding and HTLCs of a holder commitment. */
+  readonly curve: CurveFacts;
+}
+
+/** What in an update costs curve arithmetic. */
+export interface CurveFacts {
+  /** Funding and HTLC signatures of a holder commitment. */
   readonly ecdsaSignatures: number;
+  /** New commitments, of either side. */
+  readonly commitments: number;
+  /** Revealed per-commitment secrets. */
+  readonly secrets: number;
+  /** Events it makes, each signed by the monitor. */
+  readonly events: number;
 }
 
 export interface PlannedChannel {
@@ -37,11 +48,13 @@ export interface WorkloadOptions {
   /** The holder's seed: the monitor derives the same keys from it. */
   readonly seed: Uint8Array;
   readonly name: string;
-  readonly payments: number;
+  readonly rounds: number;
+  /** Offered, and then claimed, together. */
+  readonly htlcsPerRound: number;
 }
 
 export async function planChannel(options: WorkloadOptions): Promise<PlannedChannel> {
-  const { curve, seed, name, payments } = options;
+  const { curve, seed, name, rounds, htlcsPerRound } = options;
   const payloads: (readonly UpdateStep[])[] = [];
   const plan = createChannel({
     channelType: "anchors_zero_fee_htlc",
@@ -52,29 +65,44 @@ export async function planChannel(options: WorkloadOptions): Promise<PlannedChan
   });
   const funding = createHash("sha256").update(`funding of ${name}`).digest("hex");
   const channel = plan.open({ txid: txid(funding), vout: 0 });
-  for (let payment = 0; payment < payments; payment++) await pay(channel, `${name}/${payment}`);
+  for (let round = 0; round < rounds; round++) {
+    await pay(channel, htlcsPerRound, `${name}/${round}`);
+  }
   return {
     initial: channel.initialState(),
     updates: payloads.map((steps) => ({
       channelId: channel.channelId,
       payload: encodeUpdatePayload(steps),
-      ecdsaSignatures: steps.reduce((sum, step) => sum + signaturesIn(step), 0),
+      curve: curveFacts(steps),
     })),
   };
 }
 
-async function pay(channel: Channel, name: string): Promise<void> {
-  const { preimage, paymentHash } = secretNamed(name);
-  const htlc = channel.addHtlc("holder", { amountMsat: PAYMENT, paymentHash, cltvExpiry: EXPIRY });
+async function pay(channel: Channel, count: number, name: string): Promise<void> {
+  const offered = Array.from({ length: count }, (_, index) => {
+    const { preimage, paymentHash } = secretNamed(`${name}/${index}`);
+    const add = { amountMsat: PAYMENT, paymentHash, cltvExpiry: EXPIRY };
+    return { preimage, htlc: channel.addHtlc("holder", add) };
+  });
   await channel.settle();
-  await channel.fulfillHtlc(htlc, preimage);
+  for (const { htlc, preimage } of offered) await channel.fulfillHtlc(htlc, preimage);
   await channel.settle();
 }
 
-const signaturesIn = (step: UpdateStep): number =>
-  step.kind === "latestHolderCommitment"
-    ? 1 + step.commitment.counterpartyHtlcSignatures.length
-    : 0;
+function curveFacts(steps: readonly UpdateStep[]): CurveFacts {
+  const count = (kind: UpdateStep["kind"]): number =>
+    steps.filter((step) => step.kind === kind).length;
+  const holder = steps.flatMap((step) => (step.kind === "latestHolderCommitment" ? [step] : []));
+  return {
+    ecdsaSignatures: holder.reduce(
+      (sum, { commitment }) => sum + 1 + commitment.counterpartyHtlcSignatures.length,
+      0,
+    ),
+    commitments: holder.length + count("latestCounterpartyCommitment"),
+    secrets: count("commitmentSecret"),
+    events: holder.reduce((sum, { claimed }) => sum + claimed.length, 0),
+  };
+}
 
 /** Round robin over the channels: what a busy node's updates look like, in order per channel. */
 export function interleave(channels: readonly PlannedChannel[]): readonly PlannedUpdate[] {
