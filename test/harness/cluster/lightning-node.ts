@@ -54,6 +54,8 @@ export interface Payment {
 }
 
 export class LightningNode {
+  /** Preimages in hex, so that a test can look for them where they must not be. */
+  readonly secrets: string[] = [];
   #channel: Channel | undefined;
   #nextUpdateId = FIRST_UPDATE_ID;
   #client: NodeClient;
@@ -138,7 +140,7 @@ export class LightningNode {
 
   /** Registers and offers a payment of our own, and commits it on both sides. */
   async offerPayment(amountSat: bigint, cltvDelta = DEFAULT_CLTV_DELTA): Promise<Payment> {
-    const preimage = toPreimage(Uint8Array.from(randomBytes(32)));
+    const preimage = this.#newPreimage();
     const paymentHash = hashOfPreimage(preimage);
     const id = paymentId(toHex(createHash("sha256").update(preimage).update("id").digest()));
     const amountMsat = msat(amountSat * 1000n);
@@ -168,7 +170,7 @@ export class LightningNode {
 
   /** The counterparty offers an HTLC; who keeps the preimage is up to the test. */
   async receiveOffer(amountSat: bigint, cltvDelta = DEFAULT_CLTV_DELTA) {
-    const preimage = toPreimage(Uint8Array.from(randomBytes(32)));
+    const preimage = this.#newPreimage();
     const htlc = this.channel.addHtlc("counterparty", {
       amountMsat: msat(amountSat * 1000n),
       paymentHash: hashOfPreimage(preimage),
@@ -176,6 +178,12 @@ export class LightningNode {
     });
     await this.channel.settle();
     return { preimage, htlc };
+  }
+
+  #newPreimage(): Preimage {
+    const preimage = toPreimage(Uint8Array.from(randomBytes(32)));
+    this.secrets.push(toHex(preimage));
+    return preimage;
   }
 
   async fulfill({ htlc, preimage }: Pick<Payment, "htlc" | "preimage">): Promise<void> {

@@ -77,6 +77,20 @@ export class Stage {
     this.monitor.close();
     await this.cluster.stop();
     if (this.ownsBitcoind) await this.bitcoind.stop();
+    this.assertCleanLogs();
+  }
+
+  /** No service may log a secret, or an error that no person has to act on. */
+  assertCleanLogs(): void {
+    const { manager, monitors } = this.cluster;
+    for (const { log, command } of [manager, ...monitors.map(({ process }) => process)]) {
+      const text = log.join("\n");
+      assert.ok(text.length > 0, `${command.name} logs`);
+      for (const secret of this.node.secrets) {
+        assert.ok(!text.includes(secret), `${command.name} logged a preimage`);
+      }
+      assert.doesNotMatch(text, /"level":"(error|fatal)"/, `${command.name} logged an error`);
+    }
   }
 
   async broadcast(raw: Uint8Array): Promise<string> {
