@@ -29,6 +29,12 @@ export const claimBuffer = (profile: ConstantsProfile): number => (profile === "
  */
 export const CONTESTED_SOON_BLOCKS = 12;
 
+/**
+ * Blocks between the expiry of an outbound HTLC and that of the inbound one it was forwarded from, at
+ * least. LDK `MIN_CLTV_EXPIRY_DELTA` (48 since 0.2). Here: how long a refund may take before it is late.
+ */
+export const MIN_CLTV_EXPIRY_DELTA = 48;
+
 /** Inputs of one justice transaction: 200 * about 490 weight units stays a quarter of standard weight. */
 export const MAX_CLAIM_INPUTS = 200;
 

@@ -99,6 +99,20 @@ describe("monitor core: fees of claims", () => {
     p.assertPublishable();
   });
 
+  it("rise slowly while a deadline is far, though the output was contested from the start", async () => {
+    const { p, old } = await cheated();
+    p.feerates = feerates(1_000);
+    counterpartyCloses(p, old);
+    const before = new Map(p.state.claims.map((claim) => [claim.id, claim]));
+    for (let i = 0; i < 12; i++) p.mine();
+    for (const claim of p.state.claims) {
+      const [input] = claim.inputs;
+      if (input?.kind !== "revokedHtlc") continue;
+      assert.equal(claim.feeratePerKw, must(before.get(claim.id), "claim").feeratePerKw);
+    }
+    assert.ok(p.state.claims.some(({ inputs }) => inputs[0]?.kind === "revokedHtlc"));
+  });
+
   it("follow an estimate that rises", async () => {
     const { p, old } = await cheated();
     p.feerates = feerates(300);

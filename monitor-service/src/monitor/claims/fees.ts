@@ -14,7 +14,7 @@ import {
 } from "../../tx/fee.js";
 import type { Claim, ClaimInput, MonitorState } from "../state.js";
 import { change, type Work } from "../work.js";
-import { contestedFrom, earliestHeight, liveInputs, toTxInput } from "./claim-inputs.js";
+import { bumpDeadline, earliestHeight, liveInputs, toTxInput } from "./claim-inputs.js";
 
 /** Blocks between fee bumps as the deadline nears: LDK's LOW, MIDDLE and HIGH_FREQUENCY_BUMP_INTERVAL. */
 const BUMP_INTERVALS = { far: 15, near: 3, now: 1 } as const;
@@ -37,7 +37,7 @@ function refresh(state: MonitorState, claim: Claim): Claim {
     ...claim,
     ...choice,
     locktime: isNew ? Math.max(height, earliestHeight(inputs)) : claim.locktime,
-    nextBumpAt: nextBump(height, contestedFrom(inputs)),
+    nextBumpAt: nextBump(height, bumpDeadline(inputs)),
   };
 }
 
