@@ -17,6 +17,7 @@ import { waitingHost } from "./app-host-door.js";
 import { Principals } from "./auth/principal.js";
 import { BitcoindRpc } from "./chain/bitcoind-rpc.js";
 import { BitcoindSource } from "./chain/bitcoind-source.js";
+import { BitcoindWallet } from "./chain/bitcoind-wallet.js";
 import { ChainUnavailable, type ChainSource } from "./chain/chain-source.js";
 import { systemClock, type Clock } from "./chain/waker.js";
 import { ConfigError } from "./config-error.js";
@@ -115,10 +116,12 @@ class MonitorApp implements App {
     const tls = readTls(config.tls);
     const store = await this.#openStore();
     this.#undo.push(async () => this.#running?.stop());
-    const source = await this.#openSource();
+    const rpc = this.#openRpc();
+    const source = await this.#openSource(rpc);
     const chain = this.#chainTask(source, () => this.#runningHost(hostDeps()));
+    const chainState = () => chain.state();
     const hostDeps = (): HostDeps =>
-      this.#hostDeps({ curve, secret, seed, store, source, chainState: () => chain.state() });
+      this.#hostDeps({ curve, secret, seed, store, source, rpc, chainState });
     const waiting = waitingHost({
       ...(await identityOf(store)),
       monitorKey: monitorKey(keyOfSecret(curve, secret)),
@@ -144,11 +147,15 @@ class MonitorApp implements App {
     return store;
   }
 
-  async #openSource(): Promise<BitcoindSource> {
-    const { bitcoind, chain } = this.#config;
+  #openRpc(): BitcoindRpc {
+    const { bitcoind } = this.#config;
     const { auth, warning } = bitcoindLogin(bitcoind);
     if (warning !== undefined) this.#log.warn({}, warning);
-    const rpc = new BitcoindRpc({ url: bitcoind.url, auth });
+    return new BitcoindRpc({ url: bitcoind.url, auth });
+  }
+
+  async #openSource(rpc: BitcoindRpc): Promise<BitcoindSource> {
+    const { bitcoind, chain } = this.#config;
     const { zmqHashblock } = bitcoind;
     const zmq = zmqHashblock === undefined ? {} : { zmqHashblock };
     return BitcoindSource.open({ rpc, chain, ...zmq });
@@ -187,8 +194,8 @@ class MonitorApp implements App {
   }
 
   #hostDeps(parts: HostParts): HostDeps {
-    const { curve, secret, seed, store, source, chainState } = parts;
-    const { chain, chainHash } = this.#config;
+    const { curve, secret, seed, store, source, rpc, chainState } = parts;
+    const { chain, chainHash, bitcoind } = this.#config;
     const { failpoint } = this.#overrides;
     return {
       curve,
@@ -204,6 +211,9 @@ class MonitorApp implements App {
       chainState,
       onFatal: (error) => this.#onFatal(error),
       ...(failpoint === undefined ? {} : { failpoint }),
+      ...(bitcoind.wallet === undefined
+        ? {}
+        : { feeWallet: new BitcoindWallet(rpc, bitcoind.wallet) }),
     };
   }
 
@@ -264,6 +274,7 @@ interface HostParts extends Pick<HostDeps, "store" | "source" | "chainState"> {
   readonly curve: Curve;
   readonly secret: Uint8Array;
   readonly seed: Uint8Array;
+  readonly rpc: BitcoindRpc;
 }
 
 async function identityOf(store: MonitorStore) {

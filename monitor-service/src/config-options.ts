@@ -154,6 +154,14 @@ const BITCOIND: readonly Option[] = [
     "no default: needed only with a user and without a password",
   ),
   option(
+    "bitcoind.wallet",
+    "text",
+    undefined,
+    "name of a loaded wallet of bitcoind that pays fees of HTLC transactions on anchor channels",
+    "optional: spending the operator's coins is a decision; without it HTLC outputs of our own " +
+      "anchors commitment cannot be claimed",
+  ),
+  option(
     "bitcoind.zmq_hashblock",
     "text",
     undefined,

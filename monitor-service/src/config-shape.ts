@@ -49,6 +49,7 @@ const BitcoindTable = z
     user: z.string().min(1, "expected a user name").optional(),
     password: z.string().min(1, "expected a password").optional(),
     password_file: file.optional(),
+    wallet: z.string().min(1, "expected the name of a wallet").optional(),
     zmq_hashblock: zmqEndpoint.optional(),
     poll_interval_seconds: z
       .number()

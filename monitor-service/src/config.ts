@@ -40,6 +40,8 @@ export interface BitcoindConfig {
   /** A secret. */
   readonly password: string | undefined;
   readonly passwordFile: string | undefined;
+  /** Name of the wallet that pays fees; undefined: no wallet is ever asked. */
+  readonly wallet: string | undefined;
   readonly zmqHashblock: string | undefined;
   readonly pollIntervalMs: number;
 }
@@ -194,6 +196,7 @@ function resolve(input: ConfigInput): MonitorConfig {
       user: bitcoind.user,
       password: bitcoind.password,
       passwordFile: bitcoind.password_file,
+      wallet: bitcoind.wallet,
       zmqHashblock: bitcoind.zmq_hashblock,
       pollIntervalMs: Math.round(bitcoind.poll_interval_seconds * MS_PER_SECOND),
     },

@@ -117,6 +117,25 @@ export const commitmentWeight = (channelType: ChannelType, untrimmedHtlcs: numbe
 export const secondStageWeight = (channelType: ChannelType, offered: boolean): number =>
   (offered ? HTLC_TIMEOUT : HTLC_SUCCESS) + csvOf(channelType);
 
+/**
+ * The HTLC input of our own second-stage transaction, witness included, when a wallet pays the fee:
+ * 164 + 288 (HTLC-timeout) or 164 + 327 (HTLC-success) with anchors.
+ */
+export const secondStageInputWeight = (channelType: ChannelType, offered: boolean): number =>
+  secondStageWeight(channelType, offered) -
+  (offered ? 0 : HTLC_SUCCESS_HISTORICAL) -
+  SECOND_STAGE_BASE +
+  WITNESS_SCALE * INPUT_BYTES;
+
+/** A wallet rarely needs more than two coins for one fee; a third makes the fee cap bind earlier. */
+const WALLET_INPUTS = 2;
+
+/** Second stage with two P2WPKH wallet inputs (273 each) and one change output (172). */
+export const walletFundedWeight = (channelType: ChannelType, offered: boolean): number =>
+  secondStageWeight(channelType, offered) +
+  WALLET_INPUTS * (WITNESS_SCALE * INPUT_BYTES + TO_REMOTE_P2WPKH_WITNESS) +
+  HTLC_OUTPUT_WEIGHT;
+
 /** Fee of `weight` at a feerate, rounded down. */
 export const feeForWeight = (feeratePerKw: FeeratePerKw, weight: number): Sat =>
   sat((BigInt(feeratePerKw) * BigInt(weight)) / 1000n);

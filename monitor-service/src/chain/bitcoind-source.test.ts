@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { blockHash, blockHeight } from "@farwatch/protocol/block";
 import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
+import { txid } from "@farwatch/protocol/ids";
 import { feerateOf, MAX_ESTIMATE_PER_KW } from "./answers.js";
 import { BitcoindRpc } from "./bitcoind-rpc.js";
 import { BitcoindSource, FALLBACK_FEERATES, MIN_FEERATE_PER_KW } from "./bitcoind-source.js";
@@ -82,6 +83,24 @@ describe("bitcoind source", () => {
     for (const field of ["hash", "merkleroot", "height", "bits"]) {
       const lying = await open({ getblockheader: { result: { ...result, [field]: null } } });
       await assert.rejects(lying.header(header.hash), ChainUnavailable, field);
+    }
+  });
+
+  it("tells who spends an output in the mempool", async () => {
+    const spender = toHex(new Uint8Array(32).fill(0xab));
+    const outpoint = { txid: txid(header.hash), vout: 3 };
+    const source = await open({
+      gettxspendingprevout: (params) => {
+        assert.deepEqual(params, [[outpoint]]);
+        return { result: [{ ...outpoint, spendingtxid: spender }] };
+      },
+    });
+    assert.equal(await source.mempoolSpender(outpoint), spender);
+    const empty = await open({ gettxspendingprevout: { result: [outpoint] } });
+    assert.equal(await empty.mempoolSpender(outpoint), undefined);
+    for (const result of [null, [], [{ ...outpoint, spendingtxid: 7 }]]) {
+      const lying = await open({ gettxspendingprevout: { result } });
+      await assert.rejects(lying.mempoolSpender(outpoint), ChainUnavailable);
     }
   });
 

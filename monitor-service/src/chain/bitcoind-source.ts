@@ -5,6 +5,7 @@
 import { feeratePerKw, type FeeratePerKw } from "@farwatch/protocol/amount";
 import type { BlockHash, BlockHeight, BlockPoint } from "@farwatch/protocol/block";
 import { fromHex, reversed, toHex } from "@farwatch/protocol/bytes";
+import { txid, type Outpoint, type Txid } from "@farwatch/protocol/ids";
 import { bytesOf, feerateOf, fieldsOf, hashOf, heightOf, listOf, textOf } from "./answers.js";
 import { RpcRefusal, type BitcoindRpc } from "./bitcoind-rpc.js";
 import { openZmqHints, type ZmqHints } from "./bitcoind-zmq.js";
@@ -153,6 +154,13 @@ export class BitcoindSource implements ChainSource {
       normal: feeratePerKw(normalOrMore),
       urgent: feeratePerKw(Math.max(urgent ?? FALLBACK_FEERATES.urgent, normalOrMore)),
     };
+  }
+
+  async mempoolSpender({ txid: of, vout }: Outpoint): Promise<Txid | undefined> {
+    const what = "gettxspendingprevout";
+    const [first] = listOf(await this.#judged(what, [[{ txid: of, vout }]]), what);
+    const spender = fieldsOf(first, what)["spendingtxid"];
+    return spender === undefined ? undefined : txid(hashOf(spender, what));
   }
 
   onHint(listener: HintListener): () => void {

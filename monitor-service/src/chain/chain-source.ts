@@ -5,6 +5,7 @@
  */
 import type { FeeratePerKw } from "@farwatch/protocol/amount";
 import type { BlockHash, BlockHeight, BlockPoint } from "@farwatch/protocol/block";
+import type { Outpoint, Txid } from "@farwatch/protocol/ids";
 
 /** The source could not answer, or answered nonsense. Nothing was decided; try again later. */
 export class ChainUnavailable extends Error {
@@ -67,6 +68,8 @@ export interface ChainSource {
   /** Would `broadcast` accept these, in this order? Sends nothing. */
   testAccept(rawTxs: readonly Uint8Array[]): Promise<readonly BroadcastResult[]>;
   feerates(): Promise<ChainFeerates>;
+  /** The unconfirmed transaction that spends the output; undefined when the mempool has none. */
+  mempoolSpender(outpoint: Outpoint): Promise<Txid | undefined>;
   /** Calls the listener on every hint until the returned function is called. */
   onHint(listener: HintListener): () => void;
   close(): Promise<void>;

@@ -2,8 +2,11 @@
  * What a step asks for. Durable parts (state, events, relayed preimages) go into one transaction;
  * publishing is volatile: it is derived from state by `outstanding` and safe to repeat.
  */
+import type { FeeratePerKw } from "@farwatch/protocol/amount";
 import type { NewMonitorEvent } from "@farwatch/protocol/event";
 import type { ChannelId, Outpoint, Preimage, SourceKey, Txid } from "@farwatch/protocol/ids";
+import type { Result } from "@farwatch/protocol/result";
+import type { FundedTx, FundingFault } from "../tx/funded-htlc.js";
 import type { MonitorState } from "./state.js";
 
 /** Which of the channel's keys signs; the core never sees the key itself. */
@@ -34,6 +37,22 @@ export interface Publish {
   readonly spends: readonly Outpoint[];
   readonly tasks: readonly SigningTask[];
   readonly finish: (signatures: readonly Uint8Array[]) => Uint8Array;
+}
+
+/**
+ * A second-stage transaction that pays no fee: a wallet adds inputs and change behind input 0 and
+ * output 0, `complete` decides whether the result may be signed, and gives what is to be published.
+ */
+export interface FeelessClaim {
+  readonly role: Extract<PublishRole, "holderHtlcTimeout" | "holderHtlcSuccess">;
+  /** The HTLC's output, spent by input 0. */
+  readonly outpoint: Outpoint;
+  /** Serialized, without a witness. */
+  readonly draft: Uint8Array;
+  /** Of input 0 with its witness, in weight units. */
+  readonly inputWeight: number;
+  readonly targetFeerate: FeeratePerKw;
+  readonly complete: (funded: FundedTx) => Result<Publish, FundingFault>;
 }
 
 /** Contract 2.7a: the same monitor-service stores it for the inbound channel, in the same transaction. */

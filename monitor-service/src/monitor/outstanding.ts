@@ -5,6 +5,7 @@
  */
 import type { Outpoint, Txid } from "@farwatch/protocol/ids";
 import { txid as toTxid } from "@farwatch/protocol/ids";
+import { channelTypeRules } from "../bolt/channel-type.js";
 import { addFundingWitness, commitmentSighash } from "../bolt/commitment-tx.js";
 import { SIGHASH_ALL } from "../bolt/signature.js";
 import { buildClaimTx, inputSighash, inputWitness } from "../tx/claim.js";
@@ -14,13 +15,13 @@ import { liveInputs, signingKey, toTxInput } from "./claims/claim-inputs.js";
 import { channelFundingScript, holderHtlcTx, rebuildHolder } from "./commitments.js";
 import type { MonitorContext } from "./context.js";
 import type { Publish } from "./effect.js";
-import { isSpent } from "./htlcs.js";
-import type { Claim, HolderHtlcClaim, MonitorState } from "./state.js";
+import { readyHolderHtlcs, type ReadyHtlc } from "./feeless-claims.js";
+import type { Claim, MonitorState } from "./state.js";
 
 export function outstanding(ctx: MonitorContext, state: MonitorState): readonly Publish[] {
   return [
     ...holderCommitment(ctx, state),
-    ...state.holderHtlcClaims.flatMap((claim) => holderHtlc(ctx, state, claim)),
+    ...readyHolderHtlcs(state).flatMap((ready) => holderHtlc(ctx, state, ready)),
     ...state.claims.flatMap((claim) => claimTransaction(state, claim)),
   ];
 }
@@ -72,29 +73,21 @@ function holderCommitment(ctx: MonitorContext, state: MonitorState): readonly Pu
   ];
 }
 
-/**
- * static_remote_key only: the transaction carries its own fee. On anchor channels it pays none and
- * waits for a wallet input.
- */
+/** The transaction carries its own fee; those that do not are in feeless-claims.ts. */
 function holderHtlc(
   ctx: MonitorContext,
-  state: MonitorState,
-  claim: HolderHtlcClaim,
+  { parameters }: MonitorState,
+  { claim, commitment, outpoint }: ReadyHtlc,
 ): readonly Publish[] {
   const { htlc, outputIndex, preimage } = claim;
-  const { parameters } = state;
-  const outpoint = { txid: claim.commitmentTxid, vout: outputIndex };
-  const commitment = state.confirmedHolder;
-  const ready = htlc.offered ? htlc.cltvExpiry <= state.best.height : preimage !== undefined;
-  if (parameters.channelType !== "static_remote_key" || !ready || commitment === undefined)
-    return [];
-  if (isSpent(state, outpoint)) return [];
+  const { channelType } = parameters;
+  if (!channelTypeRules(channelType).secondStagePaysFee) return [];
   const { tx, script, digest } = holderHtlcTx(ctx, parameters, commitment, htlc, outputIndex);
   const finish = ([signature]: readonly Uint8Array[]): Uint8Array => {
     tx.setWitness(
       0,
       htlcTxWitness({
-        channelType: parameters.channelType,
+        channelType,
         counterpartySignature: claim.counterpartySignature,
         broadcasterSignature: must(signature, "HTLC signature"),
         preimage,

@@ -123,7 +123,7 @@ export interface Claim {
   readonly nextBumpAt: BlockHeight;
 }
 
-/** A fully determined second-stage transaction of the holder commitment (static_remote_key). */
+/** A second-stage transaction of the holder commitment; fully determined unless a wallet pays its fee. */
 export interface HolderHtlcClaim {
   readonly commitmentTxid: Txid;
   readonly htlc: CommitmentHtlc;

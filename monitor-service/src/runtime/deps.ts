@@ -1,6 +1,7 @@
 /** What the shell needs from outside: ports, keys, time, chance, and where its troubles go. */
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import type { ChainSource } from "../chain/chain-source.js";
+import type { FeeWallet } from "../chain/fee-wallet.js";
 import type { ChainName } from "../chain/proof-of-work.js";
 import type { ChannelSigner } from "../signer/signer.js";
 import type { MonitorStore } from "../store/store.js";
@@ -20,7 +21,12 @@ export interface HostDeps {
   readonly curve: Curve;
   readonly store: MonitorStore;
   readonly signer: ChannelSigner;
-  readonly source: Pick<ChainSource, "tip" | "header" | "block" | "broadcast" | "feerates">;
+  readonly source: Pick<
+    ChainSource,
+    "tip" | "header" | "block" | "broadcast" | "feerates" | "mempoolSpender"
+  >;
+  /** Pays for second stages without a fee; without one they are not published. */
+  readonly feeWallet?: FeeWallet;
   readonly chain: ChainName;
   /** Genesis block hash, internal byte order, hex. */
   readonly chainHash: string;

@@ -5,23 +5,28 @@
  */
 import type { Txid } from "@farwatch/protocol/ids";
 import type { ChainSource } from "../chain/chain-source.js";
+import type { FeeWallet } from "../chain/fee-wallet.js";
 import type { MonitorContext } from "../monitor/context.js";
-import type { Publish } from "../monitor/effect.js";
+import type { FeelessClaim, Publish } from "../monitor/effect.js";
+import { feelessClaims } from "../monitor/feeless-claims.js";
 import { outstanding } from "../monitor/outstanding.js";
 import type { ChannelSigner } from "../signer/signer.js";
 import type { HostLog } from "./deps.js";
 import { causeOf } from "./error-cause.js";
+import { FeeClaims } from "./fee-claims.js";
 import type { ChannelEntry } from "./monitors.js";
 
 export interface PublisherDeps {
   readonly context: MonitorContext;
   readonly signer: ChannelSigner;
-  readonly source: Pick<ChainSource, "broadcast">;
+  readonly source: Pick<ChainSource, "broadcast" | "mempoolSpender">;
   readonly log: HostLog;
+  readonly wallet: FeeWallet | undefined;
 }
 
 export class Publisher {
   readonly #deps: PublisherDeps;
+  readonly #feeClaims: FeeClaims;
   readonly #requested = new Set<ChannelEntry>();
   /** Accepted since the last block, per channel: not sent again before the next one. */
   readonly #accepted = new Map<ChannelEntry, Set<Txid>>();
@@ -31,6 +36,7 @@ export class Publisher {
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps;
+    this.#feeClaims = new FeeClaims(deps);
   }
 
   /** The channel's durable state moved: publishes what became outstanding, in the background. */
@@ -45,6 +51,7 @@ export class Publisher {
   /** A block came or went: what was accepted before it is sent again when next requested. */
   newBlock(): void {
     this.#accepted.clear();
+    this.#feeClaims.newBlock();
   }
 
   /** Resolves when nothing requested so far is left. */
@@ -64,21 +71,33 @@ export class Publisher {
       const [entry] = this.#requested;
       if (entry === undefined) break;
       this.#requested.delete(entry);
-      for (const publish of this.#outstanding(entry)) {
+      const wanted = this.#outstanding(entry);
+      if (wanted === undefined) continue;
+      const { publishes, feeless } = wanted;
+      for (const publish of publishes) {
         if (this.#stopped) break;
         await this.#publish(entry, publish);
       }
+      for (const claim of feeless) {
+        if (this.#stopped) break;
+        await this.#feeClaims.publish(entry, claim);
+      }
+      if (!this.#stopped) await this.#feeClaims.keepOnly(entry, feeless);
     }
     this.#active = false;
   }
 
-  #outstanding(entry: ChannelEntry): readonly Publish[] {
+  #outstanding(entry: ChannelEntry): Outstanding | undefined {
+    const { context } = this.#deps;
     try {
-      return outstanding(this.#deps.context, entry.durable);
+      return {
+        publishes: outstanding(context, entry.durable),
+        feeless: feelessClaims(context, entry.durable),
+      };
     } catch (error) {
       const { channelId } = entry;
       this.#deps.log.error({ channelId, cause: causeOf(error) }, "claims cannot be built");
-      return [];
+      return undefined;
     }
   }
 
@@ -103,6 +122,11 @@ export class Publisher {
       this.#deps.log.warn({ ...facts, cause: causeOf(error) }, "broadcast failed");
     }
   }
+}
+
+interface Outstanding {
+  readonly publishes: readonly Publish[];
+  readonly feeless: readonly FeelessClaim[];
 }
 
 /** Open channels have nothing outstanding: they are most of all channels at every block. */

@@ -81,7 +81,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
     monitors,
     commits: new Commits(deps.store, (error) => deps.onFatal(error), deps.failpoint),
     feed: new EventFeed(monitors),
-    publisher: new Publisher({ context, signer, source, log }),
+    publisher: new Publisher({ context, signer, source, log, wallet: deps.feeWallet }),
     rows: { ...stored.nextRowIds, channel: lastChannelNo + 1 },
     epochs: new Map(stored.epochs.map((row) => [row.managerKey, row])),
     headers: [],

@@ -10,6 +10,7 @@ import {
   type BlockPoint,
 } from "@farwatch/protocol/block";
 import { concatBytes, fromHex, reversed } from "@farwatch/protocol/bytes";
+import { outpointKey, type Outpoint, type Txid } from "@farwatch/protocol/ids";
 import {
   ChainUnavailable,
   type BlockHeader,
@@ -101,6 +102,8 @@ export class FakeChain implements ChainSource {
   /** Best chain, by height. */
   best: FakeBlock[] = [mineBlock(undefined)];
   readonly broadcasts: Uint8Array[] = [];
+  /** By outpoint key. */
+  readonly mempoolSpenders = new Map<string, Txid>();
   /** While true every question is an outage. */
   down = false;
   /** While true there are no hints, as without ZMQ. */
@@ -186,6 +189,10 @@ export class FakeChain implements ChainSource {
   async feerates(): Promise<ChainFeerates> {
     this.#answering();
     return FALLBACK_FEERATES;
+  }
+  async mempoolSpender(outpoint: Outpoint): Promise<Txid | undefined> {
+    this.#answering();
+    return this.mempoolSpenders.get(outpointKey(outpoint));
   }
   onHint(listener: HintListener): () => void {
     this.#listeners.add(listener);
