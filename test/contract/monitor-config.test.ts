@@ -172,6 +172,15 @@ describe("monitor configuration", () => {
     }
   });
 
+  it("asks a wallet only when one is named", () => {
+    assert.equal(load(BASE).bitcoind.wallet, undefined);
+    assert.equal(load(inBitcoind('wallet = "fees"')).bitcoind.wallet, "fees");
+    assert.equal(
+      refusedKey(() => load(inBitcoind('wallet = ""'))),
+      "bitcoind.wallet",
+    );
+  });
+
   it("documents every option with help and why, under distinct names", () => {
     for (const { key, help, why } of OPTIONS) assert.ok(help !== "" && why !== "", key);
     assert.equal(new Set(OPTIONS.map(envName)).size, OPTIONS.length);

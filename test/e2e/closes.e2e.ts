@@ -76,6 +76,43 @@ describe("closes on a real chain", () => {
         assert.equal(stage.userEvents().filter(({ $case }) => $case === "paymentSent").length, 1);
         await stage.settle();
       });
+
+      it("closes with our commitment: HTLC-success, HTLC-timeout, delayed outputs", async () => {
+        const { node } = stage;
+        const ours = await node.offerPayment(30_000n, SHORT_CLTV);
+        const theirs = await node.receiveOffer(25_000n);
+        await node.channel.learnPreimage("holder", theirs.preimage);
+        await node.channel.forceClose("holder");
+        const { txid, vout } = node.channel.funding;
+        const commitment = await stage.confirmed({ txid, vout });
+        assert.equal(commitment.txid, node.channel.commitment("holder").built.txid);
+        await stage.confirmed(place(stage, "holder", theirs.htlc));
+        await stage.mine(ours.htlc.cltvExpiry - (await bitcoind.height()));
+        await stage.confirmed(place(stage, "holder", ours.htlc));
+        await stage.mine(6);
+        await stage.told("paymentPathFailed");
+        await stage.told("channelClosed");
+        await stage.mine(144);
+        const { outputs } = await stage.told("spendableOutputs");
+        assert.equal(outputs[0]?.kind?.$case, "delayedPayment");
+        await stage.settle();
+        const spendable = stage.userEvents().filter(({ $case }) => $case === "spendableOutputs");
+        assert.equal(spendable.length, 3, "to_local and both second-stage outputs");
+      });
+
+      it("goes on chain by itself when our HTLC expires", async () => {
+        const { node } = stage;
+        const ours = await node.offerPayment(30_000n, SHORT_CLTV);
+        await stage.mine(ours.htlc.cltvExpiry + 3 - (await bitcoind.height()));
+        const { txid, vout } = node.channel.funding;
+        await stage.confirmed({ txid, vout });
+        await stage.confirmed(place(stage, "holder", ours.htlc));
+        await stage.mine(6);
+        const closed = await stage.told("channelClosed");
+        assert.equal(closed.reason, 4, "htlc deadline");
+        await stage.told("paymentPathFailed");
+        await stage.settle();
+      });
     });
   }
 
@@ -85,43 +122,6 @@ describe("closes on a real chain", () => {
       stage = await Stage.open({ channelType: "static_remote_key", bitcoind });
     });
     afterEach(() => stage.close());
-
-    it("closes with our commitment: HTLC-success, HTLC-timeout, delayed outputs", async () => {
-      const { node } = stage;
-      const ours = await node.offerPayment(30_000n, SHORT_CLTV);
-      const theirs = await node.receiveOffer(25_000n);
-      await node.channel.learnPreimage("holder", theirs.preimage);
-      await node.channel.forceClose("holder");
-      const { txid, vout } = node.channel.funding;
-      const commitment = await stage.confirmed({ txid, vout });
-      assert.equal(commitment.txid, node.channel.commitment("holder").built.txid);
-      await stage.confirmed(place(stage, "holder", theirs.htlc));
-      await stage.mine(ours.htlc.cltvExpiry - (await bitcoind.height()));
-      await stage.confirmed(place(stage, "holder", ours.htlc));
-      await stage.mine(6);
-      await stage.told("paymentPathFailed");
-      await stage.told("channelClosed");
-      await stage.mine(144);
-      const { outputs } = await stage.told("spendableOutputs");
-      assert.equal(outputs[0]?.kind?.$case, "delayedPayment");
-      await stage.settle();
-      const spendable = stage.userEvents().filter(({ $case }) => $case === "spendableOutputs");
-      assert.equal(spendable.length, 3, "to_local and both second-stage outputs");
-    });
-
-    it("goes on chain by itself when our HTLC expires", async () => {
-      const { node } = stage;
-      const ours = await node.offerPayment(30_000n, SHORT_CLTV);
-      await stage.mine(ours.htlc.cltvExpiry + 3 - (await bitcoind.height()));
-      const { txid, vout } = node.channel.funding;
-      await stage.confirmed({ txid, vout });
-      await stage.confirmed(place(stage, "holder", ours.htlc));
-      await stage.mine(6);
-      const closed = await stage.told("channelClosed");
-      assert.equal(closed.reason, 4, "htlc deadline");
-      await stage.told("paymentPathFailed");
-      await stage.settle();
-    });
 
     it("learns a preimage from the counterparty's HTLC-success: PaymentSent at once", async () => {
       const { node } = stage;

@@ -157,6 +157,7 @@ ${tlsTable(authority, leaf)}
 [bitcoind]
 url = ${quote(bitcoind.rpcUrl)}
 cookie_file = ${quote(bitcoind.cookiePath)}
+wallet = ${quote(bitcoind.wallet.name)}
 poll_interval_seconds = 1
 ${zmq === undefined ? "" : `zmq_hashblock = ${quote(zmq)}\n`}
 [[managers]]

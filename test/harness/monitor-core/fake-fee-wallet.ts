@@ -51,7 +51,7 @@ export class FakeFeeWallet implements FeeWallet {
     return ok(fundedWith(draft, feeForWeight(rate, 1_000), coin));
   }
 
-  async release({ walletInputs }: Pick<FundedTx, "walletInputs">): Promise<void> {
+  async release({ walletInputs }: FundedTx): Promise<void> {
     for (const { outpoint } of walletInputs) this.locked.delete(outpointKey(outpoint));
   }
 }

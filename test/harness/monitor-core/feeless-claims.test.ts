@@ -68,7 +68,7 @@ const witnessBytes = (tx: Transaction): number =>
   must(tx.ins[0], "input").witness.reduce((sum, item) => sum + 1 + item.length, 1);
 
 describe("monitor core: second stages without a fee", () => {
-  it("HTLC-timeout is wanted at expiry, not before, until a spend confirms", async () => {
+  it("HTLC-timeout is wanted at expiry and not before", async () => {
     const { p, places } = await closed();
     p.mineTo(519);
     assert.deepEqual(wanted(p), []);
@@ -121,10 +121,10 @@ describe("monitor core: second stages without a fee", () => {
   });
 
   it("an HTLC not worth the lowest feerate is left, one just above is not", async () => {
-    // 253 sat per 1000 weight units of 1424 are 360.3 sat: half of 721.
+    // 253 sat per 1000 weight units of 1424 are 360.3 sat, and half a HTLC is rounded down.
     for (const [value, count] of [
-      [720, 0],
-      [721, 1],
+      [721, 0],
+      [722, 1],
     ] as const) {
       const { p, learn } = await closed(value);
       learn();
