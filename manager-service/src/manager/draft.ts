@@ -41,7 +41,7 @@ export function createTables() {
       open: (row) => (row.handled ? [] : [ALL]),
     }),
     ack: new Table<AckRow>("ack", { monitor: (row) => [row.monitorKey] }),
-    session: new Table<SessionRow>("session"),
+    session: new Table<SessionRow>("session", { all: () => [ALL] }),
     meta: new Table<MetaRow>("meta"),
   };
 }

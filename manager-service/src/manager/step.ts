@@ -7,7 +7,7 @@ import { assertNever } from "@farwatch/protocol/assert";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { storeAckIntents } from "./ack-predicate.js";
-import { Draft, type Tables } from "./draft.js";
+import { ALL, Draft, type Tables } from "./draft.js";
 import type { Decision } from "./effect.js";
 import type { Context, ManagerInput } from "./input.js";
 import { itemsDone } from "./items-done.js";
@@ -133,5 +133,6 @@ function raiseAlarm(
   { code, about, text, channelId }: Extract<ManagerInput, { kind: "alarmRaised" }>,
 ): void {
   const channel = channelId === undefined ? undefined : work.draft.channel.get(channelId);
-  if (channel !== undefined) alarm(work, channel.nodeKey, code, about, text, channelId);
+  const nodes = channel === undefined ? work.draft.session.select("all", ALL) : [channel];
+  for (const { nodeKey } of nodes) alarm(work, nodeKey, code, about, text, channelId);
 }

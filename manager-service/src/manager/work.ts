@@ -27,7 +27,8 @@ export const metaOf = (work: Work): MetaRow => work.draft.meta.get(META_KEY) ?? 
  * item row and its delivery.
  */
 export function tell(work: Work, nodeKey: string, semanticKey: string, event: UserEvent): void {
-  if (work.draft.item.select("semantic", semanticKey).length > 0) return;
+  const told = work.draft.item.select("semantic", semanticKey);
+  if (told.some((item) => item.nodeKey === nodeKey)) return;
   const meta = metaOf(work);
   const itemId = meta.nextItemId;
   work.draft.meta.put(META_KEY, { ...meta, nextItemId: itemId + 1n });
