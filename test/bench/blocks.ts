@@ -60,14 +60,14 @@ export function blockRates(): readonly Row[] {
   const row = (name: string, value: number, limit: Limit): Row =>
     rateRow(name, "blocks/s", value, limit);
   return [
-    row(`block verified and scanned, ${watched}`, both, walk),
+    row(`block scan rate, ${watched}`, both, walk),
     row(
-      `block scanned, ${watched}`,
+      `scanBlock alone, ${watched}`,
       rate(() => scan(txids)),
       walk,
     ),
-    row("block verified", verified, hashes),
-    row("block verified", verified, pieces),
+    row("verifyBlock alone", verified, hashes),
+    row("verifyBlock alone", verified, pieces),
   ];
 }
 

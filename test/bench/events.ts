@@ -30,15 +30,10 @@ export async function eventsAcked(monitor: MonitorUnderTest, expected: number): 
   const ms = await elapsedMs(() => drain(monitor, expected));
   const left = await monitor.client.pendingEvents();
   assert(left.length === 0, `${left.length} events are still pending`);
-  return rateRow(
-    `events delivered and acked, ${ACK_BATCH} acks a signature`,
-    "events/s",
-    perSecond(expected, ms),
-    {
-      name: `raw grpc-js server stream with TLS, messages of ${bytes} bytes, no acks`,
-      value: await rawPour(monitor.folder, bytes, expected),
-    },
-  );
+  return rateRow("events delivered and acked/s", "events/s", perSecond(expected, ms), {
+    name: `raw grpc-js server stream with TLS, messages of ${bytes} bytes, no acks`,
+    value: await rawPour(monitor.folder, bytes, expected),
+  });
 }
 
 /** Resolves when every replayed event is acked. */

@@ -84,7 +84,7 @@ function commitId(): string {
 export function tableOf({ machine, commit, rows }: Report): string {
   const { cpu, cores, node, platform } = machine;
   const lines = rows.map(({ name, value, unit, limit, limit_name, ratio }) => [
-    ratio.toFixed(ratio < 0.1 ? 3 : 2),
+    ratio.toPrecision(2),
     name,
     `${value} ${unit}`,
     `${limit} ${unit}`,

@@ -64,7 +64,7 @@ export async function pipelinedUpdates(
   curve: Curve,
 ): Promise<readonly Row[]> {
   const { ms, requests, response } = await deliver(monitor, updates);
-  const name = `pipelined signed updates, ${BATCH} a batch, ${IN_FLIGHT} batches in flight`;
+  const name = "pipelined signed updates/s";
   const value = perSecond(updates.length, ms);
   const row = (limit: string, rate: number): Row =>
     rateRow(name, "updates/s", value, { name: limit, value: rate });
