@@ -8,13 +8,18 @@ import type { BlockPoint } from "@farwatch/protocol/block";
 import { blockHeight } from "@farwatch/protocol/block";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import type { CommitmentHtlc, CounterpartyCommitment } from "@farwatch/protocol/channel";
-import type { PerCommitmentSecret } from "@farwatch/protocol/ids";
+import { outpointKey, type PerCommitmentSecret } from "@farwatch/protocol/ids";
 import { must } from "@farwatch/protocol/assert";
 import type { CommitmentKeys } from "../../bolt/keys.js";
 import { p2wsh, toLocalScript } from "../../bolt/scripts.js";
-import type { ParsedTx } from "../../tx/parsed-tx.js";
+import { toParsedTx, type ParsedTx } from "../../tx/parsed-tx.js";
 import { addClaims } from "../claims/add-claims.js";
-import { counterpartyKeys, htlcScript, revokedSecret } from "../commitments.js";
+import {
+  counterpartyKeys,
+  htlcScript,
+  rebuildCounterparty,
+  revokedSecret,
+} from "../commitments.js";
 import { liveSourceKeys } from "../htlcs.js";
 import type { ClaimInput, MonitorState, TrackedOutput } from "../state.js";
 import { change, type Work } from "../work.js";
@@ -56,6 +61,24 @@ export function handleRevokedCommitment(work: Work, revoked: RevokedSpend): void
   addClaims(work, inputs);
   // Without the stored list nothing is known to be absent: better a late failure than a wrong one.
   if (stored !== undefined) failAbsentHtlcs(work, { txid: tx.txid, block }, stored.htlcs);
+}
+
+/**
+ * The confirmed commitment is revoked only now. What we claimed there as from an honest one is claimed
+ * as from a revoked one, except what is spent already: a reorganisation may bring that claim back.
+ */
+export function punishConfirmed(work: Work, commitment: CounterpartyCommitment): void {
+  const { spend, secrets, claims, outputSpends } = work.state;
+  if (spend?.txid !== commitment.txid) return;
+  const secret = must(revokedSecret({ secrets }, commitment.commitmentNumber), "its secret");
+  const tx = toParsedTx(rebuildCounterparty(work.ctx, work.state, commitment).tx);
+  change(work, {
+    spend: { ...spend, kind: "revoked" },
+    claims: claims.filter(({ inputs }) =>
+      inputs.some(({ outpoint }) => outputSpends.has(outpointKey(outpoint))),
+    ),
+  });
+  handleRevokedCommitment(work, { tx, block: spend.block, secret, stored: commitment });
 }
 
 /**

@@ -1,7 +1,8 @@
 /**
  * The counterparty revokes its previous commitment. The secret must open the point given with that
  * commitment and fit all earlier secrets (BOLT 3). Outbound HTLCs that are gone from both sides are
- * failed here unless they were claimed (R11) or stand in a commitment that confirmed.
+ * failed here unless they were claimed (R11) or stand in a commitment that confirmed. When that is the
+ * one revoked here, everything the counterparty has in it is taken.
  */
 import { equalBytes } from "@farwatch/protocol/bytes";
 import type { SourceKey } from "@farwatch/protocol/ids";
@@ -10,6 +11,7 @@ import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { commitmentIndex } from "../../bolt/commitment-number.js";
 import { insertSecret } from "../../bolt/per-commitment-secrets.js";
+import { punishConfirmed } from "../chain/on-revoked-commitment.js";
 import { asOutbound, hasSource, isClosing, livePaymentHashes, liveSourceKeys } from "../htlcs.js";
 import { change, failOutbound, withoutKeys, type Work } from "../work.js";
 import type { ReceivedUpdate } from "../input.js";
@@ -51,6 +53,7 @@ export function revokeCounterparty(
     failOutbound(work, outbound, { kind: "update", updateId: update.updateId });
   }
   change(work, { secrets: inserted.value, counterpartyPrevious: undefined });
+  punishConfirmed(work, revoked);
   prune(work);
   return ok(undefined);
 }
