@@ -58,10 +58,12 @@ export const counterpartyKeys = (
     perCommitmentPoint,
   );
 
+/** `keys` may be given when they were derived before: deriving them is most of the work. */
 export function rebuildHolder(
   ctx: MonitorContext,
   basis: ChannelBasis,
   commitment: HolderCommitment,
+  keys = holderKeys(ctx, basis.parameters, commitment.perCommitmentPoint),
 ) {
   const { parameters, obscureFactor } = basis;
   return rebuildCommitment(ctx.curve, {
@@ -69,7 +71,7 @@ export function rebuildHolder(
     fundingOutpoint: parameters.funding,
     commitmentNumber: commitment.commitmentNumber,
     obscureFactor,
-    keys: holderKeys(ctx, parameters, commitment.perCommitmentPoint),
+    keys,
     broadcasterFundingPubkey: parameters.holderPubkeys.fundingPubkey,
     countersignatoryFundingPubkey: parameters.counterpartyPubkeys.fundingPubkey,
     contestDelay: parameters.counterpartySelectedContestDelay,
@@ -130,8 +132,8 @@ export function holderHtlcTx(
   commitment: HolderCommitment,
   htlc: CommitmentHtlc,
   outputIndex: number,
+  keys = holderKeys(ctx, parameters, commitment.perCommitmentPoint),
 ) {
-  const keys = holderKeys(ctx, parameters, commitment.perCommitmentPoint);
   const script = htlcScript(parameters, keys, htlc);
   const tx = buildHtlcTx({
     channelType: parameters.channelType,
@@ -211,7 +213,8 @@ export function checkHolderCommitment(
 ): Result<void, Refusal> {
   const { parameters } = basis;
   if (!ctx.curve.isPoint(commitment.perCommitmentPoint)) return err(badPoint());
-  const built = rebuildHolder(ctx, basis, commitment);
+  const keys = holderKeys(ctx, parameters, commitment.perCommitmentPoint);
+  const built = rebuildHolder(ctx, basis, commitment, keys);
   if (built.txid !== commitment.txid) return err(wrongTxid());
   if (!indicesMatch(built, commitment.htlcs)) return err(wrongIndex());
   const excess = checkTotal(basis, built.tx.outs);
@@ -225,13 +228,14 @@ export function checkHolderCommitment(
   if (!ctx.curve.ecdsaVerify(commitment.counterpartySignature, digest, fundingPubkey)) {
     return err(badSignature("counterparty_signature"));
   }
-  return checkHtlcSignatures(ctx, parameters, commitment);
+  return checkHtlcSignatures(ctx, parameters, commitment, keys);
 }
 
 function checkHtlcSignatures(
   ctx: MonitorContext,
   parameters: ChannelParameters,
   commitment: HolderCommitment,
+  keys: CommitmentKeys,
 ): Result<void, Refusal> {
   const nonDust = nonDustByOutput(commitment.htlcs);
   const signatures = commitment.counterpartyHtlcSignatures;
@@ -243,7 +247,7 @@ function checkHtlcSignatures(
     if (htlcTxOutputSat(parameters.channelType, htlc, commitment.feeratePerKw) === undefined) {
       return err(refuse("malformed", "an HTLC cannot pay its fee", { field: "amount_msat" }));
     }
-    const { keys, digest } = holderHtlcTx(ctx, parameters, commitment, htlc, outputIndex);
+    const { digest } = holderHtlcTx(ctx, parameters, commitment, htlc, outputIndex, keys);
     const signature = must(signatures[position], "counted above");
     const key = keys.countersignatoryHtlcPubkey;
     if (!ctx.curve.ecdsaVerify(signature, digest(counterpartyHtlcSighash), key)) {
