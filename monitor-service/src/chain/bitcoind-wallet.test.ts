@@ -57,7 +57,12 @@ function walletWith(answers: Readonly<Record<string, Answer>> = {}) {
   return { wallet: new BitcoindWallet(rpc, "fees"), asked };
 }
 
-const unlockOfCoin: Asked = { method: "lockunspent", params: [true, [COIN]], wallet: "fees" };
+/** Each alone, because bitcoind refuses a list as a whole. */
+const unlocks: readonly Asked[] = [HTLC, COIN].map((outpoint) => ({
+  method: "lockunspent",
+  params: [true, [outpoint]],
+  wallet: "fees",
+}));
 
 describe("bitcoind wallet", () => {
   it("asks for confirmed coins, change behind output 0, the HTLC's weight and the feerate", async () => {
@@ -100,7 +105,7 @@ describe("bitcoind wallet", () => {
     for (const [answers, error] of cases) {
       const { wallet, asked } = walletWith(answers);
       assert.deepEqual(await wallet.fund(draft, RATE), { ok: false, error });
-      assert.deepEqual(asked.at(-1), unlockOfCoin);
+      assert.deepEqual(asked.slice(-2), unlocks);
     }
   });
 
@@ -113,7 +118,7 @@ describe("bitcoind wallet", () => {
     for (const [method, answer] of bad) {
       const { wallet, asked } = walletWith({ [method]: () => answer });
       await assert.rejects(wallet.fund(draft, RATE), ChainUnavailable, method);
-      assert.deepEqual(asked.at(-1), unlockOfCoin);
+      assert.deepEqual(asked.slice(-2), unlocks);
     }
     for (const answer of [null, {}, { hex: "zz" }, { hex: "00" }]) {
       const { wallet } = walletWith({ fundrawtransaction: () => answer });
@@ -126,13 +131,11 @@ describe("bitcoind wallet", () => {
       abandontransaction: refusing("abandontransaction", -5, "not eligible"),
       lockunspent: refusing("lockunspent", -8, "expected locked output"),
     });
-    const coins = [COIN, { ...COIN, vout: 4 }];
-    const walletInputs = coins.map((outpoint) => ({ outpoint, valueSat: sat(1_000) }));
+    const walletInputs = [{ outpoint: COIN, valueSat: sat(1_000) }];
     await wallet.release({ rawTx: signed, walletInputs });
     assert.deepEqual(asked, [
       { method: "abandontransaction", params: [signedTx.getId()], wallet: "fees" },
-      unlockOfCoin,
-      { ...unlockOfCoin, params: [true, [{ ...COIN, vout: 4 }]] },
+      ...unlocks,
     ]);
   });
 });

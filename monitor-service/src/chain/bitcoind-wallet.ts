@@ -34,8 +34,9 @@ export class BitcoindWallet implements FeeWallet {
   async fund(draft: FeelessDraft, feerate: FeeratePerKw): Promise<Result<FundedTx, string>> {
     try {
       const rawTx = await this.#addInputs(draft, feerate);
-      const coins = readInputs(rawTx).slice(1); // input 0 is the draft's
-      return await this.#keeping(coins, async () => {
+      const inputs = readInputs(rawTx);
+      const coins = inputs.slice(1); // input 0 is the draft's
+      return await this.#keeping(inputs, async () => {
         const valueSat = await Promise.all(coins.map((coin) => this.#confirmedValue(coin)));
         const walletInputs = coins.flatMap((outpoint, index): WalletInput[] => {
           const value = valueSat[index];
@@ -51,9 +52,9 @@ export class BitcoindWallet implements FeeWallet {
   }
 
   /** A coin counts as spent for the wallet until the transaction that was sent is abandoned. */
-  async release({ rawTx, walletInputs }: FundedTx): Promise<void> {
+  async release({ rawTx }: FundedTx): Promise<void> {
     await this.#unlessRefused("abandontransaction", [parseTx(rawTx).txid]);
-    await this.#unlock(walletInputs.map(({ outpoint }) => outpoint));
+    await this.#unlock(readInputs(rawTx));
   }
 
   async #addInputs(
@@ -72,9 +73,12 @@ export class BitcoindWallet implements FeeWallet {
     return bytesOf(fieldsOf(answer, "fundrawtransaction")["hex"], "fundrawtransaction");
   }
 
-  /** Gives the coins back when the work does not end with a transaction. */
+  /**
+   * Gives the coins back when the work does not end with a transaction. bitcoind locks every input,
+   * the draft's too.
+   */
   async #keeping(
-    coins: readonly Outpoint[],
+    inputs: readonly Outpoint[],
     work: () => Promise<Result<FundedTx, string>>,
   ): Promise<Result<FundedTx, string>> {
     let kept = false;
@@ -83,7 +87,7 @@ export class BitcoindWallet implements FeeWallet {
       kept = result.ok;
       return result;
     } finally {
-      if (!kept) await this.#unlock(coins);
+      if (!kept) await this.#unlock(inputs);
     }
   }
 
