@@ -25,10 +25,7 @@ describe("the manager's shell", () => {
   const bench = new Bench();
   let again = new Bench();
   before(() => bench.start());
-  after(async () => {
-    await bench.stop();
-    bench.remove();
-  });
+  after(() => bench.remove());
   beforeEach(() => {
     again = new Bench();
   });

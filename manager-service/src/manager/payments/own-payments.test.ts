@@ -77,9 +77,12 @@ describe("a claimed HTLC of an own payment", () => {
     const inboxKeys = [...scene.tables.ack.values()].map((ack) => rowKeys.inbox(ack));
     scene.expectOk({ kind: "acksConfirmed", inboxKeys });
     assert.equal(scene.tables.inbox.size + scene.tables.ack.size, 0);
+    scene.event(MONITOR_A, confirmed(true));
     scene.event(MONITOR_A, claimed(part(1)), undefined, 1);
-    assert.deepEqual(scene.open, []);
-    assert.deepEqual(scene.acks, ["A1"]);
+    assert.deepEqual(scene.acks, ["A1", "A2"]);
+    assert.equal(scene.item(SENT)?.handled, true);
+    const row = scene.tables.receipt.get(rowKeys.receipt(MONITOR_A, CHANNEL));
+    assert.equal(row?.recordedEventId, 2n, "what was recorded stays recorded");
   });
 
   it("tells PaymentSent once for all parts of a payment", () => {

@@ -1,6 +1,7 @@
 /** Durable and completed: two monitors, watermarks, closes (contract sections 1, 2.5, 2.6). */
 import assert from "node:assert/strict";
 import { eventId, storeId, updateId } from "@farwatch/protocol/ids";
+import { rowKeys } from "../rows.js";
 import {
   byte,
   CHANNEL,
@@ -76,6 +77,8 @@ describe("completed", () => {
     scene.receipt(MONITOR_A, 1);
     assert.deepEqual(completedOf(scene), []);
     assert.equal(scene.channel.completed?.updateId, 2n);
+    const row = scene.tables.receipt.get(rowKeys.receipt(MONITOR_A, CHANNEL));
+    assert.equal(row?.updateId, 2n, "the newest proof is kept");
   });
 
   it("starts from nothing, with an alarm, when a monitor has a new store", () => {

@@ -192,9 +192,13 @@ export class Bench {
     this.#running.start();
   }
   async stop(): Promise<void> {
-    await this.running.stop();
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.stop();
   }
-  remove(): void {
+  /** Stops what a failed test left running, too. */
+  async remove(): Promise<void> {
+    await this.stop();
     rmSync(this.#folder, { recursive: true });
   }
 
