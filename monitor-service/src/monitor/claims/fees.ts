@@ -30,9 +30,11 @@ function refresh(state: MonitorState, claim: Claim): Claim {
   const height = state.best.height;
   if (inputs.length === 0 || earliestHeight(inputs) > height) return claim;
   const isNew = claim.feeSat === undefined;
-  if (!isNew && height < claim.nextBumpAt) return claim;
-  const choice = chooseFee(question(state, inputs), claim);
+  const isDue = isNew || height >= claim.nextBumpAt;
+  const choice = chooseFee(question(state, inputs), claim, isDue ? "force" : "highest");
   if (choice === undefined) return claim; // uneconomic for now: asked again at the next block
+  // Between timers only a higher estimate counts: a claim opened on a guess must not sit below the floor.
+  if (!isDue && choice.feeSat === claim.feeSat) return claim;
   return {
     ...claim,
     ...choice,
@@ -52,10 +54,14 @@ function question(state: MonitorState, inputs: readonly ClaimInput[]): FeeQuesti
   };
 }
 
-function chooseFee(asked: FeeQuestion, claim: Claim): FeeChoice | undefined {
+function chooseFee(
+  asked: FeeQuestion,
+  claim: Claim,
+  strategy: "force" | "highest",
+): FeeChoice | undefined {
   const { feeSat, feeratePerKw } = claim;
   if (feeSat !== undefined && feeratePerKw !== undefined) {
-    return bumpFee(asked, { feeSat, feeratePerKw }, "force");
+    return bumpFee(asked, { feeSat, feeratePerKw }, strategy);
   }
   const first = chooseFirstFee(asked);
   if (feeratePerKw === undefined || (first?.feeratePerKw ?? 0) >= feeratePerKw) return first;
