@@ -73,6 +73,7 @@ export function createMonitor(
     waiting: [],
     tracked: [],
     outputSpends: new Map(),
+    unidentifiedSpends: [],
     claims: [],
     confirmedHolder: undefined,
     holderHtlcClaims: [],

@@ -27,6 +27,7 @@ import type {
   UpdateId,
 } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
+import type { ParsedTx } from "../tx/parsed-tx.js";
 import type { Feerates } from "./input.js";
 import type { SecretStore } from "../bolt/per-commitment-secrets.js";
 
@@ -62,7 +63,10 @@ export interface TrackedOutput {
   readonly outpoint: Outpoint;
   readonly createdAt: BlockHeight;
   readonly role:
-    { readonly kind: "htlc"; readonly htlc: CommitmentHtlc } | { readonly kind: "revoked" };
+    | { readonly kind: "htlc"; readonly htlc: CommitmentHtlc }
+    | { readonly kind: "revoked" }
+    /** Of a commitment that no update has named yet: its spends are kept until one does. */
+    | { readonly kind: "unidentified" };
 }
 
 /** A fact seen on chain that counts only once it is deep enough (onchain-engine 5.4). */
@@ -179,6 +183,8 @@ export interface MonitorState {
   /** Confirmed spends of tracked outputs, by outpoint key. */
   readonly outputSpends: ReadonlyMap<string, { readonly txid: Txid; readonly height: BlockHeight }>;
   readonly claims: readonly Claim[];
+  /** Transactions that spend outputs of a commitment no update has named yet, in chain order. */
+  readonly unidentifiedSpends: readonly { readonly tx: ParsedTx; readonly block: BlockPoint }[];
   /** Our commitment that confirmed; kept because later updates replace `holder`. */
   readonly confirmedHolder: HolderCommitment | undefined;
   /** Its second-stage transactions. */

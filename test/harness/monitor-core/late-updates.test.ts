@@ -109,6 +109,42 @@ for (const channelType of CHANNEL_TYPES) {
       assert.deepEqual(outcomes(p, ours), ["failed:chain"]);
     });
 
+    it("name it only after an HTLC of it was taken: the preimage is read all the same", async () => {
+      const p = await protectedChannel({ channelType });
+      const [ours] = await pay(p, { from: "holder", sat: 20_000, name: "ours", expiry: 560 });
+      assert.ok(ours !== undefined);
+      const late = await unheard(p, async () => {
+        offer(p.channel, "holder", 30_000, "added", 530);
+        await p.channel.signCommitment("holder");
+      });
+      counterpartyCloses(p);
+      const at = number(p, "counterparty");
+      p.mine(htlcSuccessTx(p.channel, "counterparty", at, ours, secretNamed("ours").preimage));
+      p.mineEmpty(8);
+      assert.deepEqual(outcomes(p, ours), [], "nobody knows yet whose output that was");
+      p.reload();
+      for (const steps of late) p.update(steps);
+      assert.deepEqual(outcomes(p, ours), ["claimed:chain"]);
+      p.mineEmpty(6);
+      assert.ok(p.state.outputSpends.size === 0, "the spend is forgotten when it is deep");
+    });
+
+    it("and a reorg takes back what was seen before it was named", async () => {
+      const p = await protectedChannel({ channelType });
+      const [ours] = await pay(p, { from: "holder", sat: 20_000, name: "ours", expiry: 560 });
+      assert.ok(ours !== undefined);
+      const late = await unheard(p, async () => {
+        offer(p.channel, "holder", 30_000, "added", 530);
+        await p.channel.signCommitment("holder");
+      });
+      counterpartyCloses(p);
+      const at = number(p, "counterparty");
+      p.mine(htlcSuccessTx(p.channel, "counterparty", at, ours, secretNamed("ours").preimage));
+      p.disconnect(1);
+      for (const steps of late) p.update(steps);
+      assert.deepEqual(outcomes(p, ours), []);
+    });
+
     it("never fail an HTLC that stands in the confirmed commitment: the chain decides", async () => {
       const p = await protectedChannel({ channelType });
       const [ours] = await pay(p, { from: "holder", sat: 20_000, name: "ours" });

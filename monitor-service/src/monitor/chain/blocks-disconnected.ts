@@ -19,6 +19,7 @@ export function disconnectBlocks(work: Work, fork: BlockPoint): void {
     best: fork,
     feerates: FLOOR_FEERATES,
     waiting: kept(state.waiting, ({ block }) => stays(block.height)),
+    unidentifiedSpends: kept(state.unidentifiedSpends, ({ block }) => stays(block.height)),
     tracked: kept(state.tracked, ({ createdAt }) => stays(createdAt)),
     claims: claimsAfter(state.claims, stays, spendsChanged),
   });

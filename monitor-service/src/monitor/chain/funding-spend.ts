@@ -16,7 +16,7 @@ import { change, emit, type Work } from "../work.js";
 import { handleCounterpartyCommitment } from "./on-counterparty-commitment.js";
 import { handleHolderCommitment } from "./on-holder-commitment.js";
 import { handleRevokedCommitment } from "./on-revoked-commitment.js";
-import { wait } from "./waiting.js";
+import { track, wait } from "./waiting.js";
 
 export function onFundingSpend(
   work: Work,
@@ -58,6 +58,19 @@ export function onFundingSpend(
   if (holder !== undefined) handleHolderCommitment(work, holder, block);
   else if (counterparty !== undefined) handleCounterpartyCommitment(work, counterparty, block);
   else if (secret !== undefined) handleRevokedCommitment(work, { tx, block, secret, stored });
+  else if (kind === "unknown") keepWatching(work, tx, block);
+}
+
+/** An update may still name this commitment; until then every spend of its outputs is kept. */
+function keepWatching(work: Work, tx: ParsedTx, block: BlockPoint): void {
+  track(
+    work,
+    tx.outputs.map((_, vout) => ({
+      outpoint: { txid: tx.txid, vout },
+      createdAt: block.height,
+      role: { kind: "unidentified" },
+    })),
+  );
 }
 
 /** undefined when the transaction does not have the shape of a commitment. */

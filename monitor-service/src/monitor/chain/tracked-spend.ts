@@ -5,11 +5,16 @@
  */
 import type { BlockPoint } from "@farwatch/protocol/block";
 import type { CommitmentHtlc } from "@farwatch/protocol/channel";
-import { hashOfPreimage, preimage as toPreimage, type Preimage } from "@farwatch/protocol/ids";
+import {
+  hashOfPreimage,
+  outpointKey,
+  preimage as toPreimage,
+  type Preimage,
+} from "@farwatch/protocol/ids";
 import type { ParsedInput, ParsedTx } from "../../tx/parsed-tx.js";
 import { asOutbound } from "../htlcs.js";
 import type { TrackedOutput } from "../state.js";
-import { claimOutbound, type Work } from "../work.js";
+import { change, claimOutbound, type Work } from "../work.js";
 import { followSecondStage } from "./on-revoked-commitment.js";
 import { recordSpend, waitForFailure } from "./waiting.js";
 
@@ -24,6 +29,10 @@ export function onTrackedSpend(
   output: TrackedOutput,
   block: BlockPoint,
 ): void {
+  if (output.role.kind === "unidentified") {
+    change(work, { unidentifiedSpends: [...work.state.unidentifiedSpends, { tx, block }] });
+    return;
+  }
   recordSpend(work, output.outpoint, tx.txid, block);
   const input = tx.inputs[inputIndex];
   if (output.role.kind !== "htlc" || input === undefined) return;
@@ -36,6 +45,30 @@ export function onTrackedSpend(
     waitForFailure(work, outbound, tx.txid, block, output.outpoint);
   }
   if (input.witness.length === SECOND_STAGE_WITNESS_ITEMS) followSecondStage(work, tx, block);
+}
+
+/**
+ * An update has named the commitment that confirmed: what happened to its outputs meanwhile is looked at
+ * again, now that they are known. A transaction that spends several of them stands there once for each.
+ */
+export function revisitSpends(work: Work): void {
+  const seen = work.state.unidentifiedSpends;
+  change(work, { unidentifiedSpends: [] });
+  for (const { tx, block } of seen) {
+    for (const [index, input] of tx.inputs.entries()) {
+      const key = outpointKey(input.outpoint);
+      const output = work.state.tracked.find(({ outpoint }) => outpointKey(outpoint) === key);
+      if (output === undefined || work.state.outputSpends.has(key)) continue;
+      onTrackedSpend(work, tx, index, output, block);
+    }
+  }
+}
+
+/** The outputs of the commitment are about to be tracked by what they are. */
+export function forgetUnidentified(work: Work): void {
+  change(work, {
+    tracked: work.state.tracked.filter(({ role }) => role.kind !== "unidentified"),
+  });
 }
 
 /** The second-to-last witness item, when it opens this HTLC's payment hash. */

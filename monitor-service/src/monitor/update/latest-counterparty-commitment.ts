@@ -9,6 +9,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { handleCounterpartyCommitment } from "../chain/on-counterparty-commitment.js";
 import { failWithSpend } from "../chain/absent-htlcs.js";
+import { forgetUnidentified, revisitSpends } from "../chain/tracked-spend.js";
 import { checkCounterpartyCommitment } from "../commitments.js";
 import { asOutbound, hasSource, holderCommitments } from "../htlcs.js";
 import { change, type Work } from "../work.js";
@@ -55,7 +56,9 @@ function afterSpend(
   if (spend === undefined) return;
   if (spend.txid === commitment.txid) {
     change(work, { spend: { ...spend, kind: "counterparty" } });
+    forgetUnidentified(work);
     handleCounterpartyCommitment(work, commitment, spend.block);
+    revisitSpends(work);
     return;
   }
   if (spend.kind === "unknown" || spend.kind === "mutual") return;
