@@ -226,15 +226,67 @@ describe("payment requests", () => {
       isProbe: more.probe ?? false,
     }) as const;
 
-  it("register a payment once; the same again is fine, anything else is not", () => {
-    const scene = paying(1);
+  const refusedAs = (scene: Scene, input: ReturnType<typeof register>): string | undefined => {
+    const refused = scene.input(input);
+    if (refused.ok) return undefined;
+    const { reason, details } = refused.error;
+    return reason === "malformed" ? details["field"] : reason;
+  };
+
+  it("register a payment; the same again is fine before its first part, anything else is not", () => {
+    const scene = Scene.opened();
+    scene.register(PAYMENT, part(1), 990);
     assert.equal(scene.expectOk(register(PAYMENT, {})).changes.length, 0);
     for (const other of [{ hash: 2 }, { total: 5 }]) {
-      const refused = scene.input(register(PAYMENT, other));
-      assert.equal(!refused.ok && refused.error.reason, "malformed");
+      assert.equal(refusedAs(scene, register(PAYMENT, other)), "payment_id");
     }
-    const probe = scene.input(register(byte(9), { probe: true }));
-    assert.equal(!probe.ok && probe.error.reason, "unimplemented");
+    assert.equal(refusedAs(scene, register(byte(9), { probe: true })), "unimplemented");
+  });
+
+  it("refuse an id again once it has a part, is closed, sent or failed: it must not pay twice", () => {
+    const again = register(PAYMENT, {});
+    const scene = paying(1);
+    assert.equal(refusedAs(scene, again), "payment_id", "it has a part");
+    scene.event(MONITOR_A, claimed(part(1)));
+    scene.handle(SENT);
+    assert.equal(refusedAs(scene, again), "payment_id", "sent");
+    const closed = Scene.opened();
+    closed.register(PAYMENT, part(1), 990);
+    closed.closePayment();
+    assert.equal(refusedAs(closed, again), "payment_id", "failed");
+    const unregistered = Scene.opened();
+    unregistered.offer(1, [sign(1, [part(1)])]);
+    assert.equal(refusedAs(unregistered, again), "payment_id", "known from its part");
+  });
+
+  const secondPart = (scene: Scene, name: number): string | undefined => {
+    const refused = scene.offer(3, [sign(2, [part(1), part(name)])]);
+    return refused.ok ? undefined : refused.error.reason;
+  };
+
+  it("refuse a new part of a payment that is sent, before anything is signed", () => {
+    const scene = paying(1);
+    scene.event(MONITOR_A, claimed(part(1)));
+    assert.equal(secondPart(scene, 2), "malformed");
+    assert.equal(scene.tables.part.size, 1);
+    assert.equal(secondPart(paying(1), 2), undefined, "pending: one more part is fine");
+  });
+
+  it("refuse an HTLC whose source was used before, whatever became of it", () => {
+    const scene = paying(1);
+    scene.offer(3, [sign(2, [])]);
+    scene.offer(4, [revoke(1)]);
+    const refused = scene.offer(5, [sign(3, [part(1)])]);
+    assert.equal(!refused.ok && refused.error.details["field"], "source");
+    const twice = Scene.opened().offer(1, [sign(1, [part(1), part(1)])]);
+    assert.equal(!twice.ok && twice.error.details["field"], "source");
+  });
+
+  it("take HtlcNotSent for a part of a payment that is sent, and tell nothing", () => {
+    const scene = paying(1);
+    scene.event(MONITOR_A, claimed(part(1)));
+    scene.expectOk(notSent(2));
+    assert.deepEqual(scene.open, [SENT]);
   });
 
   it("fail a payment without parts as soon as it is closed", () => {

@@ -18,24 +18,36 @@ export interface NewPart {
   readonly amountMsat: Msat;
 }
 
-/** Errors: malformed (other payment, other channel, not sent before, payment closed, other hash). */
+/**
+ * A part that an HTLC begins. Only a pending payment that the node did not close takes one, and a source
+ * begins one HTLC for ever: anything else could pay twice. Errors: malformed.
+ */
 export function checkNewPart(work: Work, part: NewPart): Refusal | undefined {
-  const bad = (message: string): Refusal =>
-    refuse("malformed", message, { field: "source", source_key: part.sourceKey });
+  const refusal = checkPart(work, part);
+  if (refusal !== undefined) return refusal;
+  if (work.draft.part.get(part.sourceKey) !== undefined) {
+    return badSource(part, "the source was used before");
+  }
+  const payment = work.draft.payment.get(part.source.paymentId);
+  return payment === undefined || payment.state === "pending"
+    ? undefined
+    : badSource(part, `the payment is ${payment.state}`);
+}
+
+/** Errors: malformed (not sent before, other node's payment, other hash, payment closed). */
+export function checkPart(work: Work, part: NewPart): Refusal | undefined {
+  const bad = (message: string): Refusal => badSource(part, message);
   const known = work.draft.part.get(part.sourceKey);
   if (known?.state === "notSent") return bad("HtlcNotSent named this source before");
-  if (known !== undefined) {
-    if (known.paymentId !== part.source.paymentId) return bad("the source is another payment's");
-    return known.channelId === part.channelId
-      ? undefined
-      : bad("the source is in use on another channel");
-  }
   const payment = work.draft.payment.get(part.source.paymentId);
   if (payment === undefined) return undefined;
   if (payment.nodeKey !== part.nodeKey) return bad("the payment is another node's");
   if (payment.paymentHash !== part.paymentHash) return bad("the payment has another hash");
   return payment.closedReason === undefined ? undefined : bad("the payment takes no more parts");
 }
+
+const badSource = ({ sourceKey }: NewPart, message: string): Refusal =>
+  refuse("malformed", message, { field: "source", source_key: sourceKey });
 
 /** Creates the part, and its payment when nobody registered it. A known part stays as it is. */
 export function addPart(work: Work, part: NewPart): void {

@@ -5,7 +5,7 @@ import type { ManagerInput } from "../input.js";
 import type { PartRow } from "../rows.js";
 import type { Work } from "../work.js";
 import { closePayment, failIfOver, tellPathFailed } from "./outbound.js";
-import { addPart, changePart, changePayment, checkNewPart } from "./parts.js";
+import { addPart, changePart, checkPart } from "./parts.js";
 import { must } from "@farwatch/protocol/assert";
 
 type Input<K extends ManagerInput["kind"]> = Extract<ManagerInput, { kind: K }>;
@@ -21,7 +21,10 @@ const NOT_SENT: HtlcFailReason = {
 const badPayment = (message: string): Refusal =>
   refuse("malformed", message, { field: "payment_id" });
 
-/** Errors: unimplemented (probe), malformed (the id is in use for something else). */
+/**
+ * The same id again is an answer that got lost only while nothing can have been paid under it; later it
+ * would pay twice. Errors: unimplemented (probe), malformed (the id is in use).
+ */
 export function registerPayment(
   work: Work,
   input: Input<"paymentRegistered">,
@@ -36,9 +39,14 @@ export function registerPayment(
   }
   if (known.nodeKey !== nodeKey) return badPayment("the payment id is another node's");
   if (known.paymentHash !== paymentHash) return badPayment("the payment id has another hash");
-  if (known.totalMsat === undefined) changePayment(work, known, { totalMsat });
-  else if (known.totalMsat !== totalMsat) return badPayment("the payment id has another amount");
-  return undefined;
+  if (known.state !== "pending") return badPayment(`the payment is ${known.state}`);
+  if (known.closedReason !== undefined) return badPayment("the payment takes no more parts");
+  if (work.draft.part.select("payment", paymentId).length > 0) {
+    return badPayment("the payment has parts");
+  }
+  return known.totalMsat === totalMsat
+    ? undefined
+    : badPayment("the payment id has another amount");
 }
 
 /** Errors: malformed (unknown payment). Closing twice is answered like the first time. */
@@ -65,7 +73,7 @@ export function htlcNotSent(work: Work, input: Input<"htlcNotSent">): Refusal | 
   }
   const { firstHopMsat: amountMsat } = origin.part;
   const named = { sourceKey, source: origin.part, channelId, nodeKey, paymentHash, amountMsat };
-  const refusal = checkNewPart(work, named);
+  const refusal = checkPart(work, named);
   if (refusal !== undefined) return refusal;
   addPart(work, named);
   const part: PartRow = must(work.draft.part.get(sourceKey), "part");

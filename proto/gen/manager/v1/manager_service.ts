@@ -4777,7 +4777,10 @@ export const ManagerServiceService = {
       Buffer.from(UpdateChannelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UpdateChannelResponse => UpdateChannelResponse.decode(value),
   },
-  /** Durable before the first part's update. The same id again with the same content: OK. */
+  /**
+   * Durable before the first part's update. The same id again with the same content: OK while the
+   * payment is pending, not closed and without parts; refused as `malformed` after that, until pruned.
+   */
   registerPayment: {
     path: "/farwatch.manager.v1.ManagerService/RegisterPayment" as const,
     requestStream: false as const,
@@ -4954,7 +4957,10 @@ export interface ManagerServiceServer extends UntypedServiceImplementation {
   watchChannel: handleUnaryCall<WatchChannelRequest, WatchChannelResponse>;
   /** Updates in; accepted, completed and refused out. Completed is cumulative and re-sent at reconnect. */
   updateChannel: handleBidiStreamingCall<UpdateChannelRequest, UpdateChannelResponse>;
-  /** Durable before the first part's update. The same id again with the same content: OK. */
+  /**
+   * Durable before the first part's update. The same id again with the same content: OK while the
+   * payment is pending, not closed and without parts; refused as `malformed` after that, until pruned.
+   */
   registerPayment: handleUnaryCall<RegisterPaymentRequest, RegisterPaymentResponse>;
   /** No more parts will be sent, or the node abandons the payment. */
   closePayment: handleUnaryCall<ClosePaymentRequest, ClosePaymentResponse>;
@@ -5024,7 +5030,10 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
     metadata: Metadata,
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<UpdateChannelRequest, UpdateChannelResponse>;
-  /** Durable before the first part's update. The same id again with the same content: OK. */
+  /**
+   * Durable before the first part's update. The same id again with the same content: OK while the
+   * payment is pending, not closed and without parts; refused as `malformed` after that, until pruned.
+   */
   registerPayment(
     request: RegisterPaymentRequest,
     callback: (error: ServiceError | null, response: RegisterPaymentResponse) => void,
