@@ -7,9 +7,11 @@ import { isDeepStrictEqual } from "node:util";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { Transaction } from "bitcoinjs-lib";
 import { feeratePerKw } from "@farwatch/protocol/amount";
+import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
 import { txid, txidToInternal } from "@farwatch/protocol/ids";
 import { BitcoindRpc } from "@farwatch/monitor-service/chain/bitcoind-rpc";
+import { BitcoindSource } from "@farwatch/monitor-service/chain/bitcoind-source";
 import { BitcoindWallet } from "@farwatch/monitor-service/chain/bitcoind-wallet";
 import { startRegtest, type Regtest } from "../harness/bitcoind/node.js";
 
@@ -68,6 +70,34 @@ describe("the fee wallet on a real bitcoind", () => {
     assert.equal(sent, final.getId());
     await node.mine(1);
     assert.deepEqual(await locked(), [], "a spent coin is not locked any more");
+  });
+
+  it("funds and replaces while the mempool holds another's cheaper spend of the same output", async () => {
+    const { tx, of } = await draft();
+    const theirs = tx.clone();
+    theirs.locktime = 0;
+    must(theirs.outs[0], "output").value = VALUE_SAT - 200n;
+    theirs.setWitness(0, [ANYONE]);
+    await node.rpc("sendrawtransaction", [toHex(theirs.toBuffer())]);
+    const { user, password } = node;
+    const auth = { kind: "password", user, password } as const;
+    const source = await BitcoindSource.open({
+      rpc: new BitcoindRpc({ url: node.rpcUrl, auth }),
+      chain: "regtest",
+    });
+    const spender = must(await source.mempoolSpender(of.outpoint), "their spend");
+    assert.equal(spender, theirs.getId());
+    assert.deepEqual(await source.mempoolTx(spender), Uint8Array.from(theirs.toBuffer()));
+    const funded = await new BitcoindWallet(rpc, node.wallet.name).fund(of, RATE);
+    assert.ok(funded.ok, funded.ok ? "" : funded.error);
+    const ours = Transaction.fromBuffer(funded.value.rawTx);
+    ours.setWitness(0, [ANYONE]);
+    const sent = await source.broadcast(ours.toBuffer());
+    assert.deepEqual(sent, { kind: "accepted" });
+    assert.equal(await source.mempoolSpender(of.outpoint), ours.getId());
+    assert.equal(await source.mempoolTx(spender), undefined);
+    await source.close();
+    await node.mine(1);
   });
 
   it("locks its coins until they are released", async () => {

@@ -104,6 +104,23 @@ describe("bitcoind source", () => {
     }
   });
 
+  it("gives an unconfirmed transaction, and none when bitcoind has it no more", async () => {
+    const id = txid(header.hash);
+    const source = await open({
+      getrawtransaction: (params) => {
+        assert.deepEqual(params, [id]);
+        return { result: "c0ffee" };
+      },
+    });
+    assert.equal(toHex(must(await source.mempoolTx(id), "transaction")), "c0ffee");
+    const gone = await open({ getrawtransaction: refuse(-5) });
+    assert.equal(await gone.mempoolTx(id), undefined);
+    for (const answer of [refuse(-32603), { result: "zz" }, { result: null }]) {
+      const bad = await open({ getrawtransaction: answer });
+      await assert.rejects(bad.mempoolTx(id), ChainUnavailable);
+    }
+  });
+
   it("tells an unknown block or height from an outage", async () => {
     const known = await open({ getblockheader: refuse(-5), getblockhash: refuse(-8) });
     assert.equal(await known.header(header.hash), undefined);

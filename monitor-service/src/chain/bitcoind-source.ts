@@ -163,6 +163,12 @@ export class BitcoindSource implements ChainSource {
     return spender === undefined ? undefined : txid(hashOf(spender, what));
   }
 
+  async mempoolTx(of: Txid): Promise<Uint8Array | undefined> {
+    const what = "getrawtransaction";
+    const hex = await this.#unless(NOT_FOUND, what, [of]);
+    return hex === undefined ? undefined : Uint8Array.from(bytesOf(hex, what));
+  }
+
   onHint(listener: HintListener): () => void {
     const own: HintListener = () => listener();
     this.#listeners.add(own);

@@ -70,6 +70,8 @@ export interface ChainSource {
   feerates(): Promise<ChainFeerates>;
   /** The unconfirmed transaction that spends the output; undefined when the mempool has none. */
   mempoolSpender(outpoint: Outpoint): Promise<Txid | undefined>;
+  /** The serialized unconfirmed transaction; undefined when the source does not know it. */
+  mempoolTx(txid: Txid): Promise<Uint8Array | undefined>;
   /** Calls the listener on every hint until the returned function is called. */
   onHint(listener: HintListener): () => void;
   close(): Promise<void>;

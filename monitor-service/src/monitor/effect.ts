@@ -52,6 +52,8 @@ export interface FeelessClaim {
   /** Of input 0 with its witness, in weight units. */
   readonly inputWeight: number;
   readonly targetFeerate: FeeratePerKw;
+  /** At this one the fee is the largest share of the HTLC that may be paid. */
+  readonly highestFeerate: FeeratePerKw;
   readonly complete: (funded: FundedTx) => Result<Publish, FundingFault>;
 }
 

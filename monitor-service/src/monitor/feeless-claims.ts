@@ -3,7 +3,7 @@
  * (BOLT 3, "option_anchors"; onchain-engine 9.10): functions of state alone, as `outstanding`. One
  * HTLC a transaction; the fee comes from a wallet and never takes more than half of the HTLC.
  */
-import { msatToSatFloor, sat } from "@farwatch/protocol/amount";
+import { feeratePerKw, msatToSatFloor, sat, type FeeratePerKw } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import type { HolderCommitment } from "@farwatch/protocol/channel";
 import { txid as toTxid, type Outpoint } from "@farwatch/protocol/ids";
@@ -11,7 +11,7 @@ import { err, ok } from "@farwatch/protocol/result";
 import { channelTypeRules } from "../bolt/channel-type.js";
 import { SIGHASH_ALL } from "../bolt/signature.js";
 import { secondStageInputWeight, walletFundedWeight } from "../bolt/weights.js";
-import { chooseFirstFee } from "../tx/fee.js";
+import { chooseFirstFee, type FeeChoice } from "../tx/fee.js";
 import { checkFunded } from "../tx/funded-htlc.js";
 import { htlcTxSighash, htlcTxWitness } from "../tx/second-stage.js";
 import { toParsedTx } from "../tx/parsed-tx.js";
@@ -39,6 +39,9 @@ export function readyHolderHtlcs(state: MonitorState): readonly ReadyHtlc[] {
   });
 }
 
+/** More than any HTLC can pay: asks for the highest feerate its value allows. */
+const ANY_FEERATE = feeratePerKw(0xffffffff);
+
 /** Those worth a fee; empty on channel types whose second stages carry their own. */
 export function feelessClaims(ctx: MonitorContext, state: MonitorState): readonly FeelessClaim[] {
   if (channelTypeRules(state.parameters.channelType).secondStagePaysFee) return [];
@@ -53,13 +56,16 @@ function feelessClaim(
   const { htlc, outputIndex, preimage, counterpartySignature } = claim;
   const { channelType } = parameters;
   const valueSat = msatToSatFloor(htlc.amountMsat);
-  const fee = chooseFirstFee({
-    estimate: feerates.urgent,
-    weight: walletFundedWeight(channelType, htlc.offered),
-    valueSat,
-    dustLimitSat: sat(0), // the fee is not taken from the output
-  });
-  if (fee === undefined) return [];
+  const feeAt = (estimate: FeeratePerKw): FeeChoice | undefined =>
+    chooseFirstFee({
+      estimate,
+      weight: walletFundedWeight(channelType, htlc.offered),
+      valueSat,
+      dustLimitSat: sat(0), // the fee is not taken from the output
+    });
+  const fee = feeAt(feerates.urgent);
+  const highest = feeAt(ANY_FEERATE);
+  if (fee === undefined || highest === undefined) return [];
   const { tx: draft, script } = holderHtlcTx(ctx, parameters, commitment, htlc, outputIndex);
   const role = htlc.offered ? "holderHtlcTimeout" : "holderHtlcSuccess";
   const complete: FeelessClaim["complete"] = (funded) => {
@@ -89,6 +95,7 @@ function feelessClaim(
       draft: draft.toBuffer(),
       inputWeight: secondStageInputWeight(channelType, htlc.offered),
       targetFeerate: fee.feeratePerKw,
+      highestFeerate: highest.feeratePerKw,
       complete,
     },
   ];

@@ -23,7 +23,7 @@ export interface HostDeps {
   readonly signer: ChannelSigner;
   readonly source: Pick<
     ChainSource,
-    "tip" | "header" | "block" | "broadcast" | "feerates" | "mempoolSpender"
+    "tip" | "header" | "block" | "broadcast" | "feerates" | "mempoolSpender" | "mempoolTx"
   >;
   /** Pays for second stages without a fee; without one they are not published. */
   readonly feeWallet?: FeeWallet;

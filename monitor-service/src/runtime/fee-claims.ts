@@ -1,30 +1,41 @@
 /**
  * Second stages that pay no fee: funded from the operator's wallet, checked, signed, broadcast
  * (onchain-engine 9.10). What was signed is remembered in memory only and sent again while it is
- * wanted; after a restart the mempool tells whether it is still out. Never throws: what fails is
- * tried again at the next block.
+ * wanted; after a restart the mempool tells whether it is still out. A spend by anybody else is
+ * competed with, at a rising feerate. Never throws: what fails is tried again at the next block.
  */
 import type { ChainSource } from "../chain/chain-source.js";
 import type { FeeWallet } from "../chain/fee-wallet.js";
 import type { FeelessClaim } from "../monitor/effect.js";
-import { outpointKey } from "@farwatch/protocol/ids";
+import { feeratePerKw, type FeeratePerKw } from "@farwatch/protocol/amount";
+import { outpointKey, type Txid } from "@farwatch/protocol/ids";
 import type { ChannelSigner } from "../signer/signer.js";
+import { INCREMENTAL_RELAY_FEERATE } from "../tx/fee.js";
 import type { FundedTx } from "../tx/funded-htlc.js";
 import type { HostLog } from "./deps.js";
 import { causeOf } from "./error-cause.js";
 import type { ChannelEntry } from "./monitors.js";
+import { isOwnSecondStage } from "./own-second-stage.js";
 
 export interface FeeClaimsDeps {
   readonly wallet: FeeWallet | undefined;
-  readonly source: Pick<ChainSource, "broadcast" | "mempoolSpender">;
+  readonly source: Pick<ChainSource, "broadcast" | "mempoolSpender" | "mempoolTx">;
   readonly signer: ChannelSigner;
   readonly log: HostLog;
 }
 
 interface Signed {
-  readonly txid: string;
+  readonly txid: Txid;
   readonly rawTx: Uint8Array;
   readonly funded: FundedTx;
+}
+
+/** What was done so far about one outpoint. */
+interface Attempt {
+  /** The newest transaction of ours that bitcoind did not refuse. */
+  signed: Signed | undefined;
+  /** Raised after refusals; 0: the claim's own target. */
+  feerate: number;
 }
 
 /** One claim of one channel, with what the log says about it. */
@@ -33,12 +44,21 @@ interface Subject {
   readonly claim: FeelessClaim;
   readonly wallet: FeeWallet;
   readonly key: string;
+  readonly attempt: Attempt;
 }
+
+/** "tooCheap": another one with a higher fee may be taken. */
+type Sent = "kept" | "refused" | "tooCheap";
+
+/** Transactions made for one HTLC at one block: a fee 2.4 times as high at the next block. */
+export const OFFERS_PER_BLOCK = 4;
+/** A refused feerate is raised by 1/4, as forced bumps are (tx/fee.ts). */
+const RAISE_DIVISOR = 4;
 
 export class FeeClaims {
   readonly #deps: FeeClaimsDeps;
-  /** By channel and outpoint: the newest transaction of ours that bitcoind did not refuse. */
-  readonly #signed = new Map<ChannelEntry, Map<string, Signed>>();
+  /** By channel and outpoint. */
+  readonly #attempts = new Map<ChannelEntry, Map<string, Attempt>>();
   /** Outpoints looked at since the last block. */
   readonly #tried = new Set<string>();
   /** By outpoint: the trouble told last, so that each is told once and not at every block. */
@@ -63,7 +83,7 @@ export class FeeClaims {
       return;
     }
     try {
-      await this.#publish({ entry, claim, wallet, key });
+      await this.#publish({ entry, claim, wallet, key, attempt: this.#attemptOf(entry, key) });
     } catch (error) {
       this.#warn(entry, claim, causeOf(error));
     }
@@ -71,29 +91,52 @@ export class FeeClaims {
 
   /** Forgets transactions of this channel that are not wanted any more and gives their coins back. */
   async keepOnly(entry: ChannelEntry, wanted: readonly FeelessClaim[]): Promise<void> {
-    const signed = this.#signed.get(entry);
+    const attempts = this.#attempts.get(entry);
     const { wallet } = this.#deps;
-    if (signed === undefined || wallet === undefined) return;
+    if (attempts === undefined || wallet === undefined) return;
     const keys = new Set(wanted.map(({ outpoint }) => outpointKey(outpoint)));
-    for (const [key, { funded }] of signed) {
+    for (const [key, { signed }] of attempts) {
       if (keys.has(key)) continue;
       this.#told.delete(key);
-      await this.#forget(entry, wallet, key, funded);
+      attempts.delete(key);
+      if (signed !== undefined) await this.#release(entry, wallet, signed.funded);
     }
-    if (signed.size === 0) this.#signed.delete(entry);
+    if (attempts.size === 0) this.#attempts.delete(entry);
+  }
+
+  #attemptOf(entry: ChannelEntry, key: string): Attempt {
+    const ofChannel = this.#attempts.get(entry) ?? new Map<string, Attempt>();
+    this.#attempts.set(entry, ofChannel);
+    const attempt = ofChannel.get(key) ?? { signed: undefined, feerate: 0 };
+    ofChannel.set(key, attempt);
+    return attempt;
   }
 
   async #publish(subject: Subject): Promise<void> {
-    const { entry, claim, key } = subject;
-    if ((await this.#deps.source.mempoolSpender(claim.outpoint)) !== undefined) return;
-    const known = this.#signed.get(entry)?.get(key);
-    if (known !== undefined && (await this.#send(subject, known))) return;
-    const fresh = await this.#fund(subject);
-    if (fresh !== undefined) await this.#send(subject, fresh);
+    const { attempt } = subject;
+    if (await this.#isOut(subject)) return;
+    const { signed } = attempt;
+    if (signed !== undefined && (await this.#send(subject, signed)) === "kept") return;
+    for (let offers = 0; offers < OFFERS_PER_BLOCK; offers++) {
+      const fresh = await this.#fund(subject);
+      if (fresh === undefined || (await this.#send(subject, fresh)) !== "tooCheap") return;
+    }
   }
 
-  async #fund({ entry, claim, wallet, key }: Subject): Promise<Signed | undefined> {
-    const funded = await wallet.fund(claim, claim.targetFeerate);
+  /**
+   * Only our own transaction counts. The counterparty's spend of an HTLC we can claim must be replaced
+   * before it confirms: a low fee would otherwise keep our claim away for as long as it likes.
+   */
+  async #isOut({ claim, attempt }: Subject): Promise<boolean> {
+    const { source } = this.#deps;
+    const spender = await source.mempoolSpender(claim.outpoint);
+    if (spender === undefined || spender === attempt.signed?.txid) return spender !== undefined;
+    const rawTx = await source.mempoolTx(spender);
+    return rawTx !== undefined && isOwnSecondStage(claim, rawTx);
+  }
+
+  async #fund({ entry, claim, wallet, attempt }: Subject): Promise<Signed | undefined> {
+    const funded = await wallet.fund(claim, feerateOf(claim, attempt));
     if (!funded.ok) {
       this.#warn(entry, claim, funded.error);
       return undefined;
@@ -101,10 +144,10 @@ export class FeeClaims {
     try {
       const signed = this.#sign(entry, claim, funded.value);
       if (signed !== undefined) {
-        const ofChannel = this.#signed.get(entry) ?? new Map<string, Signed>();
-        this.#signed.set(entry, ofChannel.set(key, signed));
+        attempt.signed = signed;
         return signed;
       }
+      attempt.feerate = 0; // too many coins for the raised feerate: starts again from the target
     } catch (error) {
       this.#warn(entry, claim, causeOf(error));
     }
@@ -124,29 +167,20 @@ export class FeeClaims {
     return { txid, rawTx, funded };
   }
 
-  /** False when it was refused for good; its coins are free again then. */
-  async #send({ entry, claim, wallet, key }: Subject, signed: Signed): Promise<boolean> {
+  /** Unless it is kept, its coins are free again. */
+  async #send({ entry, claim, wallet, key, attempt }: Subject, signed: Signed): Promise<Sent> {
     const result = await this.#deps.source.broadcast(signed.rawTx);
     if (result.kind !== "refused") {
       this.#told.delete(key);
       const facts = { channelId: entry.channelId, role: claim.role, txid: signed.txid };
       this.#deps.log.info({ ...facts, result: result.kind }, "broadcast");
-      return true;
+      return "kept";
     }
     this.#warn(entry, claim, `broadcast refused: ${result.reason} ${result.message}`);
-    if (result.reason === "nonFinal") return true; // a later block takes it as it is
-    await this.#forget(entry, wallet, key, signed.funded);
-    return false;
-  }
-
-  async #forget(
-    entry: ChannelEntry,
-    wallet: FeeWallet,
-    key: string,
-    funded: FundedTx,
-  ): Promise<void> {
-    this.#signed.get(entry)?.delete(key);
-    await this.#release(entry, wallet, funded);
+    if (result.reason === "nonFinal") return "kept"; // a later block takes it as it is
+    attempt.signed = undefined;
+    await this.#release(entry, wallet, signed.funded);
+    return result.reason === "insufficientFee" && raise(claim, attempt) ? "tooCheap" : "refused";
   }
 
   async #release({ channelId }: ChannelEntry, wallet: FeeWallet, funded: FundedTx): Promise<void> {
@@ -164,4 +198,15 @@ export class FeeClaims {
     this.#told.set(key, cause);
     this.#deps.log.warn({ channelId, role, outpoint: key, cause }, "an HTLC waits for a fee");
   }
+}
+
+const feerateOf = (claim: FeelessClaim, { feerate }: Attempt): FeeratePerKw =>
+  feeratePerKw(Math.max(feerate, claim.targetFeerate));
+
+/** BIP 125 rule 4 wants more than a quarter of a low feerate. False at the highest one. */
+function raise(claim: FeelessClaim, attempt: Attempt): boolean {
+  const before = feerateOf(claim, attempt);
+  const step = Math.max(Math.ceil(before / RAISE_DIVISOR), INCREMENTAL_RELAY_FEERATE);
+  attempt.feerate = Math.min(before + step, claim.highestFeerate);
+  return attempt.feerate > before;
 }

@@ -19,7 +19,7 @@ import type { ChannelEntry } from "./monitors.js";
 export interface PublisherDeps {
   readonly context: MonitorContext;
   readonly signer: ChannelSigner;
-  readonly source: Pick<ChainSource, "broadcast" | "mempoolSpender">;
+  readonly source: Pick<ChainSource, "broadcast" | "mempoolSpender" | "mempoolTx">;
   readonly log: HostLog;
   readonly wallet: FeeWallet | undefined;
 }

@@ -3,6 +3,7 @@
  * again only after a refusal; coins never stay locked for nothing; trouble is told once.
  */
 import assert from "node:assert/strict";
+import { Transaction } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
 import { managerKey, outpointKey, txid } from "@farwatch/protocol/ids";
 import { hash32 } from "@farwatch/protocol/ids";
@@ -13,6 +14,7 @@ import {
 } from "@farwatch/monitor-service/chain/chain-source";
 import { feelessClaims } from "@farwatch/monitor-service/monitor/feeless-claims";
 import type { ChannelEntry } from "@farwatch/monitor-service/runtime/monitors";
+import { OFFERS_PER_BLOCK } from "@farwatch/monitor-service/runtime/fee-claims";
 import { Publisher } from "@farwatch/monitor-service/runtime/publisher";
 import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
 import { parseTx } from "@farwatch/monitor-service/tx/parsed-tx";
@@ -32,13 +34,21 @@ const refused = (reason: BroadcastRefusal): BroadcastResult => ({
   message: reason,
 });
 
+/** The counterparty's timeout of the same output: three witness items, its own output. */
+function theirSpend(d: Desk): Uint8Array {
+  const [claim] = feelessClaims(d.p.ctx, d.p.state);
+  const tx = Transaction.fromBuffer(must(claim, "claim").draft);
+  tx.setWitness(0, [new Uint8Array(71), new Uint8Array(0), new Uint8Array(100)]);
+  return Uint8Array.from(tx.toBuffer());
+}
+
 /** A closed anchors channel with one HTLC to claim, its publisher, and everything around it. */
 class Desk {
   readonly sent: Uint8Array[] = [];
   readonly warnings: string[] = [];
   readonly wallet = new FakeFeeWallet();
   /** What bitcoind's mempool has for the HTLC's output. */
-  inMempool: "nothing" | "a spend" | "an outage" = "nothing";
+  inMempool: "nothing" | "an outage" | Uint8Array = "nothing";
   /** Answers to the next broadcasts; then all are accepted. */
   readonly answers: BroadcastResult[] = [];
   readonly publisher: Publisher;
@@ -59,8 +69,9 @@ class Desk {
         },
         mempoolSpender: async () => {
           if (this.inMempool === "an outage") throw new ChainUnavailable("down");
-          return this.inMempool === "a spend" ? OTHER_TX : undefined;
+          return this.inMempool === "nothing" ? undefined : parseTx(this.inMempool).txid;
         },
+        mempoolTx: async () => (typeof this.inMempool === "string" ? undefined : this.inMempool),
       },
       log: {
         info: () => undefined,
@@ -128,14 +139,50 @@ describe("publisher: second stages paid by the wallet", () => {
     assert.deepEqual(d.warnings, []);
   });
 
-  it("leaves an output alone that the mempool spends already", async () => {
+  it("leaves its own alone while the mempool holds it", async () => {
     const d = await desk();
-    d.inMempool = "a spend";
     await d.block();
-    assert.deepEqual([d.sent.length, d.wallet.asked.length], [0, 0]);
+    d.inMempool = must(d.sent[0], "sent");
+    await d.block();
+    assert.deepEqual([d.sent.length, d.wallet.asked.length], [1, 1]);
     d.inMempool = "nothing";
     await d.block();
-    assert.equal(d.sent.length, 1);
+    assert.deepEqual(d.sent[1], d.sent[0]);
+  });
+
+  it("knows its own in the mempool after a restart", async () => {
+    const d = await desk();
+    await d.block();
+    const restarted = new Desk(d.p);
+    restarted.inMempool = must(d.sent[0], "sent");
+    await restarted.block();
+    assert.deepEqual([restarted.sent.length, restarted.wallet.asked.length], [0, 0]);
+  });
+
+  it("competes with another's spend at a rising feerate, up to half of the HTLC", async () => {
+    const d = await desk();
+    d.inMempool = theirSpend(d);
+    await d.block();
+    assert.equal(d.sent.length, 1, "a spend of the counterparty keeps nothing back");
+    const [claim] = feelessClaims(d.p.ctx, d.p.state);
+    const { targetFeerate, highestFeerate } = must(claim, "claim");
+    d.answers.push(...Array.from({ length: 100 }, () => refused("insufficientFee")));
+    await d.block();
+    assert.equal(d.wallet.asked.length, 1 + OFFERS_PER_BLOCK);
+    for (let i = 0; i < 20; i++) await d.block();
+    const rates = d.wallet.asked.slice(1).map(Number);
+    assert.ok(must(rates[0], "first") >= targetFeerate * 1.25);
+    for (const [index, rate] of rates.entries()) {
+      const before = rates[index - 1] ?? targetFeerate;
+      assert.ok(rate >= Math.min(before * 1.25, highestFeerate), `${before} then ${rate}`);
+    }
+    assert.equal(rates.at(-1), highestFeerate);
+    assert.equal(d.wallet.locked.size, 0, "a refused one locks no coin");
+    d.answers.length = 0;
+    const sent = d.sent.length;
+    await d.block();
+    assert.equal(d.sent.length, sent + 1);
+    assert.equal(d.warnings.length, 1);
   });
 
   it("gives the coin back and funds again when its transaction is refused", async () => {

@@ -104,6 +104,7 @@ export class FakeChain implements ChainSource {
   readonly broadcasts: Uint8Array[] = [];
   /** By outpoint key. */
   readonly mempoolSpenders = new Map<string, Txid>();
+  readonly mempoolTxs = new Map<Txid, Uint8Array>();
   /** While true every question is an outage. */
   down = false;
   /** While true there are no hints, as without ZMQ. */
@@ -193,6 +194,10 @@ export class FakeChain implements ChainSource {
   async mempoolSpender(outpoint: Outpoint): Promise<Txid | undefined> {
     this.#answering();
     return this.mempoolSpenders.get(outpointKey(outpoint));
+  }
+  async mempoolTx(txid: Txid): Promise<Uint8Array | undefined> {
+    this.#answering();
+    return this.mempoolTxs.get(txid);
   }
   onHint(listener: HintListener): () => void {
     this.#listeners.add(listener);
