@@ -191,7 +191,9 @@ describe("chain follower", () => {
     assert.equal(backoffs.at(-1), LAST_BACKOFF_MS);
     chain.down = false;
     chain.mine(1);
+    assert.equal(sink.syncs, 1);
     await eventually("recovery", () => follower.status().state === "synced");
+    assert.equal(sink.syncs, 2, "what was offered may be lost: told once more, without a block");
     assert.deepEqual(sink.steps, ["+6"]);
   });
 

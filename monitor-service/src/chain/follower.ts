@@ -29,6 +29,8 @@ export interface ChainSink {
   disconnected(forkPoint: BlockPoint): Promise<void>;
   /** The block after tipRing()[0]. */
   connected(block: VerifiedBlock): Promise<void>;
+  /** Synced for the first time, or again: the source may have missed or lost what it was offered. */
+  synced(): void;
 }
 
 export interface FollowerLog {
@@ -122,7 +124,9 @@ export class ChainFollower {
           failures = 0;
         } else if (round.kind === "synced") {
           failures = 0;
+          const isNews = this.#state !== "synced";
           this.#enter("synced", undefined, {});
+          if (isNews) this.#deps.sink.synced();
           await this.#pause(this.#deps.pollIntervalMs ?? POLL_INTERVAL_MS);
         } else {
           this.#enter("unavailable", round.reason, round.fields);

@@ -37,6 +37,7 @@ export const createChainSink = (core: Core): ChainSink => ({
   tipRing: () => core.headers,
   connected: (block) => connected(core, block),
   disconnected: (forkPoint) => disconnected(core, forkPoint),
+  synced: () => core.publisher.offerAgain(core.monitors.all()),
 });
 
 async function connected(core: Core, block: VerifiedBlock): Promise<void> {

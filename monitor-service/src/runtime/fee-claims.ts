@@ -72,20 +72,23 @@ export class FeeClaims {
     this.#tried.clear();
   }
 
-  /** At most once a block for each outpoint. */
-  async publish(entry: ChannelEntry, claim: FeelessClaim): Promise<void> {
+  /** At most once a block for each outpoint. False: no answer, ask again when there may be one. */
+  async publish(entry: ChannelEntry, claim: FeelessClaim): Promise<boolean> {
     const key = outpointKey(claim.outpoint);
-    if (this.#tried.has(key)) return;
+    if (this.#tried.has(key)) return true;
     this.#tried.add(key);
     const { wallet } = this.#deps;
     if (wallet === undefined) {
       this.#warn(entry, claim, "no wallet is configured");
-      return;
+      return true;
     }
     try {
       await this.#publish({ entry, claim, wallet, key, attempt: this.#attemptOf(entry, key) });
+      return true;
     } catch (error) {
       this.#warn(entry, claim, causeOf(error));
+      this.#tried.delete(key);
+      return false;
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * Brings outstanding transactions to the network: asks the durable state what should be out, signs,
  * broadcasts. It holds no queue of its own work: what is refused or lost is outstanding again at the
- * next block (architecture 3.6). Never throws; one transaction's failure never stops another.
+ * next block or after the outage (architecture 3.6). Never throws; one transaction's failure never stops another.
  */
 import type { Txid } from "@farwatch/protocol/ids";
 import type { ChainSource } from "../chain/chain-source.js";
@@ -30,6 +30,8 @@ export class Publisher {
   readonly #requested = new Set<ChannelEntry>();
   /** Accepted since the last block, per channel: not sent again before the next one. */
   readonly #accepted = new Map<ChannelEntry, Set<Txid>>();
+  /** The source did not answer for something of theirs. */
+  readonly #failed = new Set<ChannelEntry>();
   #running: Promise<void> = Promise.resolve();
   #active = false;
   #stopped = false;
@@ -54,6 +56,19 @@ export class Publisher {
     this.#feeClaims.newBlock();
   }
 
+  /** After an outage: the source may have started anew, without its mempool. */
+  offerAgain(entries: Iterable<ChannelEntry>): void {
+    this.newBlock();
+    for (const entry of entries) this.request(entry);
+  }
+
+  /** What the source did not answer for; for outages too short for the follower to see. */
+  retryFailed(): void {
+    const failed = [...this.#failed];
+    this.#failed.clear();
+    for (const entry of failed) this.request(entry);
+  }
+
   /** Resolves when nothing requested so far is left. */
   async idle(): Promise<void> {
     await this.#running;
@@ -71,6 +86,7 @@ export class Publisher {
       const [entry] = this.#requested;
       if (entry === undefined) break;
       this.#requested.delete(entry);
+      this.#failed.delete(entry);
       const wanted = this.#outstanding(entry);
       if (wanted === undefined) continue;
       const { publishes, feeless } = wanted;
@@ -80,7 +96,7 @@ export class Publisher {
       }
       for (const claim of feeless) {
         if (this.#stopped) break;
-        await this.#feeClaims.publish(entry, claim);
+        if (!(await this.#feeClaims.publish(entry, claim))) this.#failed.add(entry);
       }
       if (!this.#stopped) await this.#feeClaims.keepOnly(entry, feeless);
     }
@@ -120,6 +136,7 @@ export class Publisher {
       this.#deps.log.info({ ...facts, result: result.kind }, "broadcast");
     } catch (error) {
       this.#deps.log.warn({ ...facts, cause: causeOf(error) }, "broadcast failed");
+      this.#failed.add(entry);
     }
   }
 }

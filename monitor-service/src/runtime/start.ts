@@ -47,7 +47,10 @@ export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
   return {
     host: createMonitorHost(core),
     sink: createChainSink(core),
-    maintain: () => writeDueSnapshots(core),
+    maintain: () => {
+      if (deps.chainState() === "synced") core.publisher.retryFailed();
+      return writeDueSnapshots(core);
+    },
     published: () => core.publisher.idle(),
     stop: async () => {
       core.feed.stop();

@@ -182,6 +182,42 @@ describe("blocks through the sink", function () {
     assert.deepEqual(world.fatal, []);
   });
 
+  it("offers everything again after an outage, without waiting for a block", async () => {
+    const channel = await confirmed();
+    world.chain.down = true;
+    await channel.forceClose("holder");
+    await world.running.published();
+    assert.deepEqual(published(), []);
+    world.chain.down = false;
+    world.running.sink.synced();
+    await world.running.published();
+    const { txid } = channel.commitment("holder").built;
+    assert.deepEqual(
+      published().map((tx) => tx.getId()),
+      [txid],
+    );
+    world.running.sink.synced();
+    await world.running.published();
+    assert.equal(published().length, 2, "bitcoind may have lost its mempool");
+  });
+
+  it("retries what failed in an outage nobody else saw, and only that", async () => {
+    const channel = await confirmed();
+    world.chain.down = true;
+    await channel.forceClose("holder");
+    await world.running.published();
+    world.chain.down = false;
+    for (let i = 0; i < 3; i++) {
+      await world.running.maintain();
+      await world.running.published();
+    }
+    const { txid } = channel.commitment("holder").built;
+    assert.deepEqual(
+      published().map((tx) => tx.getId()),
+      [txid],
+    );
+  });
+
   it("keeps going when the source refuses or fails, and offers everything again", async () => {
     const channel = await confirmed();
     await channel.forceClose("holder");

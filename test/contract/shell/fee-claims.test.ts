@@ -231,6 +231,20 @@ describe("publisher: second stages paid by the wallet", () => {
     assert.equal(d.sent.length, 1);
   });
 
+  it("asks again after an outage, in the same block", async () => {
+    const d = await desk();
+    d.inMempool = "an outage";
+    await d.block();
+    assert.equal(d.sent.length, 0);
+    d.inMempool = "nothing";
+    d.publisher.retryFailed();
+    await d.publisher.idle();
+    assert.equal(d.sent.length, 1);
+    d.publisher.retryFailed();
+    await d.publisher.idle();
+    assert.equal(d.sent.length, 1);
+  });
+
   it("without a wallet nothing is sent, which is told once", async () => {
     const d = await desk(false);
     for (let i = 0; i < 3; i++) await d.block();

@@ -9,6 +9,8 @@ import type { VerifiedBlock } from "../verify-block.js";
 export class RecordingSink implements ChainSink {
   /** "+height" per connected block and "-height" per fork point. */
   readonly steps: string[] = [];
+  /** How often it was told that the chain is synced. */
+  syncs = 0;
   /** Blocks now connected, by height; ends at the tip. */
   readonly blocks = new Map<number, VerifiedBlock>();
   /** Called inside every step, before it is recorded. */
@@ -46,6 +48,10 @@ export class RecordingSink implements ChainSink {
       this.blocks.set(block.header.height, block);
       this.#ring = [block.header, ...this.#ring].slice(0, HEADER_RING_SIZE);
     });
+  }
+
+  synced(): void {
+    this.syncs++;
   }
 
   async #step(name: string, apply: () => void): Promise<void> {
