@@ -141,7 +141,8 @@ export interface PartRow {
 /** A preimage that came with a refused update; kept whatever happens to the channel (contract 2.12). */
 export interface PreimageRow {
   readonly channelId: ChannelId;
-  readonly sourceKey: SourceKey;
+  /** undefined: it came in a step of its own, which names no HTLC. */
+  readonly sourceKey: SourceKey | undefined;
   readonly paymentHash: PaymentHash;
   readonly preimage: Preimage;
 }
@@ -200,8 +201,8 @@ export const rowKeys = {
   receipt: (monitor: MonitorKey, channelId: ChannelId): string => `${monitor}/${channelId}`,
   inbox: (row: Pick<InboxRow, "monitorKey" | "storeId" | "channelId" | "eventId">): string =>
     `${row.monitorKey}/${row.storeId}/${row.channelId}/${padded(row.eventId)}`,
-  preimage: (row: Pick<PreimageRow, "channelId" | "sourceKey">): string =>
-    `${row.channelId}/${row.sourceKey}`,
+  preimage: (row: Pick<PreimageRow, "channelId" | "sourceKey" | "paymentHash">): string =>
+    `${row.channelId}/${row.paymentHash}/${row.sourceKey ?? ""}`,
   item: padded,
 };
 

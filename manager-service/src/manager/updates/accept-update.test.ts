@@ -1,17 +1,15 @@
 /** Accepting updates: order, replay, conflict, and what a refusal leaves behind (contract 1, 2.12). */
 import assert from "node:assert/strict";
-import { commitmentNumber, sourceKey, updateId } from "@farwatch/protocol/ids";
+import { commitmentNumber, updateId } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import type { Tables } from "../draft.js";
 import {
   BAD_SECRET,
   byte,
   CHANNEL,
-  holder,
   initialState,
   NODE,
   outbound,
-  PAYMENT,
   receive,
   revoke,
   Scene,
@@ -155,38 +153,6 @@ describe("accepting updates", () => {
   });
 });
 
-describe("claimed entries of a holder commitment", () => {
-  const withClaim = (part: number, secret: number): UpdateStep => ({
-    kind: "latestHolderCommitment",
-    commitment: holder(1),
-    claimed: [
-      {
-        sourceKey: sourceKey(byte(part)),
-        preimage: secretOf(secret),
-        skimmedFeeMsat: undefined,
-        attributionData: undefined,
-      },
-    ],
-    failed: [],
-  });
-
-  it("must open the hash of the HTLC they name", () => {
-    const scene = Scene.opened();
-    scene.offer(1, [sign(1, [{ part: 1 }])]);
-    assert.equal(refusedWith(scene, 2, [withClaim(1, 2)]).reason, "preimageMismatch");
-    assert.equal(scene.offer(2, [withClaim(1, 1)]).ok, true);
-  });
-
-  it("never cost the preimage when no commitment has the HTLC", () => {
-    const scene = Scene.opened();
-    scene.register(PAYMENT, { part: 5 });
-    const decided = scene.offer(1, [withClaim(5, 5)]);
-    assert.equal(decided.ok && decided.value.refusal?.reason, "claimNotFound");
-    assert.equal(scene.channel.acceptedId, 0n, "the id was not taken");
-    assert.equal(scene.tables.preimage.size, 1);
-    assert.deepEqual(scene.open, [`payment-sent/${PAYMENT}`, `alarm/claimNotFound/${byte(5)}`]);
-  });
-});
 describe("watching a channel", () => {
   it("answers the same first state again and refuses another one", () => {
     const scene = Scene.opened();

@@ -11,7 +11,8 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ManagerInput } from "../input.js";
 import type { ChannelRow, UpdateRow } from "../rows.js";
 import { alarm, changeChannel, type Keep, type Work } from "../work.js";
-import { applySteps, type StepsRefused } from "./apply-steps.js";
+import { applySteps } from "./apply-steps.js";
+import { keepPreimages, revealedBy } from "./kept-preimages.js";
 
 export type OfferedUpdate = Extract<ManagerInput, { kind: "updateOffered" }>;
 
@@ -39,6 +40,21 @@ export function acceptUpdate(work: Work, offered: OfferedUpdate): Acceptance {
   if (channel.nodeKey !== nodeKey) {
     return refused(refuse("notYourChannel", "another node's channel", { channel_id: channelId }));
   }
+  const acceptance = place(work, channel, offered);
+  const revealed = revealedBy(offered.steps);
+  if (acceptance.kind === "accepted" || revealed.length === 0) return acceptance;
+  const { refusal } = acceptance;
+  return {
+    kind: "refusedKeeping",
+    refusal,
+    keep(fresh) {
+      if (acceptance.kind === "refusedKeeping") acceptance.keep(fresh);
+      keepPreimages(fresh, channelId, revealed, refusal);
+    },
+  };
+}
+
+function place(work: Work, channel: ChannelRow, offered: OfferedUpdate): Acceptance {
   const row = sealed(work, channel, offered);
   const { acceptedId: lastId, headHash: lastHash } = channel;
   const { stored } = offered;
@@ -112,14 +128,12 @@ function acceptNext(
   row: UpdateRow,
 ): Acceptance {
   const { channelId, updateId } = offered;
-  if (channel.frozen !== undefined) {
+  if (channel.frozen !== undefined && !isPreimagesOnly(offered)) {
     const details = { channel_id: channelId };
     return refused(refuse("channelHalted", `frozen: ${channel.frozen}`, details));
   }
-  const problem: StepsRefused | undefined = applySteps(work, channelId, offered.steps);
-  if (problem?.keep !== undefined)
-    return { kind: "refusedKeeping", ...problem, keep: problem.keep };
-  if (problem !== undefined) return refused(problem.refusal);
+  const refusal = applySteps(work, channelId, offered.steps);
+  if (refusal !== undefined) return refused(refusal);
   const after = changeChannel(work, channelId, { acceptedId: updateId, headHash: row.updateHash });
   work.draft.appendUpdate(channel.channelNo, row);
   work.touched.add(channelId);
@@ -127,6 +141,10 @@ function acceptNext(
   work.effects.push({ kind: "sendUpdate", channel: after, update: row });
   return { kind: "accepted" };
 }
+
+/** Only ever adds claims, so it is safe whatever froze the channel. */
+const isPreimagesOnly = ({ steps }: OfferedUpdate): boolean =>
+  steps.length > 0 && steps.every(({ kind }) => kind === "paymentPreimage");
 
 function answerAccepted(work: Work, offered: OfferedUpdate, row: UpdateRow): void {
   const { nodeKey, channelId, updateId } = offered;

@@ -7,29 +7,21 @@ import { assertNever } from "@farwatch/protocol/assert";
 import { hashOfPreimage, type ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ClaimedHtlc, UpdateStep } from "@farwatch/protocol/update";
-import { paymentSucceeded, pathSucceeded } from "../payments/outbound.js";
-import { rowKeys } from "../rows.js";
+import { pathSucceeded } from "../payments/outbound.js";
 import { semanticKeys } from "../user-event.js";
-import { alarm, changeChannel, channelOf, tell, type Keep, type Work } from "../work.js";
+import { changeChannel, channelOf, tell, type Work } from "../work.js";
 import { findOutbound, takeOutbound, viewOf } from "./outbound-htlcs.js";
 
-export interface StepsRefused {
-  readonly refusal: Refusal;
-  readonly keep: Keep | undefined;
-}
 type Step<K extends UpdateStep["kind"]> = Extract<UpdateStep, { kind: K }>;
 
 /** Reason text of a channel that never had a funding transaction (contract 2.16). */
 export const NEVER_FUNDED = "never_funded";
 
-const plain = (refusal: Refusal | undefined): StepsRefused | undefined =>
-  refusal === undefined ? undefined : { refusal, keep: undefined };
-
 export function applySteps(
   work: Work,
   channelId: ChannelId,
   steps: readonly UpdateStep[],
-): StepsRefused | undefined {
+): Refusal | undefined {
   for (const step of steps) {
     const problem = applyStep(work, channelId, step);
     if (problem !== undefined) return problem;
@@ -37,17 +29,17 @@ export function applySteps(
   return undefined;
 }
 
-function applyStep(work: Work, channelId: ChannelId, step: UpdateStep): StepsRefused | undefined {
+function applyStep(work: Work, channelId: ChannelId, step: UpdateStep): Refusal | undefined {
   if (channelOf(work, channelId).lockedDown && step.kind !== "paymentPreimage") {
-    return plain(refuse("noFurtherUpdates", "force-closed: only preimages are taken"));
+    return refuse("noFurtherUpdates", "force-closed: only preimages are taken");
   }
   switch (step.kind) {
     case "latestHolderCommitment":
       return holderCommitment(work, channelId, step);
     case "latestCounterpartyCommitment":
-      return plain(counterpartyCommitment(work, channelId, step));
+      return counterpartyCommitment(work, channelId, step);
     case "commitmentSecret":
-      return plain(revoke(work, channelId, step));
+      return revoke(work, channelId, step);
     case "channelForceClosed":
       forceClosed(work, channelId, step);
       return undefined;
@@ -69,9 +61,9 @@ function holderCommitment(
   work: Work,
   channelId: ChannelId,
   step: Step<"latestHolderCommitment">,
-): StepsRefused | undefined {
+): Refusal | undefined {
   const expected = channelOf(work, channelId).holderNumber + 1;
-  if (step.commitment.commitmentNumber !== expected) return plain(notNext("holder", expected));
+  if (step.commitment.commitmentNumber !== expected) return notNext("holder", expected);
   for (const claimed of step.claimed) {
     const problem = checkClaimed(work, channelId, claimed);
     if (problem !== undefined) return problem;
@@ -80,33 +72,21 @@ function holderCommitment(
   return undefined;
 }
 
-/** Contract 2.12: a claimed entry that is not found never costs the preimage. */
+/** The preimages of a refused update are kept by whoever refuses it (contract 2.12). */
 function checkClaimed(
   work: Work,
   channelId: ChannelId,
-  claimed: ClaimedHtlc,
-): StepsRefused | undefined {
-  const { sourceKey, preimage } = claimed;
+  { sourceKey, preimage }: ClaimedHtlc,
+): Refusal | undefined {
   const found = findOutbound(channelOf(work, channelId), sourceKey);
-  const paymentHash = hashOfPreimage(preimage);
   const details = { channel_id: channelId, source_key: sourceKey };
-  if (found !== undefined && found.paymentHash !== paymentHash) {
-    return plain(refuse("preimageMismatch", "the preimage is not that of the HTLC", details));
+  if (found === undefined) {
+    const text = "a claimed HTLC is in no counterparty commitment; its preimage is kept";
+    return refuse("claimNotFound", text, details);
   }
-  if (found !== undefined) return undefined;
-  const text = `a claimed HTLC is in no counterparty commitment; its preimage is kept`;
-  return {
-    refusal: refuse("claimNotFound", text, details),
-    keep(fresh) {
-      const row = { channelId, sourceKey, paymentHash, preimage };
-      fresh.draft.preimage.put(rowKeys.preimage(row), row);
-      const { nodeKey } = channelOf(fresh, channelId);
-      for (const payment of fresh.draft.payment.select("hash", paymentHash)) {
-        if (payment.nodeKey === nodeKey) paymentSucceeded(fresh, payment, preimage);
-      }
-      alarm(fresh, nodeKey, "claimNotFound", sourceKey, text, channelId);
-    },
-  };
+  return found.paymentHash === hashOfPreimage(preimage)
+    ? undefined
+    : refuse("preimageMismatch", "the preimage is not that of the HTLC", details);
 }
 
 function counterpartyCommitment(

@@ -1,0 +1,57 @@
+/**
+ * What a refused update revealed: its preimages are kept as rows, whatever the reason of the refusal
+ * (contract 2.12). A claimed entry also proves that the payments of its hash were paid; a preimage step
+ * does not, because it may be about an inbound HTLC.
+ */
+import {
+  hashOfPreimage,
+  type ChannelId,
+  type Preimage,
+  type SourceKey,
+} from "@farwatch/protocol/ids";
+import type { Refusal } from "@farwatch/protocol/reasons";
+import type { UpdateStep } from "@farwatch/protocol/update";
+import { paymentSucceeded } from "../payments/outbound.js";
+import { rowKeys } from "../rows.js";
+import { alarm, channelOf, type Work } from "../work.js";
+
+export interface Revealed {
+  /** undefined: a preimage step, which names no HTLC. */
+  readonly sourceKey: SourceKey | undefined;
+  readonly preimage: Preimage;
+}
+
+export const revealedBy = (steps: readonly UpdateStep[]): readonly Revealed[] =>
+  steps.flatMap((step): readonly Revealed[] => {
+    if (step.kind === "latestHolderCommitment") return step.claimed;
+    return step.kind === "paymentPreimage"
+      ? [{ sourceKey: undefined, preimage: step.preimage }]
+      : [];
+  });
+
+/** Effects: a row and an alarm each, and PaymentSent where a claimed entry proves it. */
+export function keepPreimages(
+  work: Work,
+  channelId: ChannelId,
+  revealed: readonly Revealed[],
+  refusal: Refusal,
+): void {
+  const { nodeKey } = channelOf(work, channelId);
+  for (const { sourceKey, preimage } of revealed) {
+    const paymentHash = hashOfPreimage(preimage);
+    const row = { channelId, sourceKey, paymentHash, preimage };
+    work.draft.preimage.put(rowKeys.preimage(row), row);
+    if (sourceKey !== undefined) {
+      for (const payment of work.draft.payment.select("hash", paymentHash)) {
+        if (payment.nodeKey === nodeKey) paymentSucceeded(work, payment, preimage);
+      }
+    }
+    const isUnfound = refusal.reason === "claimNotFound" && sourceKey !== undefined;
+    if (isUnfound && refusal.details["source_key"] === sourceKey) {
+      alarm(work, nodeKey, "claimNotFound", sourceKey, refusal.message, channelId);
+    } else {
+      const text = `an update was refused (${refusal.reason}); a preimage in it is kept`;
+      alarm(work, nodeKey, "preimageKept", `${channelId}/${paymentHash}`, text, channelId);
+    }
+  }
+}
