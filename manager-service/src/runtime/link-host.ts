@@ -4,7 +4,7 @@ import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
 import type { ManagerInput } from "../manager/input.js";
-import { rowKeys, type WatchRow } from "../manager/rows.js";
+import { rowKeys, type AckRow, type WatchRow } from "../manager/rows.js";
 import type {
   AckResult,
   EventAck,
@@ -23,11 +23,14 @@ export interface LinkHostParts {
   readonly log: UpdateLog;
   /** Channels whose first state is on disk. */
   readonly watches: ReadonlyMap<ChannelId, WatchRow>;
+  /** Ack intents that are on disk; the table may hold more. */
+  readonly committedAcks: Pick<WeakSet<AckRow>, "has">;
 }
 
 type Facts = Readonly<Record<string, unknown>>;
 
-export function createLinkHost({ deps, tables, run, log, watches }: LinkHostParts): LinkHost {
+export function createLinkHost(parts: LinkHostParts): LinkHost {
+  const { deps, tables, run, log, watches, committedAcks } = parts;
   const facts = (monitor: LinkIdentity, more: Facts = {}): Facts => ({
     monitor: monitor.name,
     ...more,
@@ -47,7 +50,8 @@ export function createLinkHost({ deps, tables, run, log, watches }: LinkHostPart
     },
     updates: (channelId, from, limit) => log.read(channelId, from, limit),
     hashAt: (channelId, id) => log.hashAt(channelId, id),
-    pendingAcks: (monitor) => tables.ack.select("monitor", monitor.monitorKey),
+    pendingAcks: ({ monitorKey }) =>
+      tables.ack.select("monitor", monitorKey).filter((ack) => committedAcks.has(ack)),
     connected: (monitor, storeId) =>
       deps.log.info("monitor connected", facts(monitor, { storeId })),
     disconnected: (monitor, reason) =>

@@ -15,8 +15,8 @@ import {
   receive,
   sign,
 } from "../manager/testing/scene.js";
-import { StoreFailure, type ManagerStore } from "../store/store.js";
-import { Bench, settle, WHO } from "./testing/bench.js";
+import { StoreFailure } from "../store/store.js";
+import { Bench, settle, SlowStore, WHO } from "./testing/bench.js";
 
 const handled = (itemId: bigint) => [{ itemId, answer: { $case: "handled", value: {} } as const }];
 const SENT = `payment-sent/${PAYMENT}`;
@@ -75,28 +75,36 @@ describe("the manager's shell", () => {
   });
 
   it("sends and tells nothing before the commit", async () => {
-    const gate: { open: () => void } = { open: () => undefined };
-    let waiting = false;
-    const delayed = (store: ManagerStore): ManagerStore => ({
-      load: () => store.load(),
-      range: (...call) => store.range(...call),
-      close: () => store.close(),
-      async transact(changes) {
-        if (waiting) await new Promise<void>((resolve) => (gate.open = resolve));
-        await store.transact(changes);
-      },
-    });
-    await again.start(delayed);
+    const store = new SlowStore();
+    await again.start(store.wrap);
     await again.opened();
     const { stream } = again.updates();
-    waiting = true;
+    store.hold();
     const done = again.update(1, [receive(1)]);
     await settle();
     assert.deepEqual([again.a.sent.length, stream.told], [0, ["completed 0"]]);
-    waiting = false;
-    gate.open();
+    store.release();
     await done;
     assert.deepEqual([again.a.sent.length, stream.told], [1, ["completed 0", "accepted 1"]]);
+    await again.stop();
+  });
+
+  it("shows a reconnecting monitor no ack before its commit", async () => {
+    const store = new SlowStore();
+    await again.start(store.wrap);
+    await again.opened();
+    await again.update(1, [sign(1, [{ part: 1 }])]);
+    await again.a.event(claimed({ part: 1 }));
+    const { items } = again.subscribe();
+    await settle();
+    store.hold();
+    const done = again.host.done(WHO, handled(items.items[0]?.itemId ?? 0n));
+    await settle();
+    assert.equal(again.a.host.pendingAcks(again.a).length, 0, "the item is not handled on disk");
+    store.release();
+    await done;
+    const [ack] = again.a.host.pendingAcks(again.a);
+    assert.deepEqual(again.a.acked, [ack]);
     await again.stop();
   });
 

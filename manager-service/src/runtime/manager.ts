@@ -7,7 +7,7 @@ import { assertNever } from "@farwatch/protocol/assert";
 import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Tables } from "../manager/draft.js";
 import type { Effect } from "../manager/effect.js";
-import { META_KEY, type WatchRow } from "../manager/rows.js";
+import { META_KEY, type AckRow, type WatchRow } from "../manager/rows.js";
 import type { ManagerDeps } from "./deps.js";
 import { ItemFeed } from "./item-feed.js";
 import { createLinkHost } from "./link-host.js";
@@ -33,6 +33,8 @@ interface Outlets {
   readonly feed: ItemFeed;
   readonly streams: UpdateStreams;
   readonly watches: Map<ChannelId, WatchRow>;
+  /** Ack intents that are on disk. */
+  readonly committedAcks: WeakSet<AckRow>;
 }
 
 /** Throws StoreFailure, or UnreadableRow when the stored rows are damaged or of a newer build. */
@@ -45,7 +47,8 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
   feed.onClosedTold = (channelId) => streams.repeatCompleted(channelId);
   const log = new UpdateLog(tables, store);
   const watches = new Map([...tables.watch.values()].map((row) => [row.channelId, row]));
-  const outlets = { deps, tables, log, feed, streams, watches };
+  const committedAcks = new WeakSet(tables.ack.values());
+  const outlets = { deps, tables, log, feed, streams, watches, committedAcks };
   const run = createRunStep(deps, tables, (effect) => runEffect(outlets, effect));
   const { epoch } = stored;
   warnOfMissingMonitors(deps, tables);
@@ -53,7 +56,7 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
     host: createNodeHost({ deps, tables, run, log, feed, streams, epoch }),
     epoch,
     start() {
-      const linkHost = createLinkHost({ deps, tables, run, log, watches });
+      const linkHost = createLinkHost({ deps, tables, run, log, watches, committedAcks });
       for (const link of deps.links) link.start(linkHost);
     },
     async stop() {
@@ -73,7 +76,8 @@ function warnOfMissingMonitors({ links, log }: ManagerDeps, tables: Tables): voi
 }
 
 /** Every effect is safe to repeat; none runs before the commit that caused it. */
-function runEffect({ deps, tables, log, feed, streams, watches }: Outlets, effect: Effect): void {
+function runEffect(outlets: Outlets, effect: Effect): void {
+  const { deps, tables, log, feed, streams, watches, committedAcks } = outlets;
   switch (effect.kind) {
     case "sendWatch":
       watches.set(effect.watch.channelId, effect.watch);
@@ -100,6 +104,7 @@ function runEffect({ deps, tables, log, feed, streams, watches }: Outlets, effec
     }
     case "sendAck": {
       const { ack } = effect;
+      committedAcks.add(ack);
       deps.links.find(({ monitorKey }) => monitorKey === ack.monitorKey)?.ack([ack]);
       return;
     }

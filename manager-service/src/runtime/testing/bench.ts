@@ -154,6 +154,25 @@ export class ToldItems {
   }
 }
 
+/** A store whose commits wait while it is held. */
+export class SlowStore {
+  #held: Promise<void> = Promise.resolve();
+  release: () => void = () => undefined;
+
+  hold(): void {
+    this.#held = new Promise((resolve) => (this.release = resolve));
+  }
+  readonly wrap = (store: ManagerStore): ManagerStore => ({
+    load: () => store.load(),
+    range: (...call) => store.range(...call),
+    close: () => store.close(),
+    transact: async (changes) => {
+      await this.#held;
+      await store.transact(changes);
+    },
+  });
+}
+
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 export class Bench {
