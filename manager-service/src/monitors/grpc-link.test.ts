@@ -165,6 +165,10 @@ describe("grpc link", function () {
     assert.equal(refused.ok ? "" : refused.error.reason, "staleSuspected");
     const done = await link.broadcastHolder(id, "test", true);
     assert.equal(done.ok ? done.value : "", `${"00".repeat(31)}01`);
+    assert.deepEqual(
+      bench.monitor.broadcasts.map(({ epoch }) => epoch),
+      [EPOCH, EPOCH],
+    );
     await link.stop();
     assert.equal(await link.channel(id), undefined);
     const late = await link.broadcastHolder(id, "test", true);

@@ -114,7 +114,8 @@ class GrpcLink implements MonitorLink {
   ): Promise<Result<Txid, Refusal>> {
     const rpc = this.#live()?.rpc;
     if (rpc === undefined) return err(refuse("starting", `monitor ${this.name} is not connected`));
-    const request = { channelId: Buffer.from(fromHex(channelId)), reason, overrideStale };
+    const { epoch } = this.#options;
+    const request = { channelId: Buffer.from(fromHex(channelId)), reason, overrideStale, epoch };
     try {
       const answer = await rpc.broadcastHolderCommitment(request);
       return answer.ok ? readTxid(answer.value) : answer;

@@ -11,9 +11,15 @@ import { readChannelId } from "./channel-id.js";
 export const broadcastHolderCommitment: Run<
   BroadcastHolderCommitmentRequest,
   BroadcastHolderCommitmentResponse
-> = async ({ host, who }, { channelId, reason, overrideStale }) => {
+> = async ({ host, who }, request) => {
+  const { channelId, reason, overrideStale, epoch } = request;
   const id = readChannelId(channelId, "channel_id");
   if (!id.ok) return id;
-  const sent = await host.broadcastHolder(who, { channelId: id.value, reason, overrideStale });
+  const sent = await host.broadcastHolder(who, {
+    channelId: id.value,
+    reason,
+    overrideStale,
+    epoch,
+  });
   return sent.ok ? ok({ commitmentTxid: Buffer.from(txidToInternal(sent.value)) }) : sent;
 };

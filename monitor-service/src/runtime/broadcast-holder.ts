@@ -2,12 +2,13 @@
  * BroadcastHolderCommitment: an operator closes the channel through this monitor. A command, not an
  * update: the node alone numbers updates (contract 2.1). The step and its event are durable first.
  */
+import { checkEpoch } from "@farwatch/protocol/envelope/checks";
 import { updateId, type ChannelId, type Txid } from "@farwatch/protocol/ids";
 import { utf8 } from "@farwatch/protocol/bytes";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { applyInput } from "./apply-input.js";
-import type { Core } from "./core.js";
+import { currentEpoch, type Core } from "./core.js";
 import { findOwn } from "./channel-views.js";
 import { haltedRefusal } from "./halt.js";
 import type { Principal } from "./monitor-host.js";
@@ -21,6 +22,8 @@ export interface BroadcastRequest {
   readonly channelId: ChannelId;
   readonly reason: string;
   readonly overrideStale: boolean;
+  /** Of the caller's session: a manager that was replaced closes nothing. */
+  readonly epoch: bigint;
 }
 
 /** The txid of the commitment, or of the spend that came first. */
@@ -39,6 +42,8 @@ export async function broadcastHolder(
   if (!found.ok) return found;
   const entry = found.value;
   return runStep(core, (draft) => {
+    const fenced = checkEpoch(request.epoch, currentEpoch(core, who));
+    if (fenced !== undefined) return err(fenced);
     if (entry.halt?.scope === "all") return err(haltedRefusal(entry.halt.incident));
     const input = { kind: "broadcastHolder" as const, reason, overrideStale };
     const applied = applyInput(core, draft, entry, input, () => ({

@@ -145,6 +145,7 @@ export interface MonitorHost {
       readonly channelId: ChannelId;
       readonly reason: string;
       readonly overrideStale: boolean;
+      readonly epoch: bigint;
     },
   ): Promise<Result<Txid, Refusal>>;
   channel(who: Principal, id: ChannelId): Result<ChannelView, Refusal>;

@@ -74,6 +74,22 @@ describe("MonitorService, calls", () => {
     assert.deepEqual(callers, [{ name: "manager-1", managerKey: MANAGER_KEY, admin: false }]);
   });
 
+  it("hands a broadcast over with the epoch it names", async () => {
+    const asked: unknown[] = [];
+    const server = await bench.serve({
+      broadcastHolder: (_, request) => {
+        asked.push(request);
+        return Promise.resolve(err(refuse("fenced", "epoch 7 is over")));
+      },
+    });
+    const request = { channelId: CHANNEL, reason: "r", overrideStale: true, epoch: 7n };
+    const failure = await failing(
+      call((done) => bench.client(server).broadcastHolderCommitment(request, done)),
+    );
+    assert.equal(failure.refusal?.reason, "fenced");
+    assert.deepEqual(asked, [{ ...request, channelId: CHANNEL.toString("hex") }]);
+  });
+
   it("denies a certificate of our authority that nobody configured, on every kind of call", async () => {
     const server = await bench.serve({});
     const client = bench.client(server, bench.channelCredentials(certificates.stranger));

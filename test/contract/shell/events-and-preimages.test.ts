@@ -104,7 +104,12 @@ describe("events and preimages", function () {
     );
     await world.restart();
     await world.openSession();
-    const request = { channelId: outbound.channelId, reason: "test", overrideStale: false };
+    const request = {
+      channelId: outbound.channelId,
+      reason: "test",
+      overrideStale: false,
+      epoch: 1n,
+    };
     const txid = await world.host.broadcastHolder(world.manager.who, request);
     assert.ok(txid.ok);
     const [closed] = world.host.pendingEvents(world.manager.who, outbound.channelId);
@@ -225,7 +230,12 @@ describe("events and preimages", function () {
   it("broadcasts for admins only, and not a channel whose state may be old", async () => {
     const { manager, host } = world;
     const channel = await world.open();
-    const request = { channelId: channel.channelId, reason: "test", overrideStale: false };
+    const request = {
+      channelId: channel.channelId,
+      reason: "test",
+      overrideStale: false,
+      epoch: 1n,
+    };
     const plain = await host.broadcastHolder({ ...manager.who, admin: false }, request);
     assert.equal(!plain.ok && plain.error.reason, "notYourChannel");
     const long = await host.broadcastHolder(manager.who, { ...request, reason: "x".repeat(257) });
@@ -242,5 +252,24 @@ describe("events and preimages", function () {
     assert.equal(forced.value, channel.commitment("holder").built.txid);
     await world.running.published();
     assert.equal(world.chain.broadcasts.length, 1);
+  });
+
+  it("broadcasts for the manager's current session only", async () => {
+    const { manager, host } = world;
+    const channel = await world.open();
+    const request = { channelId: channel.channelId, reason: "test", overrideStale: false };
+    const reasonAt = async (epoch: bigint): Promise<string> => {
+      const answer = await host.broadcastHolder(manager.who, { ...request, epoch });
+      return answer.ok ? "ok" : answer.error.reason;
+    };
+    await host.openSession(manager.who, manager.session(host.info(), 2n));
+    assert.deepEqual(
+      [await reasonAt(0n), await reasonAt(1n), await reasonAt(3n)],
+      ["fenced", "fenced", "sessionNotOpen"],
+    );
+    await world.running.published();
+    assert.deepEqual(world.chain.broadcasts, []);
+    assert.deepEqual(host.pendingEvents(manager.who, undefined), []);
+    assert.equal(await reasonAt(2n), "ok");
   });
 });

@@ -225,6 +225,8 @@ export interface BroadcastHolderCommitmentRequest {
   readonly channelId: Buffer;
   readonly reason: string;
   readonly overrideStale: boolean;
+  /** Refused as `fenced` unless it is the epoch of the manager's current session. */
+  readonly epoch: bigint;
 }
 
 export interface BroadcastHolderCommitmentResponse {
@@ -2143,7 +2145,7 @@ export const AckEventsResponse: MessageFns<AckEventsResponse> = {
 };
 
 function createBaseBroadcastHolderCommitmentRequest(): BroadcastHolderCommitmentRequest {
-  return { channelId: Buffer.alloc(0), reason: "", overrideStale: false };
+  return { channelId: Buffer.alloc(0), reason: "", overrideStale: false, epoch: 0n };
 }
 
 export const BroadcastHolderCommitmentRequest: MessageFns<BroadcastHolderCommitmentRequest> = {
@@ -2156,6 +2158,12 @@ export const BroadcastHolderCommitmentRequest: MessageFns<BroadcastHolderCommitm
     }
     if (message.overrideStale !== false) {
       writer.uint32(24).bool(message.overrideStale);
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.epoch);
     }
     return writer;
   },
@@ -2197,6 +2205,14 @@ export const BroadcastHolderCommitmentRequest: MessageFns<BroadcastHolderCommitm
             message.overrideStale = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2217,6 +2233,7 @@ export const BroadcastHolderCommitmentRequest: MessageFns<BroadcastHolderCommitm
     message.channelId = object.channelId ?? Buffer.alloc(0);
     message.reason = object.reason ?? "";
     message.overrideStale = object.overrideStale ?? false;
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
     return message;
   },
 };
