@@ -34,7 +34,7 @@ import {
   type Certificates,
 } from "./manager-rpc-bench.js";
 
-const INFO: ReturnType<ManagerHost["info"]> = {
+const INFO: Awaited<ReturnType<ManagerHost["info"]>> = {
   managerKey: "22".repeat(32),
   epoch: 7n,
   curveBackend: "noble",
@@ -58,7 +58,7 @@ describe("ManagerService, unary calls", () => {
 
   describe("who may call", () => {
     it("answers GetInfo to a configured node without a session", async () => {
-      const client = await bench.open({ info: () => INFO });
+      const client = await bench.open({ info: () => Promise.resolve(INFO) });
       const info = await call<GetInfoResponse>((done) => client.getInfo({}, done));
       assert.equal(info.version, "9.9.9");
       assert.equal(info.epoch, 7n);
@@ -68,7 +68,7 @@ describe("ManagerService, unary calls", () => {
     });
 
     it("refuses a certificate of the same authority that no node is configured for", async () => {
-      const server = await bench.serve({ info: () => INFO });
+      const server = await bench.serve({ info: () => Promise.resolve(INFO) });
       const client = bench.client(server, certificates.stranger);
       const failure = await failureIn((done) => client.getInfo({}, done));
       assert.equal(failure.code, status.PERMISSION_DENIED);
@@ -77,7 +77,7 @@ describe("ManagerService, unary calls", () => {
     });
 
     it("refuses the handshake of a client of another authority, or without a certificate", async () => {
-      const server = await bench.serve({ info: () => INFO });
+      const server = await bench.serve({ info: () => Promise.resolve(INFO) });
       const other = await createCertificates();
       const foreign = bench.client(server, other.node);
       const failure = await failureIn((done) => foreign.getInfo({}, done));
@@ -89,7 +89,7 @@ describe("ManagerService, unary calls", () => {
     });
 
     it("wants a session on every call but OpenNodeSession and GetInfo", async () => {
-      const client = await bench.open({ monitors: () => [] });
+      const client = await bench.open({ monitors: () => Promise.resolve([]) });
       const missing = await failureIn((done) => client.listMonitors({}, done));
       assert.equal(missing.code, status.FAILED_PRECONDITION);
       assert.equal(missing.refusal?.reason, "sessionNotOpen");

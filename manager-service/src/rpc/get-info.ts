@@ -12,8 +12,8 @@ export const getInfo = (context: RpcContext): Rpc =>
   unary(context, {
     method: Service.getInfo,
     needsSession: false,
-    serve() {
-      const info = context.host.info();
+    async serve() {
+      const info = await context.host.info();
       return ok({
         version: context.version,
         managerKey: Buffer.from(fromHex(info.managerKey)),

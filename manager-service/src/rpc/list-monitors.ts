@@ -7,5 +7,5 @@ import { unary, type Rpc } from "./unary.js";
 export const listMonitors = (context: RpcContext): Rpc =>
   unary(context, {
     method: Service.listMonitors,
-    serve: () => ok({ monitors: context.host.monitors() }),
+    serve: async () => ok({ monitors: await context.host.monitors() }),
   });

@@ -9,11 +9,11 @@ import { unary, type Rpc } from "./unary.js";
 export const listPayments = (context: RpcContext): Rpc =>
   unary(context, {
     method: Service.listPayments,
-    serve(who, request) {
+    async serve(who, request) {
       const limit = pageLimit(request);
       const start = pageStart(request);
       const after = start === undefined ? undefined : paymentId(start);
-      const payments = context.host.payments(who, after, limit);
+      const payments = await context.host.payments(who, after, limit);
       return ok({
         payments,
         nextPageToken: nextToken(payments, limit, (payment) => payment.paymentId),

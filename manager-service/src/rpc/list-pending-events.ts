@@ -7,5 +7,5 @@ import { unary, type Rpc } from "./unary.js";
 export const listPendingEvents = (context: RpcContext): Rpc =>
   unary(context, {
     method: Service.listPendingEvents,
-    serve: (who) => ok({ events: context.host.pendingEvents(who) }),
+    serve: async (who) => ok({ events: await context.host.pendingEvents(who) }),
   });

@@ -117,9 +117,9 @@ export interface ManagerHost {
     who: NodePrincipal,
     after: PaymentId | undefined,
     limit: number,
-  ): ListPaymentsResponse["payments"];
-  pendingEvents(who: NodePrincipal): ListPendingEventsResponse["events"];
-  monitors(): ListMonitorsResponse["monitors"];
+  ): Promise<ListPaymentsResponse["payments"]>;
+  pendingEvents(who: NodePrincipal): Promise<ListPendingEventsResponse["events"]>;
+  monitors(): Promise<ListMonitorsResponse["monitors"]>;
   forceClose(
     who: NodePrincipal,
     request: {
@@ -128,12 +128,12 @@ export interface ManagerHost {
       readonly overrideStale: boolean;
     },
   ): Promise<Result<readonly Txid[], Refusal>>;
-  info(): {
+  info(): Promise<{
     readonly managerKey: string;
     readonly epoch: bigint;
     readonly curveBackend: string;
     readonly channels: number;
     readonly unhandledItems: number;
     readonly pendingAcks: number;
-  };
+  }>;
 }

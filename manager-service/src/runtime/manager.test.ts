@@ -108,6 +108,39 @@ describe("the manager's shell", () => {
     await again.stop();
   });
 
+  it("answers no question from rows that are not on disk yet", async () => {
+    const store = new SlowStore();
+    await again.start(store.wrap);
+    await again.opened();
+    await again.update(1, [sign(1, [{ part: 1 }])]);
+    const { host } = again;
+    store.hold();
+    const going = [again.a.event(claimed({ part: 1 })), again.a.receipt(1), again.b.receipt(1)];
+    await settle();
+    const asked = {
+      channel: host.channel(WHO, CHANNEL),
+      channels: host.channels(WHO, undefined, 10),
+      payments: host.payments(WHO, undefined, 10),
+      pendingEvents: host.pendingEvents(WHO),
+      monitors: host.monitors(),
+      info: host.info(),
+      watch: again.watch(),
+    };
+    const answered: string[] = [];
+    const noted = Object.entries(asked).map(([name, answer]) =>
+      Promise.resolve(answer).then(() => answered.push(name)),
+    );
+    await settle();
+    assert.deepEqual(answered, []);
+    store.release();
+    await Promise.all([...going, ...noted]);
+    const { unhandledItems } = await asked.info;
+    assert.deepEqual([(await asked.payments).length, unhandledItems], [1, 1]);
+    const view = await asked.channel;
+    assert.equal(view.ok && view.value.durableId, 1n);
+    await again.stop();
+  });
+
   it("stops for good when the store fails, and answers nothing", async () => {
     let broken = false;
     await again.start((store) => ({
@@ -157,7 +190,10 @@ describe("the manager's shell", () => {
     await settle();
     assert.deepEqual([items.keys, items.replayed], [[SENT], 1]);
     const itemId = items.items[0]?.itemId ?? 0n;
-    assert.match(again.host.pendingEvents(WHO)[0]?.whyNotAcked ?? "", /not handled payment-sent/);
+    assert.match(
+      (await again.host.pendingEvents(WHO))[0]?.whyNotAcked ?? "",
+      /not handled payment-sent/,
+    );
     const unknown = await again.host.done(WHO, [...handled(itemId), ...handled(99n)]);
     assert.deepEqual(unknown.ok && unknown.value, [99n]);
     assert.equal(again.a.acked.length, 1);
@@ -169,8 +205,8 @@ describe("the manager's shell", () => {
       again.a,
       acks.map((ack) => ({ ack, result: "alreadyAcked" as const })),
     );
-    assert.equal(again.host.pendingEvents(WHO).length, 0);
-    assert.equal(again.host.info().pendingAcks, 0);
+    assert.equal((await again.host.pendingEvents(WHO)).length, 0);
+    assert.equal((await again.host.info()).pendingAcks, 0);
     await again.stop();
   });
 
@@ -228,9 +264,9 @@ describe("the manager's shell", () => {
       paymentHash: hashOf({ part: 1 }),
     });
     assert.equal(!refused.ok && refused.error.reason, "htlcCommitted");
-    const [payment] = again.host.payments(WHO, undefined, 10);
+    const [payment] = await again.host.payments(WHO, undefined, 10);
     assert.equal(payment?.parts.length, 1);
-    const [first] = again.host.monitors();
+    const [first] = await again.host.monitors();
     assert.deepEqual([first?.name, first?.lagUpdates, first?.tipHeight], ["a", 1n, 7]);
     await again.stop();
   });

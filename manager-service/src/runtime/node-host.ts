@@ -33,6 +33,15 @@ export const createNodeHost = (parts: HostParts): ManagerHost => ({
   ...readCalls(parts),
 });
 
+/**
+ * Rows in memory may be ahead of the disk. An answer made of them leaves only when everything decided
+ * before it was made is durable.
+ */
+async function durably<T>({ store }: ManagerDeps, answer: T): Promise<T> {
+  await store.transact([]);
+  return answer;
+}
+
 function sessionCalls({ deps, tables, run, feed, streams }: HostParts) {
   return {
     async openSession(who, request) {
@@ -93,7 +102,7 @@ function channelCalls({ deps, tables, run, log, streams }: HostParts) {
       const row = ownChannel(tables, who, offered.value);
       if (!row.ok) return row;
       const { acceptedId, headHash, completed } = row.value;
-      return ok({ acceptedId, headHash, completed: completed !== undefined });
+      return durably(deps, ok({ acceptedId, headHash, completed: completed !== undefined }));
     },
     async update(who, request) {
       const { channelId, updateId } = request;
@@ -118,14 +127,21 @@ function channelCalls({ deps, tables, run, log, streams }: HostParts) {
     },
     async channel(who, id) {
       const row = ownChannel(tables, who, id);
-      return row.ok ? ok(await channelView(tables, deps.links, row.value)) : row;
+      if (!row.ok) return row;
+      const [view] = await Promise.all([
+        channelView(tables, deps.links, row.value),
+        deps.store.transact([]),
+      ]);
+      return ok(view);
     },
-    channels(who, after, limit) {
+    async channels(who, after, limit) {
       const rows = tables.channel
         .select("node", who.nodeKey)
         .filter(({ channelId }) => after === undefined || channelId > after)
         .slice(0, limit);
-      return Promise.all(rows.map((row) => channelView(tables, deps.links, row)));
+      const views = rows.map((row) => channelView(tables, deps.links, row));
+      const [found] = await Promise.all([Promise.all(views), deps.store.transact([])]);
+      return found;
     },
   } satisfies Partial<ManagerHost>;
 }
@@ -151,16 +167,17 @@ function paymentCalls({ run }: HostParts) {
 
 function readCalls({ deps, tables, epoch }: HostParts) {
   return {
-    payments: (who, after, limit) => paymentViews(tables, who.nodeKey, after, limit),
-    pendingEvents: (who) => pendingEvents(tables, deps.links, who.nodeKey),
-    monitors: () => monitorStatuses(tables, deps.links),
-    info: () => ({
-      managerKey: deps.managerKey,
-      epoch,
-      curveBackend: deps.curve.backend,
-      channels: tables.channel.size,
-      unhandledItems: tables.item.count("open", ALL),
-      pendingAcks: tables.ack.size,
-    }),
+    payments: (who, after, limit) => durably(deps, paymentViews(tables, who.nodeKey, after, limit)),
+    pendingEvents: (who) => durably(deps, pendingEvents(tables, deps.links, who.nodeKey)),
+    monitors: () => durably(deps, monitorStatuses(tables, deps.links)),
+    info: () =>
+      durably(deps, {
+        managerKey: deps.managerKey,
+        epoch,
+        curveBackend: deps.curve.backend,
+        channels: tables.channel.size,
+        unhandledItems: tables.item.count("open", ALL),
+        pendingAcks: tables.ack.size,
+      }),
   } satisfies Partial<ManagerHost>;
 }

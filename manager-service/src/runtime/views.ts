@@ -19,7 +19,10 @@ import { CLOSURE_REASONS, paymentToWire } from "./item-to-wire.js";
 
 const hex = (id: string): Buffer => Buffer.from(fromHex(id));
 
-/** Asks every monitor that can be reached; the others are shown by what their receipts say. */
+/**
+ * Asks every monitor that can be reached; the others are shown by what their receipts say. Rows are read
+ * before the first await.
+ */
 export async function channelView(
   tables: Tables,
   links: readonly MonitorLink[],
@@ -46,11 +49,13 @@ async function monitorView(
 ): Promise<MonitorView> {
   const key = rowKeys.receipt(link.monitorKey, row.channelId);
   const { connected } = link.status();
+  const persistedId = tables.receipt.get(key)?.updateId ?? 0n;
+  const behindBy = lagOf(tables, row, key);
   const view = connected ? await link.channel(row.channelId) : undefined;
   return {
     name: link.name,
-    persistedId: tables.receipt.get(key)?.updateId ?? 0n,
-    behindBy: lagOf(tables, row, key),
+    persistedId,
+    behindBy,
     connected,
     channel: view === undefined ? undefined : MonitorChannel.decode(view.wire),
   };
