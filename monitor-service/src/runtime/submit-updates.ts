@@ -79,7 +79,8 @@ interface BatchContext {
   readonly who: Principal;
   readonly batch: UpdateBatch;
   readonly epoch: bigint;
-  readonly stored: ReadonlyMap<string, Hash32>;
+  /** Grows with what the batch makes durable: a batch may repeat its own updates. */
+  readonly stored: Map<string, Hash32>;
 }
 
 function decideSlice(
@@ -109,22 +110,25 @@ function decideSlice(
     }
     const offered: OfferedUpdate = { ...bytes, opened: item.value, stored, proof };
     const decision = decideUpdate(core, draft, who, offered, refused);
-    if (decision.kind === "refused") refused.add(item.value.header.channelId);
+    const { header, hash } = item.value;
+    if (decision.kind === "refused") refused.add(header.channelId);
+    else stored.set(storedKey(header), hash);
     return decision;
   });
 }
 
-/** Hashes of stored updates below each channel's head, as far as the batch asks for them. */
-async function storedHashes(
-  core: Core,
-  items: readonly Item[],
-): Promise<ReadonlyMap<string, Hash32>> {
+/** Hashes of stored updates up to each channel's head, as far as the batch asks for them. */
+async function storedHashes(core: Core, items: readonly Item[]): Promise<Map<string, Hash32>> {
   const found = new Map<string, Hash32>();
   for (const item of items) {
     if (!item.ok) continue;
     const { header } = item.value;
     const entry = core.monitors.get(header.channelId);
-    if (entry === undefined || header.updateId >= entry.state.latestUpdateId) continue;
+    if (entry === undefined) continue;
+    const { latestUpdateId, latestUpdateHash } = entry.state;
+    // The batch may move the head before it repeats it.
+    if (header.updateId === latestUpdateId) found.set(storedKey(header), latestUpdateHash);
+    if (header.updateId >= latestUpdateId) continue;
     const row = await core.deps.store.findUpdate(entry.headRowId, header.updateId);
     if (row?.updateHash !== undefined) found.set(storedKey(header), row.updateHash);
   }

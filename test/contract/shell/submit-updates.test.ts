@@ -90,6 +90,32 @@ describe("submitting updates", function () {
     assert.deepEqual([world.stateOf(channel.channelId), await world.rows()], before);
   });
 
+  it("answers an update repeated within its batch again, in any order", async () => {
+    const { manager } = world;
+    const [one, two, three, four] = ["a", "b", "c", "d"].map((name) =>
+      manager.update(channel.channelId, [learns(name)]),
+    );
+    assert.ok(one && two && three && four);
+    const outcome = await world.submit(one, two, one);
+    assert.deepEqual([reasons(outcome), ids(outcome)], [[], [1n, 2n, 1n]]);
+    const hashes = outcome.receipts?.receipts.map(({ updateHash }) => updateHash);
+    assert.equal(hashes?.[2], hashes?.[0]);
+    const later = await world.submit(three, two, four, three, one);
+    assert.deepEqual([reasons(later), ids(later)], [[], [3n, 2n, 4n, 3n, 1n]]);
+    assert.equal((await world.store.readLog(0, 10)).length, 4);
+  });
+
+  it("refuses another update at an id of the same batch", async () => {
+    const { manager } = world;
+    const { channelId } = channel;
+    const head = must(manager.heads.get(channelId), "head");
+    const [one, two] = ["a", "b"].map((name) => manager.update(channelId, [learns(name)]));
+    assert.ok(one && two);
+    manager.heads.set(channelId, head);
+    const outcome = await world.submit(one, two, manager.update(channelId, [learns("x")]));
+    assert.deepEqual([reasons(outcome), ids(outcome)], [["updateConflict"], [1n, 2n]]);
+  });
+
   it("answers a repeated update only after the first has reached the disk", async () => {
     const update = world.manager.update(channel.channelId, [learns("a")]);
     const [first, second] = await Promise.all([world.submit(update), world.submit(update)]);
