@@ -15,8 +15,12 @@ import {
   sign,
 } from "./testing/scene.js";
 
-const open = (scene: Scene, nodeEpoch: bigint, newSessionId: string) =>
-  scene.input({ kind: "sessionOpened", nodeKey: NODE, nodeEpoch, newSessionId, channels: [] });
+const open = (
+  scene: Scene,
+  nodeEpoch: bigint,
+  newSessionId: string,
+  channels: readonly NodeChannel[] = [],
+) => scene.input({ kind: "sessionOpened", nodeKey: NODE, nodeEpoch, newSessionId, channels });
 
 describe("sessions", () => {
   it("keep their id for the same epoch and fence an older one", () => {
@@ -29,6 +33,49 @@ describe("sessions", () => {
     const old = open(scene, 5n, "fourth");
     assert.equal(!old.ok && old.error.reason, "fenced");
     assert.equal(!old.ok && old.error.details["current_epoch"], "6");
+  });
+});
+
+describe("a channel that the node did not name", () => {
+  const inSync: NodeChannel = {
+    channelId: CHANNEL,
+    lastUpdateId: updateId(2),
+    holderNumber: 1n,
+    counterpartyNumber: 1n,
+    revokedCommitments: 1n,
+  };
+  const forgotten = (): Scene => {
+    const scene = Scene.opened();
+    scene.offer(1, [sign(1, []), revoke(0)]);
+    scene.offer(2, [receive(1)]);
+    open(scene, 1n, "forgot");
+    return scene;
+  };
+
+  it("is one on which the node is behind: its update is refused so, and freezes nothing", () => {
+    const scene = forgotten();
+    const offered = scene.offer(1, [receive(1)], "from an empty memory");
+    assert.equal(!offered.ok && offered.error.reason, "nodeBehind");
+    assert.equal(!offered.ok && offered.error.details["by"], "2");
+    assert.equal(scene.channel.frozen, undefined);
+  });
+
+  it("is behind until a session finds it in sync", () => {
+    const scene = forgotten();
+    open(scene, 2n, "found", [inSync]);
+    const offered = scene.offer(1, [receive(1)], "other bytes");
+    assert.equal(offered.ok && offered.value.refusal?.reason, "updateConflict");
+  });
+
+  it("is not the session's concern when it is another node's or closed", () => {
+    const scene = forgotten();
+    const nodeKey = byte(3, 33);
+    const session = { nodeKey, nodeEpoch: 1n, newSessionId: "s", channels: [] };
+    scene.expectOk({ kind: "sessionOpened", ...session });
+    assert.deepEqual(scene.tables.session.get(nodeKey)?.behind, {});
+    scene.event(MONITOR_A, confirmed(true));
+    open(scene, 2n, "closed");
+    assert.deepEqual(scene.tables.session.get(NODE)?.behind, {});
   });
 });
 

@@ -33,15 +33,28 @@ export function openSession(
   }
   const sessionId = known?.nodeEpoch === nodeEpoch ? known.sessionId : input.newSessionId;
   const behind: Record<ChannelId, bigint> = {};
-  for (const channel of channels) {
-    const verdict = verdictOf(work.draft, nodeKey, channel);
-    if (verdict.verdict === "nodeBehind") behind[channel.channelId] = verdict.behindBy;
+  for (const { channelId, verdict, behindBy } of verdictsOf(work.draft, nodeKey, channels)) {
+    if (verdict === "nodeBehind") behind[channelId] = behindBy;
   }
   work.draft.session.put(nodeKey, { nodeKey, nodeEpoch, sessionId, behind });
   return undefined;
 }
 
 type View = Pick<ManagerView, "channel" | "receipt">;
+
+/** On every channel that the node named, and every channel of this node that it did not name. */
+export function verdictsOf(
+  view: View,
+  nodeKey: string,
+  named: readonly NodeChannel[],
+): readonly ChannelVerdict[] {
+  const names = new Set<string>(named.map(({ channelId }) => channelId));
+  const unnamed = view.channel.select("node", nodeKey).filter((row) => !names.has(row.channelId));
+  return [
+    ...named.map((channel) => verdictOf(view, nodeKey, channel)),
+    ...unnamed.map((row) => unnamedVerdict(view, row)),
+  ];
+}
 
 /** Verdict on one channel that the node named. */
 export function verdictOf(view: View, nodeKey: string, named: NodeChannel): ChannelVerdict {

@@ -17,7 +17,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { Tables } from "../manager/draft.js";
 import type { NodeChannel } from "../manager/input.js";
-import { unnamedVerdict, verdictOf, type ChannelVerdict } from "../manager/sessions.js";
+import { verdictsOf, type ChannelVerdict } from "../manager/sessions.js";
 import type { ManagerDeps } from "./deps.js";
 import type { NodePrincipal, SessionId } from "./manager-host.js";
 import type { RunStep } from "./run-step.js";
@@ -44,7 +44,7 @@ export async function openNodeSession(
   const opening = run({ kind: "sessionOpened", nodeKey, nodeEpoch, newSessionId, channels });
   // Decided by now: a newer session may replace this one before its commit ends.
   const session = tables.session.get(nodeKey);
-  const found = verdicts(tables, nodeKey, channels).map(writeVerdict);
+  const found = verdictsOf(tables, nodeKey, channels).map(writeVerdict);
   const opened = await opening;
   if (!opened.ok) return opened;
   const { sessionId } = must(session, "session row");
@@ -71,20 +71,6 @@ const readNodeChannel = (channel: WireNodeChannel): NodeChannel => ({
   counterpartyNumber: channel.counterpartyCommitmentNumber,
   revokedCommitments: channel.revokedCommitments,
 });
-
-/** Every channel of this node that the manager knows, and every channel the node named. */
-function verdicts(
-  tables: Tables,
-  nodeKey: string,
-  named: readonly NodeChannel[],
-): readonly ChannelVerdict[] {
-  const names = new Set<string>(named.map((channel) => channel.channelId));
-  const unnamed = tables.channel.select("node", nodeKey).filter((row) => !names.has(row.channelId));
-  return [
-    ...named.map((channel) => verdictOf(tables, nodeKey, channel)),
-    ...unnamed.map((row) => unnamedVerdict(tables, row)),
-  ];
-}
 
 const VERDICTS: Readonly<Record<ChannelVerdict["verdict"], Verdict>> = {
   inSync: Verdict.IN_SYNC,
