@@ -1,6 +1,8 @@
 /** Rows <-> bytes: everything a step writes reads back equal; damage and newer builds are refused. */
 import assert from "node:assert/strict";
+import { inspect } from "node:util";
 import { must } from "@farwatch/protocol/assert";
+import { utf8 } from "@farwatch/protocol/bytes";
 import { decodeRow, decodeUpdateRow, encodeRow, encodeUpdateRow, UnreadableRow } from "./codec.js";
 import { claimed, failed, MONITOR_A, PAYMENT, Scene, sign } from "./testing/scene.js";
 
@@ -35,6 +37,22 @@ describe("row codec", () => {
     assert.throws(() => decodeRow(encodeRow({ a: 1n }).subarray(0, 5)), UnreadableRow);
     assert.throws(() => decodeUpdateRow(new Uint8Array([1, 2, 3])), UnreadableRow);
     assert.throws(() => decodeUpdateRow(new Uint8Array()), UnreadableRow);
+  });
+});
+
+describe("the error of a damaged row", () => {
+  it("quotes nothing of it: it may hold a preimage", () => {
+    for (const secret of [
+      '{"preimage":{"$b":"c0ffee"',
+      '{"preimage":{"$b":"c0ffeex0"}}',
+      "c0ffee",
+    ]) {
+      const bytes = new Uint8Array([1, ...utf8(secret)]);
+      assert.throws(
+        () => decodeRow(bytes),
+        (error) => error instanceof UnreadableRow && !inspect(error).includes("c0ffee"),
+      );
+    }
   });
 });
 

@@ -56,8 +56,9 @@ export function decodeRow<R>(bytes: Uint8Array): R {
   checkVersion(bytes);
   try {
     return JSON.parse(new TextDecoder().decode(bytes.subarray(1)), revive) as R;
-  } catch (cause) {
-    throw new UnreadableRow("a stored row is damaged", { cause });
+  } catch {
+    // The parser's own error quotes what it read, which may be a preimage.
+    throw new UnreadableRow("a stored row is damaged");
   }
 }
 
