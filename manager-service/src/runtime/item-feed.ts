@@ -3,6 +3,7 @@
  * time. Only items whose commit is done are sent; the subscriber's promise is the back-pressure. One
  * subscription per node; a newer one ends the older.
  */
+import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import type { ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
@@ -95,11 +96,24 @@ export class ItemFeed {
   async #send(nodeKey: string, subscription: Subscription, itemId: bigint): Promise<boolean> {
     const row = this.#tables.item.get(rowKeys.item(itemId));
     if (!subscription.open || row?.nodeKey !== nodeKey || row.handled) return false;
-    await subscription.subscriber.item(itemToWire(row));
+    const item = this.#write(nodeKey, row);
+    if (item === undefined) return false;
+    await subscription.subscriber.item(item);
     if (row.event.kind === "channelClosed") {
       subscription.toldClosed.add(row.event.channelId);
       this.onClosedTold(row.event.channelId);
     }
     return true;
+  }
+
+  /** A row that cannot be written ends the subscription: nothing may overtake it. */
+  #write(nodeKey: string, row: ItemRow): Item | undefined {
+    try {
+      return itemToWire(row);
+    } catch {
+      const details = { item_id: String(row.itemId) };
+      this.end(nodeKey, refuse("storedStateUnreadable", "a stored item is unreadable", details));
+      return undefined;
+    }
   }
 }

@@ -1,0 +1,51 @@
+/** Delivery of items: what cannot be sent ends the stream with a reason. */
+import assert from "node:assert/strict";
+import { decodeRow, encodeRow } from "../manager/codec.js";
+import { createTables } from "../manager/draft.js";
+import { rowKeys, type ItemRow } from "../manager/rows.js";
+import { NODE } from "../manager/testing/scene.js";
+import { ItemFeed } from "./item-feed.js";
+import { settle, ToldItems } from "./testing/bench.js";
+
+const row = (itemId: bigint, event: object): ItemRow =>
+  decodeRow(
+    encodeRow({ itemId, nodeKey: NODE, semanticKey: "k", event, createdAtMs: 1, handled: false }),
+  );
+const ALARM = { kind: "alarm", code: "c", text: "t" };
+/** Rows that a build with other events, or damage, may leave. */
+const UNWRITABLE = { kind: "paymentFailed", reason: "r" };
+
+function feedOf(...rows: readonly ItemRow[]): ItemFeed {
+  const tables = createTables();
+  for (const item of rows) tables.item.set(rowKeys.item(item.itemId), item);
+  return new ItemFeed(tables, BigInt(rows.length) + 1n);
+}
+
+describe("the item feed", () => {
+  it("ends the stream with a refusal at an item that it cannot write", async () => {
+    const feed = feedOf(row(1n, ALARM), row(2n, UNWRITABLE), row(3n, ALARM));
+    const told = new ToldItems();
+    feed.subscribe(NODE, told);
+    await settle();
+    assert.deepEqual(told.keys, ["k"], "nothing overtakes it");
+    assert.equal(told.ended?.reason, "storedStateUnreadable");
+    assert.equal(told.ended.details["item_id"], "2");
+    const again = new ToldItems();
+    feed.subscribe(NODE, again);
+    await settle();
+    assert.equal(again.ended?.reason, "storedStateUnreadable", "every time");
+  });
+
+  it("lets a subscriber that fails go without a word", async () => {
+    const feed = feedOf(row(1n, ALARM));
+    const told = new ToldItems();
+    const broken = {
+      item: () => Promise.reject(new Error("gone")),
+      replayDone: (count: number) => told.replayDone(count),
+      end: told.end.bind(told),
+    };
+    feed.subscribe(NODE, broken);
+    await settle();
+    assert.deepEqual([told.ended, told.replayed], [undefined, undefined]);
+  });
+});
