@@ -10,6 +10,8 @@ import type { LinkContext } from "./link-context.js";
 import type { AckResult, EventAck } from "./monitor-link.js";
 import { ConnectionLost } from "./rpc.js";
 
+const KEPT = refuse("storedStateUnreadable", "the monitor cannot judge the channel's events");
+
 const keyOf = ({ channelId, eventId, eventHash }: EventAck): string =>
   `${channelId}/${eventId}/${eventHash}`;
 
@@ -58,6 +60,7 @@ export class AckPipe {
       return refuse("malformed", `${results.length} results for ${acks.length} acks`);
     }
     const told = acks.flatMap((ack, index) => {
+      if (results[index] === WireAckResult.KEPT) host.alarm(identity, ack.channelId, KEPT);
       const result = readResult(results[index]);
       return result === undefined ? [] : [{ ack, result }];
     });
@@ -91,6 +94,7 @@ function readResult(result: WireAckResult | undefined): AckResult | undefined {
       return "unknown";
     case WireAckResult.HASH_MISMATCH:
       return "hashMismatch";
+    case WireAckResult.KEPT:
     case WireAckResult.UNSPECIFIED:
     case undefined:
       return undefined; // not confirmed: it is sent again after the next connect

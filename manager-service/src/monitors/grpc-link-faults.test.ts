@@ -1,5 +1,6 @@
 /** The link against monitors that lie, refuse, fence, or cannot be reached. */
 import assert from "node:assert/strict";
+import { AckResult } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { must } from "@farwatch/protocol/assert";
 import { eventId } from "@farwatch/protocol/ids";
 import { refuse } from "@farwatch/protocol/reasons";
@@ -133,6 +134,23 @@ describe("grpc link and bad monitors", function () {
     await until("refused once", () => ackCalls.length === 1);
     script.refuseAcks = undefined;
     await until("acked", () => host.told.acked.length === 1);
+  });
+
+  it("does not take a kept event for a gone one, and says so", async () => {
+    const { script, ackCalls } = bench.monitor;
+    script.ackResult = AckResult.KEPT;
+    const { host, link } = await bench.run();
+    await until("connected", () => host.told.replays === 1);
+    const { channelId, eventHash } = testEvent(testChannel(11, 0), 1);
+    const ack = { channelId, storeId: STORE_ID, eventId: eventId(1), eventHash };
+    link.ack([ack]);
+    await until("told", () => host.told.alarms.length === 1);
+    assert.equal(host.told.alarms[0]?.refusal.reason, "storedStateUnreadable");
+    assert.deepEqual(host.told.acked, []);
+    script.ackResult = AckResult.ACKED;
+    link.ack([ack]);
+    await until("acked later", () => host.told.acked.length === 1);
+    assert.equal(ackCalls.length, 2);
   });
 
   it("waits for a monitor that is not there yet", async () => {

@@ -13,6 +13,7 @@ const RESULTS: Readonly<Record<AckResult, WireAckResult>> = {
   alreadyAcked: WireAckResult.ALREADY_ACKED,
   unknown: WireAckResult.UNKNOWN,
   hashMismatch: WireAckResult.HASH_MISMATCH,
+  kept: WireAckResult.KEPT,
 };
 
 export const ackEvents: Run<AckEventsRequest, AckEventsResponse> = async (

@@ -1,6 +1,7 @@
 /**
  * AckEvents: deletes events for ever, durably before the answer. An ack must name the event's hash, so
- * that it never counts for another event; any order, repeated acks are fine (contract 2.9).
+ * that it never counts for another event; any order, repeated acks are fine (contract 2.9). "unknown"
+ * tells the manager that the event is gone, so it is never said of a channel that cannot be read.
  */
 import { checkEpoch } from "@farwatch/protocol/envelope/checks";
 import type { EventAck } from "@farwatch/protocol/envelope/event-ack";
@@ -34,10 +35,16 @@ export async function ackEvents(
 
 function decideAck(core: Core, draft: Draft, who: Principal, ack: EventAck): AckResult {
   const entry = core.monitors.get(ack.channelId);
-  if (entry === undefined || entry.managerKey !== who.managerKey) return "unknown";
+  if (entry === undefined) {
+    const unreadable = core.monitors.unreadable.get(ack.channelId);
+    return unreadable?.managerKey === who.managerKey ? "kept" : "unknown";
+  }
+  if (entry.managerKey !== who.managerKey) return "unknown";
   const pending = entry.pending.get(ack.eventId);
   if (pending === undefined) {
-    return ack.eventId < entry.state.nextEventId ? "alreadyAcked" : "unknown";
+    if (ack.eventId < entry.state.nextEventId) return "alreadyAcked";
+    // A state halted while it was loaded may be older than the channel's events.
+    return entry.halt?.scope === "all" ? "kept" : "unknown";
   }
   if (pending.event.eventHash !== ack.eventHash) return "hashMismatch";
   entry.pending.delete(ack.eventId);

@@ -172,7 +172,14 @@ const preimageLog = (records: readonly PreimageKnowledge[], batchRowId: number):
 const NO_BATCH = 0;
 
 function relayPreimage(core: Core, draft: Draft, from: ChannelEntry, relay: PreimageRelay): void {
-  const inbound = core.monitors.get(relay.inboundChannelId);
+  const { inboundChannelId } = relay;
+  const unreadable = core.monitors.unreadable.get(inboundChannelId);
+  if (unreadable?.managerKey === from.managerKey) {
+    const { incident } = unreadable;
+    notRelayed(core, from, relay, incident, "storedStateUnreadable");
+    return;
+  }
+  const inbound = core.monitors.get(inboundChannelId);
   if (inbound === undefined || inbound.managerKey !== from.managerKey) return;
   const { preimage, sourceKey } = relay;
   const header = encodePreimageRecord({
@@ -183,5 +190,20 @@ function relayPreimage(core: Core, draft: Draft, from: ChannelEntry, relay: Prei
     paymentHash: hashOfPreimage(preimage),
     sourceKey,
   });
-  learnPreimages(core, draft, inbound, [{ header, preimage, sourceKey }], NO_BATCH);
+  const refusal = learnPreimages(core, draft, inbound, [{ header, preimage, sourceKey }], NO_BATCH);
+  if (refusal === undefined) return;
+  notRelayed(core, from, relay, refusal.details["incident"], refusal.reason);
+}
+
+/** The inbound HTLC is at risk until a person acts; the preimage itself stays with `from`. */
+function notRelayed(
+  core: Core,
+  { channelId }: ChannelEntry,
+  { inboundChannelId, preimage }: PreimageRelay,
+  incident: string | undefined,
+  reason: Refusal["reason"],
+): void {
+  const paymentHash = hashOfPreimage(preimage);
+  const facts = { incident, channelId, inboundChannelId, paymentHash, reason };
+  core.deps.log.error(facts, "no channel acts on a relayed preimage");
 }

@@ -87,7 +87,8 @@ export interface PreimageOutcome {
   readonly refusal: Refusal | undefined;
 }
 
-export type AckResult = "acked" | "alreadyAcked" | "unknown" | "hashMismatch";
+/** "kept": the channel is unreadable or halted, and what it holds cannot be judged. */
+export type AckResult = "acked" | "alreadyAcked" | "unknown" | "hashMismatch" | "kept";
 
 export interface AckBatch extends SignedHeader {
   readonly acks: readonly Uint8Array[];

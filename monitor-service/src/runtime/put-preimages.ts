@@ -9,6 +9,7 @@ import { preimage, type Preimage } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { learnPreimages, type PreimageKnowledge } from "./apply-input.js";
+import { findOwn } from "./channel-views.js";
 import { currentEpoch, identityOf, nextRow, type Core } from "./core.js";
 import type { Draft } from "./draft.js";
 import type { PreimageBatch, PreimageOutcome, Principal } from "./monitor-host.js";
@@ -74,21 +75,15 @@ class Decision {
 
   offer(record: PreimageRecord, header: Uint8Array, secret: Preimage): void {
     const { channelId, paymentHash, sourceKey } = record;
-    const entry = this.core.monitors.get(channelId);
-    const refusal = this.#whyNot(entry, record);
+    const found = findOwn(this.core, this.who, channelId);
+    const refusal = found.ok ? undefined : found.error;
     this.#outcomes.push({ channelId, paymentHash, refusal });
-    if (refusal !== undefined || entry === undefined) return;
+    if (!found.ok) return;
+    const entry = found.value;
     const group = this.#groups.get(entry) ?? { records: [], indexes: [] };
     group.records.push({ header, preimage: secret, sourceKey });
     group.indexes.push(this.#outcomes.length - 1);
     this.#groups.set(entry, group);
-  }
-
-  #whyNot(entry: ChannelEntry | undefined, record: PreimageRecord): Refusal | undefined {
-    const details = { channel_id: record.channelId };
-    if (entry === undefined) return refuse("channelUnknown", "not watched here", details);
-    if (entry.managerKey === this.who.managerKey) return undefined;
-    return refuse("notYourChannel", "the channel belongs to another manager", details);
   }
 
   finish(): readonly PreimageOutcome[] {

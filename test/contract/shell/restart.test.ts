@@ -3,11 +3,16 @@
  * are set apart while the others start.
  */
 import assert from "node:assert/strict";
+import { msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
+import { blockHeight } from "@farwatch/protocol/block";
+import { toHex } from "@farwatch/protocol/bytes";
+import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import type { ChannelId } from "@farwatch/protocol/ids";
 import type { LogRow, MonitorStore, StoredState } from "@farwatch/monitor-service/store/store";
 import type { Channel } from "../../harness/channel/channel.js";
 import { SIDES } from "../../harness/channel/setup.js";
+import { forwardSource } from "../../harness/channel/sources.js";
 import { offer, secretNamed } from "../../harness/channel/test-channel.js";
 import { World } from "./world.js";
 
@@ -143,6 +148,115 @@ describe("restart", function () {
     await world.restart();
     assert.deepEqual([halted(bad.channelId), halted(good.channelId)], [true, false]);
     assert.ok(must(world.lines.at(-1), "a line").message !== "");
+  });
+
+  /** An HTLC from the first channel to the second, which is settled by what is returned. */
+  async function forward(): Promise<readonly [Channel, Channel, () => Promise<void>]> {
+    const [inbound, outbound] = [await world.open(), await world.open()];
+    const received = offer(inbound, "counterparty", 60_000, "secret");
+    await inbound.settle();
+    const { id: htlcId, amountMsat, cltvExpiry } = received;
+    const { channelId } = inbound;
+    const sent = outbound.addHtlc("holder", {
+      amountMsat: msat(59_000_000),
+      paymentHash: secretNamed("secret").paymentHash,
+      cltvExpiry: blockHeight(550),
+      source: forwardSource({
+        channelId,
+        htlcId,
+        amountMsat,
+        cltvExpiry,
+        userChannelId: undefined,
+      }),
+    });
+    await outbound.settle();
+    const fulfill = async (): Promise<void> => {
+      await outbound.fulfillHtlc(sent, secretNamed("secret").preimage);
+      await outbound.settle();
+    };
+    return [inbound, outbound, fulfill];
+  }
+  const firstSnapshotDamaged: Damage = {
+    state: (state) => ({
+      ...state,
+      snapshots: state.snapshots.map((row, index) =>
+        index === 0 ? { ...row, bytes: flip(row.bytes) } : row,
+      ),
+    }),
+  };
+  const ackResults = async (...events: readonly SealedMonitorEvent[]) => {
+    const { manager, host } = world;
+    const answer = await host.ackEvents(manager.who, manager.acks(host.info(), ...events));
+    assert.ok(answer.ok);
+    return answer.value;
+  };
+  const up = async (spoiled: Damage): Promise<void> => {
+    damage = spoiled;
+    await world.restart();
+    await world.openSession();
+  };
+
+  it("says of no event of an unreadable channel that it is gone", async () => {
+    const [bad] = await twoChannels();
+    await bad.forceClose("holder");
+    const [event] = world.host.pendingEvents(world.manager.who, bad.channelId);
+    assert.ok(event !== undefined);
+    await up(firstSnapshotDamaged);
+    assert.equal(halted(bad.channelId), "storedStateUnreadable");
+    assert.deepEqual(await ackResults(event), ["kept"]);
+    await up({});
+    assert.deepEqual(world.host.pendingEvents(world.manager.who, bad.channelId), [event]);
+    assert.deepEqual(await ackResults(event), ["acked"]);
+  });
+
+  it("calls no event unknown that a channel halted at load may have had", async () => {
+    const [, outbound, fulfill] = await forward();
+    await fulfill();
+    const [event] = world.host.pendingEvents(world.manager.who, outbound.channelId);
+    assert.ok(event !== undefined);
+    assert.deepEqual(await ackResults(event), ["acked"]);
+    await up({
+      row: (row) =>
+        row.channelNo === 2 && row.updateId === 1n ? { ...row, prevRowId: 9999 } : row,
+    });
+    assert.equal(halted(outbound.channelId), true);
+    assert.deepEqual(await ackResults(event), ["kept"]);
+  });
+
+  it("refuses preimages for an unreadable channel as that, and reports a relay to it", async () => {
+    const [inbound, , fulfill] = await forward();
+    await up(firstSnapshotDamaged);
+    assert.equal(halted(inbound.channelId), "storedStateUnreadable");
+    const { manager, host } = world;
+    const { preimage } = secretNamed("late");
+    const own = manager.preimages({ channelId: inbound.channelId, preimage });
+    const result = await host.putPreimages(manager.who, own);
+    assert.equal(result.ok && result.value[0]?.refusal?.reason, "storedStateUnreadable");
+    world.lines.length = 0;
+    await fulfill();
+    const errors = world.lines.filter(({ level }) => level === "error");
+    assert.deepEqual(
+      errors.map(({ fields }) => [fields["inboundChannelId"], fields["reason"]]),
+      [[inbound.channelId, "storedStateUnreadable"]],
+    );
+    assert.ok(!JSON.stringify(world.lines).includes(toHex(secretNamed("secret").preimage)));
+  });
+
+  it("reports a relay to a halted channel, which keeps it in its log", async () => {
+    const [inbound, , fulfill] = await forward();
+    await up({
+      state: (state) => ({ ...state, halts: [{ channelNo: 1, incident: "x", height: 200 }] }),
+    });
+    world.lines.length = 0;
+    await fulfill();
+    const errors = world.lines.filter(({ level }) => level === "error");
+    assert.deepEqual(
+      errors.map(({ fields }) => [fields["incident"], fields["reason"]]),
+      [["x", "channelHalted"]],
+    );
+    await up({});
+    const view = world.host.channel(world.manager.who, inbound.channelId);
+    assert.ok(view.ok && view.value.state.preimages.has(secretNamed("secret").paymentHash));
   });
 
   it("keeps preimages for a halted channel in its log", async () => {

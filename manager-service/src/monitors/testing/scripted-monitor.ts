@@ -57,6 +57,7 @@ export interface Script {
   refuseSession: Refusal | undefined;
   refuseUpdate: (id: bigint) => Refusal | undefined;
   refuseAcks: Refusal | undefined;
+  ackResult: wire.AckResult;
   answerUpdates: boolean;
   limits: wire.Limits | undefined;
 }
@@ -68,6 +69,7 @@ export class ScriptedMonitor {
     refuseSession: undefined,
     refuseUpdate: () => undefined,
     refuseAcks: undefined,
+    ackResult: wire.AckResult.ACKED,
     answerUpdates: true,
     limits: undefined,
   };
@@ -284,7 +286,7 @@ export class ScriptedMonitor {
     const opened = openEventAckBatch(fixtures.CURVE, this.#who, this.#own, signed);
     const refusal = opened.ok ? this.script.refuseAcks : opened.error;
     if (refusal !== undefined) return done(asError(refusal));
-    done(null, { results: acks.map(() => wire.AckResult.ACKED) });
+    done(null, { results: acks.map(() => this.script.ackResult) });
   };
 
   readonly #broadcast: handleUnaryCall<

@@ -56,6 +56,11 @@ export enum AckResult {
   UNKNOWN = 3,
   /** HASH_MISMATCH - The event exists with another hash; nothing changed. */
   HASH_MISMATCH = 4,
+  /**
+   * KEPT - The channel's stored state is unreadable or halted, so its events cannot be judged; nothing changed.
+   * A person must look; ack again later.
+   */
+  KEPT = 5,
 }
 
 export enum ClosingState {
