@@ -141,9 +141,11 @@ export class Regtest {
     await this.start();
   }
 
-  /** SIGSTOP: connections stay open and nothing answers. */
-  pause(): void {
-    process.kill(this.pid, "SIGSTOP");
+  /** SIGSTOP: connections stay open and nothing answers. Resolves when every thread has stopped. */
+  async pause(): Promise<void> {
+    const { pid } = this;
+    process.kill(pid, "SIGSTOP");
+    await proc.untilStopped(pid);
   }
 
   resume(): void {

@@ -1,7 +1,7 @@
 /** Starts and ends one bitcoind process: flags, first answer, orderly and violent end. */
 import { spawn, execFile, type ChildProcess } from "node:child_process";
 import { createHmac, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -168,5 +168,22 @@ function logTail(datadir: string): string {
     return log.split("\n").slice(-15).join("\n");
   } catch {
     return "(no debug.log)";
+  }
+}
+
+/** Most a signal may take to reach every thread of a busy process. */
+const STOPPED_WITHIN_MS = 5_000;
+/** "pid (name) state ...": T is stopped by a signal (proc(5)). */
+const STOPPED = /^\d+ \(.*\) T /s;
+
+/** A thread that still runs could answer one more call, so a stop counts only when all have stopped. */
+export async function untilStopped(pid: number): Promise<void> {
+  const threads = `/proc/${pid}/task`;
+  const deadline = Date.now() + STOPPED_WITHIN_MS;
+  const runs = (thread: string): boolean =>
+    !STOPPED.test(readFileSync(`${threads}/${thread}/stat`, "utf8"));
+  while (readdirSync(threads).some(runs)) {
+    if (Date.now() > deadline) throw new Error(`process ${pid} does not stop`);
+    await sleep(5);
   }
 }
