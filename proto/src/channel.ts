@@ -15,8 +15,16 @@ import type {
   Txid,
 } from "./ids.js";
 
-/** zero_fee_commitments is on the wire, but refused with `unsupportedChannelType` for now. */
-export type ChannelType = "static_remote_key" | "anchors_zero_fee_htlc";
+/** What can be watched; another one is refused with `unsupportedChannelType`. */
+export const CHANNEL_TYPES = [
+  "static_remote_key",
+  "anchors_zero_fee_htlc",
+  "zero_fee_commitments",
+] as const;
+export type ChannelType = (typeof CHANNEL_TYPES)[number];
+
+/** Bits a channel type may have besides; they change nothing on chain (onchain-engine 2.6). */
+export type ChannelTypeModifier = "scid_privacy" | "zero_conf";
 
 /** Which LDK line the node follows; decides the inbound claim deadline (18 or 36 blocks). */
 export type ConstantsProfile = "ldk_0_1" | "ldk_0_2";
@@ -35,6 +43,7 @@ export interface ChannelParameters {
   /** Genesis block hash, internal byte order, 32 bytes as hex. */
   readonly chainHash: string;
   readonly channelType: ChannelType;
+  readonly channelTypeModifiers: readonly ChannelTypeModifier[];
   readonly funding: Outpoint;
   readonly channelValueSat: Sat;
   readonly holderIsOpener: boolean;

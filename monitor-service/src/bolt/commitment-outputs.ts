@@ -1,19 +1,25 @@
 /**
  * The outputs of a commitment transaction and their order (BOLT 3, "Commitment Transaction
- * Outputs" and "Transaction Output Ordering"). Amounts are final here: commitment-tx.ts decides
- * fee and trimming.
+ * Outputs" and "Transaction Output Ordering"; BOLT PR 1228, "shared_anchor"). Amounts are final here:
+ * commitment-tx.ts decides fee and trimming; only a shared anchor takes what they leave.
  */
 import type { Msat, Sat } from "@farwatch/protocol/amount";
-import { msatToSatFloor } from "@farwatch/protocol/amount";
+import { msatToSatFloor, sat } from "@farwatch/protocol/amount";
 import type { BlockDelta, BlockHeight } from "@farwatch/protocol/block";
 import { compareBytes } from "@farwatch/protocol/bytes";
 import type { CommitmentNumber, Outpoint, PaymentHash } from "@farwatch/protocol/ids";
-import { ANCHOR_SAT, channelTypeRules, type ChannelType } from "./channel-type.js";
+import {
+  ANCHOR_SAT,
+  channelTypeRules,
+  SHARED_ANCHOR_MAX_SAT,
+  type ChannelType,
+} from "./channel-type.js";
 import type { CommitmentKeys } from "./keys.js";
 import {
   anchorScript,
   htlcWitnessScript,
   p2wsh,
+  SHARED_ANCHOR_SCRIPT,
   toLocalScript,
   toRemoteOutput,
 } from "./scripts.js";
@@ -30,8 +36,7 @@ export interface CommitmentHtlcOutput {
 export interface CommitmentIdentity {
   readonly channelType: ChannelType;
   readonly fundingOutpoint: Outpoint;
-  /** Only needed to know the fee. */
-  readonly fundingValueSat?: Sat | undefined;
+  readonly fundingValueSat: Sat;
   readonly commitmentNumber: CommitmentNumber;
   readonly obscureFactor: bigint;
   readonly keys: CommitmentKeys;
@@ -52,7 +57,8 @@ export interface PlacedHtlc {
   readonly kept: boolean;
 }
 
-export type OutputRole = "toLocal" | "toRemote" | "toLocalAnchor" | "toRemoteAnchor" | PlacedHtlc;
+export type OutputRole =
+  "toLocal" | "toRemote" | "toLocalAnchor" | "toRemoteAnchor" | "sharedAnchor" | PlacedHtlc;
 
 export interface PlannedOutput {
   readonly role: OutputRole;
@@ -68,14 +74,31 @@ export function planOutputs(
   htlcs: readonly PlacedHtlc[],
 ): readonly PlannedOutput[] {
   const kept = htlcs.filter((placed) => placed.kept);
-  return [
+  const outputs = [
     ...mainOutputs(identity, toBroadcasterSat, toCountersignatorySat, kept.length > 0),
     ...kept.map((placed) => htlcOutput(identity, placed)),
-  ].sort(compareOutputs);
+  ];
+  return [...outputs, ...sharedAnchor(identity, outputs)].sort(compareOutputs);
 }
 
+/** Outputs that exceed the channel leave nothing to the anchor; who checks values refuses them. */
+function sharedAnchor(
+  { channelType, fundingValueSat }: CommitmentIdentity,
+  others: readonly PlannedOutput[],
+): readonly PlannedOutput[] {
+  if (channelTypeRules(channelType).anchors !== "p2a") return [];
+  const left = leftOver(others, fundingValueSat);
+  const capped = left > SHARED_ANCHOR_MAX_SAT ? SHARED_ANCHOR_MAX_SAT : left;
+  const valueSat = sat(capped < 0n ? 0n : capped);
+  return [{ role: "sharedAnchor", valueSat, scriptPubkey: SHARED_ANCHOR_SCRIPT }];
+}
+
+/** Funding value minus outputs; negative when the outputs exceed it. */
+export const leftOver = (outputs: readonly PlannedOutput[], fundingValueSat: Sat): bigint =>
+  outputs.reduce((rest: bigint, output) => rest - output.valueSat, fundingValueSat);
+
 /**
- * to_local, to_remote and the anchors; an anchor stands with its side's output or with any HTLC.
+ * to_local, to_remote and the keyed anchors; an anchor stands with its side's output or with any HTLC.
  */
 function mainOutputs(
   identity: CommitmentIdentity,

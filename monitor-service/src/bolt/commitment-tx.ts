@@ -1,6 +1,6 @@
 /**
- * Builds commitment transactions byte for byte (BOLT 3, "Commitment Transaction Construction";
- * onchain-engine 15): from balances and a feerate, or again from output values already agreed.
+ * Builds commitment transactions byte for byte (BOLT 3, "Commitment Transaction Construction"; BOLT
+ * PR 1228; onchain-engine 15): from balances and a feerate, or again from output values already agreed.
  * The broadcaster is whoever may publish it; all directions are seen from there. Keys are derived
  * before, so the curve every builder is given has nothing to do here. Signs nothing.
  */
@@ -13,12 +13,12 @@ import { txid, txidToInternal, type Txid } from "@farwatch/protocol/ids";
 import { ANCHOR_SAT, channelTypeRules } from "./channel-type.js";
 import { encodeCommitmentNumber } from "./commitment-number.js";
 import {
+  leftOver,
   planOutputs,
   type CommitmentHtlcOutput,
   type CommitmentIdentity,
   type OutputRole,
   type PlacedHtlc,
-  type PlannedOutput,
 } from "./commitment-outputs.js";
 import { fundingScript } from "./scripts.js";
 import { SIGHASH_ALL, toWitnessSignature } from "./signature.js";
@@ -63,11 +63,10 @@ export interface BuiltCommitment {
   readonly toLocalAnchorIndex: number | undefined;
   /** The countersignatory's anchor. */
   readonly toRemoteAnchorIndex: number | undefined;
-  /**
-   * Funding value minus outputs; undefined without a funding value, negative when the values
-   * given do not fit the channel.
-   */
-  readonly feeSat: bigint | undefined;
+  /** The anchor anyone may spend. */
+  readonly sharedAnchorIndex: number | undefined;
+  /** Funding value minus outputs; negative when the values given do not fit the channel. */
+  readonly feeSat: bigint;
 }
 
 /** Builds a commitment from balances, deciding fee, anchors and trimming. */
@@ -143,14 +142,10 @@ function assemble(
     toRemoteIndex: indexOf((role) => role === "toRemote"),
     toLocalAnchorIndex: indexOf((role) => role === "toLocalAnchor"),
     toRemoteAnchorIndex: indexOf((role) => role === "toRemoteAnchor"),
-    feeSat: feeOf(outputs, identity.fundingValueSat),
+    sharedAnchorIndex: indexOf((role) => role === "sharedAnchor"),
+    feeSat: leftOver(outputs, identity.fundingValueSat),
   };
 }
-
-const feeOf = (outputs: readonly PlannedOutput[], fundingValueSat: Sat | undefined) =>
-  fundingValueSat === undefined
-    ? undefined
-    : outputs.reduce((rest: bigint, output) => rest - output.valueSat, fundingValueSat);
 
 /** 32-byte digest both sides sign (SIGHASH_ALL); `script` is the 2-of-2 of the funding output. */
 export const commitmentSighash = (

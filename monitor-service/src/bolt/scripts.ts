@@ -16,6 +16,9 @@ const PREIMAGE_LENGTH = 32;
 /** BOLT 3: confirmations after which anyone may spend an anchor output. */
 const ANCHOR_CSV_BLOCKS = 16;
 
+/** Pay-to-anchor: OP_1 <0x4e73>, spent by anyone with an empty witness (BOLT PR 1228). */
+export const SHARED_ANCHOR_SCRIPT = Uint8Array.of(0x51, 0x02, 0x4e, 0x73);
+
 export interface ToRemoteOutput {
   readonly scriptPubkey: Uint8Array;
   /** undefined: P2WPKH. */

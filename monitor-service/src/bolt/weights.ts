@@ -6,7 +6,7 @@
  */
 import type { FeeratePerKw, Msat, Sat } from "@farwatch/protocol/amount";
 import { msatToSatFloor, sat } from "@farwatch/protocol/amount";
-import { channelTypeRules, type ChannelType } from "./channel-type.js";
+import { channelTypeRules, type ChannelType, type ChannelTypeRules } from "./channel-type.js";
 
 /** A byte outside the witness counts four times (BIP 141). */
 export const WITNESS_SCALE = 4;
@@ -18,6 +18,7 @@ export const INPUT_BYTES = 36 + 1 + 4;
 export const OUTPUT_BASE_BYTES = 8 + 1;
 const P2WSH_OUTPUT_BYTES = OUTPUT_BASE_BYTES + 34;
 const P2WPKH_OUTPUT_BYTES = OUTPUT_BASE_BYTES + 22;
+const P2A_OUTPUT_BYTES = OUTPUT_BASE_BYTES + 4;
 
 // Witness items with their length byte. 73 is the longest DER signature with its sighash byte:
 // BOLT 3 reckons with it although low-S signatures have at most 72.
@@ -54,6 +55,8 @@ const COMMITMENT_BASE_ANCHORS =
   WITNESS_SCALE * singleInputTxBytes(3, 4 * P2WSH_OUTPUT_BYTES) +
   SEGWIT_HEADER_WEIGHT +
   FUNDING_WITNESS;
+/** 724 + 4 * 13 = 776: a shared anchor besides the two main outputs. */
+const COMMITMENT_BASE_SHARED_ANCHOR = COMMITMENT_BASE + WITNESS_SCALE * P2A_OUTPUT_BYTES;
 /** 4 * 43 = 172 per untrimmed HTLC. */
 export const HTLC_OUTPUT_WEIGHT = WITNESS_SCALE * P2WSH_OUTPUT_BYTES;
 
@@ -108,10 +111,15 @@ export const counterpartyReceivedWitness = (channelType: ChannelType): number =>
 export const toRemoteWitness = (channelType: ChannelType): number =>
   channelTypeRules(channelType).oneBlockCsv ? TO_REMOTE_ANCHORS_WITNESS : TO_REMOTE_P2WPKH_WITNESS;
 
-/** Weight a commitment pays for: 724 or 1124, and 172 per untrimmed HTLC. */
+const COMMITMENT_BASES: Readonly<Record<ChannelTypeRules["anchors"], number>> = {
+  none: COMMITMENT_BASE,
+  keyed: COMMITMENT_BASE_ANCHORS,
+  p2a: COMMITMENT_BASE_SHARED_ANCHOR,
+};
+
+/** Weight of a commitment: 724, 1124 or 776, and 172 per untrimmed HTLC. */
 export const commitmentWeight = (channelType: ChannelType, untrimmedHtlcs: number): number =>
-  (channelTypeRules(channelType).anchors === "keyed" ? COMMITMENT_BASE_ANCHORS : COMMITMENT_BASE) +
-  HTLC_OUTPUT_WEIGHT * untrimmedHtlcs;
+  COMMITMENT_BASES[channelTypeRules(channelType).anchors] + HTLC_OUTPUT_WEIGHT * untrimmedHtlcs;
 
 /** Weight of HTLC-timeout (offered: 663 or 666) or HTLC-success (received: 703 or 706). */
 export const secondStageWeight = (channelType: ChannelType, offered: boolean): number =>

@@ -69,6 +69,7 @@ export function rebuildHolder(
   return rebuildCommitment(ctx.curve, {
     channelType: parameters.channelType,
     fundingOutpoint: parameters.funding,
+    fundingValueSat: parameters.channelValueSat,
     commitmentNumber: commitment.commitmentNumber,
     obscureFactor,
     keys,
@@ -90,6 +91,7 @@ export function rebuildCounterparty(
   return rebuildCommitment(ctx.curve, {
     channelType: parameters.channelType,
     fundingOutpoint: parameters.funding,
+    fundingValueSat: parameters.channelValueSat,
     commitmentNumber: commitment.commitmentNumber,
     obscureFactor,
     keys: counterpartyKeys(ctx, parameters, commitment.perCommitmentPoint),
@@ -190,12 +192,35 @@ function checkTotal(
     : undefined;
 }
 
+/** What the channel type allows in every commitment: its feerate and how many HTLCs a side offers. */
+function checkAgainstType(
+  { parameters }: ChannelBasis,
+  { feeratePerKw, htlcs }: Pick<HolderCommitment, "feeratePerKw" | "htlcs">,
+): Refusal | undefined {
+  const { channelType } = parameters;
+  const { commitmentPaysFee, maxHtlcsPerSide } = channelTypeRules(channelType);
+  if (!commitmentPaysFee && feeratePerKw !== 0) {
+    return refuse("malformed", `commitments of ${channelType} have feerate 0`, {
+      field: "feerate_per_kw",
+    });
+  }
+  const offered = htlcs.filter((htlc) => htlc.offered).length;
+  return Math.max(offered, htlcs.length - offered) > maxHtlcsPerSide
+    ? refuse("tooLarge", `more HTLCs in one direction than ${channelType} allows`, {
+        field: "htlcs",
+        limit: String(maxHtlcsPerSide),
+      })
+    : undefined;
+}
+
 export function checkCounterpartyCommitment(
   ctx: MonitorContext,
   basis: ChannelBasis,
   commitment: CounterpartyCommitment,
 ): Result<void, Refusal> {
   if (!ctx.curve.isPoint(commitment.perCommitmentPoint)) return err(badPoint());
+  const unfit = checkAgainstType(basis, commitment);
+  if (unfit !== undefined) return err(unfit);
   const built = rebuildCounterparty(ctx, basis, commitment);
   if (built.txid !== commitment.txid) return err(wrongTxid());
   if (!indicesMatch(built, commitment.htlcs)) return err(wrongIndex());
@@ -213,6 +238,8 @@ export function checkHolderCommitment(
 ): Result<void, Refusal> {
   const { parameters } = basis;
   if (!ctx.curve.isPoint(commitment.perCommitmentPoint)) return err(badPoint());
+  const unfit = checkAgainstType(basis, commitment);
+  if (unfit !== undefined) return err(unfit);
   const keys = holderKeys(ctx, parameters, commitment.perCommitmentPoint);
   const built = rebuildHolder(ctx, basis, commitment, keys);
   if (built.txid !== commitment.txid) return err(wrongTxid());

@@ -1,5 +1,6 @@
 /** GetInfo: identity, limits, tip and state of this monitor. */
 import { fromHex } from "@farwatch/protocol/bytes";
+import { CHANNEL_TYPES } from "@farwatch/protocol/channel";
 import { writeBlockPoint, writeChannelType } from "@farwatch/protocol/convert/channel";
 import type {
   GetInfoRequest,
@@ -22,10 +23,7 @@ export const getInfo =
       storeGen: info.storeGen,
       limits: HOST_LIMITS,
       supportedSteps: SUPPORTED_STEPS,
-      supportedChannelTypes: [
-        writeChannelType("static_remote_key"),
-        writeChannelType("anchors_zero_fee_htlc"),
-      ],
+      supportedChannelTypes: CHANNEL_TYPES.map(writeChannelType),
       curveBackend: info.curveBackend,
       tip: writeBlockPoint(info.tip),
       chainState: info.chainState,

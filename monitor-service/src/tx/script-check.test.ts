@@ -19,6 +19,7 @@ class ScriptFailure extends Error {}
 
 const FALSE = new Uint8Array(0);
 const TRUE = Uint8Array.of(1);
+const PAY_TO_ANCHOR = Uint8Array.of(0x51, 2, 0x4e, 0x73);
 
 interface Spend {
   readonly tx: Transaction;
@@ -48,6 +49,9 @@ function runSpend(tx: Transaction, index: number, prevout: Prevout): void {
   const witness = must(tx.ins[index], "input").witness;
   const program = prevout.script.subarray(2);
   const { value } = prevout;
+  if (equalBytes(prevout.script, PAY_TO_ANCHOR)) {
+    return demand(witness.length === 0, "P2A: anyone may spend it, with nothing");
+  }
   if (program.length === 20) {
     demand(witness.length === 2, "P2WPKH: two items");
     const [signature = FALSE, key = FALSE] = witness;
@@ -162,6 +166,15 @@ describe("script check", () => {
         assert.equal(spendFailure(child, 0, prevout), undefined);
       }
     }
+  });
+
+  it("lets anyone spend a shared anchor, with an empty witness only", () => {
+    const tx = new Transaction();
+    tx.addInput(new Uint8Array(32), 0);
+    const anchor = { script: PAY_TO_ANCHOR, value: 240n };
+    assert.equal(spendFailure(tx, 0, anchor), undefined);
+    tx.setWitness(0, [TRUE]);
+    assert.ok(spendFailure(tx, 0, anchor));
   });
 
   it("refuses them once value, locktime, sequence or a witness item is another", () => {

@@ -1,10 +1,12 @@
 /** InitialState and ChannelParameters <-> wire: what WatchChannel carries. */
-import type {
-  ChannelParameters,
-  ChannelPubkeys,
-  ChannelType,
-  ConstantsProfile,
-  InitialState,
+import {
+  CHANNEL_TYPES,
+  type ChannelParameters,
+  type ChannelPubkeys,
+  type ChannelType,
+  type ChannelTypeModifier,
+  type ConstantsProfile,
+  type InitialState,
 } from "../channel.js";
 import { blockHash, type BlockPoint } from "../block.js";
 import { fromHex, reversed, toHex } from "../bytes.js";
@@ -92,6 +94,10 @@ function readParameters(message: wire.ChannelParameters, field: string): Channel
     channelId: channelId(fixedHex(message.channelId, 32, `${field}.channel_id`)),
     chainHash: fixedHex(message.chainHash, 32, `${field}.chain_hash`),
     channelType: readChannelType(message.channelType, `${field}.channel_type`),
+    channelTypeModifiers: readModifiers(
+      message.channelTypeModifiers,
+      `${field}.channel_type_modifiers`,
+    ),
     funding,
     channelValueSat: readSat(message.channelValueSat, `${field}.channel_value_sat`),
     holderIsOpener: message.holderIsOpener,
@@ -136,19 +142,46 @@ function readChannelType(type: wire.ChannelType, field: string): ChannelType {
       return "static_remote_key";
     case wire.ChannelType.ANCHORS_ZERO_FEE_HTLC:
       return "anchors_zero_fee_htlc";
+    case wire.ChannelType.ZERO_FEE_COMMITMENTS:
+      return "zero_fee_commitments";
     case wire.ChannelType.UNSPECIFIED:
       return fail("malformed", field, "required");
-    case wire.ChannelType.ZERO_FEE_COMMITMENTS:
     default:
-      return fail("unsupportedChannelType", field, "static_remote_key or anchors_zero_fee_htlc");
+      return fail("unsupportedChannelType", field, CHANNEL_TYPES.join(", "));
   }
 }
 
-const CHANNEL_TYPES: Readonly<Record<ChannelType, wire.ChannelType>> = {
+const WIRE_TYPES: Readonly<Record<ChannelType, wire.ChannelType>> = {
   static_remote_key: wire.ChannelType.STATIC_REMOTE_KEY,
   anchors_zero_fee_htlc: wire.ChannelType.ANCHORS_ZERO_FEE_HTLC,
+  zero_fee_commitments: wire.ChannelType.ZERO_FEE_COMMITMENTS,
 };
-export const writeChannelType = (type: ChannelType): wire.ChannelType => CHANNEL_TYPES[type];
+export const writeChannelType = (type: ChannelType): wire.ChannelType => WIRE_TYPES[type];
+
+function readModifiers(
+  messages: readonly wire.ChannelTypeModifier[],
+  field: string,
+): readonly ChannelTypeModifier[] {
+  const modifiers = messages.map((modifier, index) => readModifier(modifier, `${field}[${index}]`));
+  if (new Set(modifiers).size !== modifiers.length) fail("malformed", field, "named twice");
+  return modifiers;
+}
+
+function readModifier(modifier: wire.ChannelTypeModifier, field: string): ChannelTypeModifier {
+  switch (modifier) {
+    case wire.ChannelTypeModifier.SCID_PRIVACY:
+      return "scid_privacy";
+    case wire.ChannelTypeModifier.ZERO_CONF:
+      return "zero_conf";
+    case wire.ChannelTypeModifier.UNSPECIFIED:
+    default:
+      return fail("unsupportedChannelType", field, "scid_privacy or zero_conf");
+  }
+}
+const MODIFIERS: Readonly<Record<ChannelTypeModifier, wire.ChannelTypeModifier>> = {
+  scid_privacy: wire.ChannelTypeModifier.SCID_PRIVACY,
+  zero_conf: wire.ChannelTypeModifier.ZERO_CONF,
+};
 
 function readProfile(profile: wire.ConstantsProfile, field: string): ConstantsProfile {
   switch (profile) {
@@ -184,6 +217,7 @@ function writeParameters(parameters: ChannelParameters): wire.ChannelParameters 
     userChannelId: optional(parameters.userChannelId, (bytes) => Buffer.from(bytes)),
     constantsProfile: PROFILES[parameters.constantsProfile],
     shutdownScript: optional(parameters.shutdownScript, (bytes) => Buffer.from(bytes)),
+    channelTypeModifiers: parameters.channelTypeModifiers.map((modifier) => MODIFIERS[modifier]),
   };
 }
 

@@ -7,6 +7,7 @@ import type { CommitmentHtlc, CounterpartyCommitment, HolderCommitment } from ".
 import { must } from "../assert.js";
 import { htlcId, paymentHash, preimage, sourceKey } from "../ids.js";
 import type { Reason } from "../reasons.js";
+import { ChannelTypeModifier } from "../../gen/monitor/v1/channel.js";
 import { ChannelMonitorUpdate } from "../../gen/monitor/v1/update.js";
 import type { ChannelMonitorUpdateStep } from "../../gen/monitor/v1/update.js";
 import { InitialState } from "../../gen/monitor/v1/monitor_service.js";
@@ -215,9 +216,21 @@ describe("what the parser of first states refuses", () => {
 
   it("refuses channel types it cannot watch", () => {
     const at = "parameters.channel_type";
-    assert.deepEqual(parse({ channelType: 3 }), ["unsupportedChannelType", at]);
     assert.deepEqual(parse({ channelType: UNLISTED }), ["unsupportedChannelType", at]);
     assert.deepEqual(parse({ channelType: 0 }), ["malformed", at]);
+  });
+
+  it("refuses modifiers of a channel type that it does not know, and one named twice", () => {
+    const at = "parameters.channel_type_modifiers";
+    for (const unknown of [0, 3, UNLISTED]) {
+      const modifiers = [ChannelTypeModifier.ZERO_CONF, unknown];
+      assert.deepEqual(parse({ channelTypeModifiers: modifiers }), [
+        "unsupportedChannelType",
+        `${at}[1]`,
+      ]);
+    }
+    const twice = [ChannelTypeModifier.SCID_PRIVACY, ChannelTypeModifier.SCID_PRIVACY];
+    assert.deepEqual(parse({ channelTypeModifiers: twice }), ["malformed", at]);
   });
 
   it("refuses what is missing or of wrong size", () => {

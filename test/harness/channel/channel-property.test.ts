@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { feeratePerKw } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
-import type { ChannelType } from "@farwatch/protocol/channel";
+import { CHANNEL_TYPES } from "@farwatch/protocol/channel";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import type { Channel } from "./channel.js";
@@ -168,10 +168,7 @@ function assertAgreed({ channel, balance }: Run): void {
 
 describe("channel engine: random dances", function () {
   this.timeout(60_000);
-  for (const channelType of [
-    "static_remote_key",
-    "anchors_zero_fee_htlc",
-  ] satisfies ChannelType[]) {
+  for (const channelType of CHANNEL_TYPES) {
     it(`stays sound on ${channelType}`, async () => {
       const { curve } = await selectCurve("auto");
       let performed = 0;

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { feeratePerKw, msat, sat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { preimage } from "@farwatch/protocol/ids";
-import { MAX_HTLCS_PER_SIDE, openerCostSat } from "./proposals.js";
+import { openerCostSat } from "./proposals.js";
 import { ChannelRefusal, type RefusalCode } from "./refusal.js";
 import { forwardSource } from "./sources.js";
 import { offer, recordedChannel, secretNamed, type Told } from "./test-channel.js";
@@ -262,10 +262,26 @@ describe("channel engine: refusals change nothing", () => {
     assert.equal(channel.commitment("holder").state.balanceMsat.holder, 600_000_000n - most);
   });
 
-  it("carries 483 HTLCs of a side and refuses the next", () => {
-    const { channel } = recordedChannel({ capacitySat: sat(10_000_000) });
-    for (let i = 0; i < MAX_HTLCS_PER_SIDE; i++) offer(channel, "holder", 1_000, `${i}`);
-    assert.throws(() => offer(channel, "holder", 1_000, "x"), refused("tooManyHtlcs"));
+  for (const [channelType, most] of [
+    ["anchors_zero_fee_htlc", 483],
+    ["zero_fee_commitments", 114],
+  ] as const) {
+    it(`carries ${most} HTLCs of a side on ${channelType} and refuses the next`, () => {
+      const { channel } = recordedChannel({ channelType, capacitySat: sat(10_000_000) });
+      for (let i = 0; i < most; i++) offer(channel, "holder", 1_000, `${i}`);
+      assert.throws(() => offer(channel, "holder", 1_000, "x"), refused("tooManyHtlcs"));
+    });
+  }
+
+  it("pays no fee on zero_fee_commitments and has no update_fee there", async () => {
+    const { channel } = recordedChannel({ channelType: "zero_fee_commitments" });
+    offer(channel, "holder", 353, "dust");
+    offer(channel, "holder", 354, "kept");
+    assert.throws(() => channel.updateFee("holder", feeratePerKw(253)), refused("feerateIsZero"));
+    await channel.settle();
+    const { built } = channel.commitment("holder");
+    assert.equal(built.feeSat, 353n - 240n, "trimmed above what the anchor holds");
+    assert.equal(built.tx.outs.length, 4);
   });
 
   it("does not open a channel whose opener cannot pay the first commitment", () => {

@@ -33,8 +33,6 @@ import { demand } from "./refusal.js";
 import { bySide, otherSide, SIDES, type ChannelSetup, type Side } from "./setup.js";
 import { defaultSource } from "./sources.js";
 
-/** BOLT 2: max_accepted_htlcs may not be higher, so that a commitment can always be punished. */
-export const MAX_HTLCS_PER_SIDE = 483;
 /** Length of the failure onion in BOLT 4: HMAC 32, failure and padding 2 + 256 + 2. */
 const FAILURE_PACKET_BYTES = 292;
 
@@ -73,7 +71,8 @@ export class Proposals {
   add(from: Side, add: AddHtlc, latest: Latest): Htlc {
     demand(add.amountMsat > 0n, "badAmount", "an HTLC moves at least 1 msat");
     const live = liveHtlcs(this.#logs, latest).filter((htlc) => htlc.offeredBy === from);
-    demand(live.length < MAX_HTLCS_PER_SIDE, "tooManyHtlcs", `${from} offers the most allowed`);
+    const { maxHtlcsPerSide } = channelTypeRules(this.setup.channelType);
+    demand(live.length < maxHtlcsPerSide, "tooManyHtlcs", `${from} offers the most allowed`);
     const id = htlcId(this.#nextHtlcId[from]);
     const source = add.source ?? defaultSource(this.channelId, from, id, add.amountMsat);
     const htlc: Htlc = { ...add, offeredBy: from, id, source };
@@ -85,7 +84,10 @@ export class Proposals {
   }
 
   changeFee(from: Side, feerate: FeeratePerKw, latest: Latest): void {
-    demand(from === this.setup.opener, "notOpener", "only the opener sends update_fee");
+    const { opener, channelType } = this.setup;
+    demand(from === opener, "notOpener", "only the opener sends update_fee");
+    const { commitmentPaysFee } = channelTypeRules(channelType);
+    demand(commitmentPaysFee, "feerateIsZero", `${channelType} has no update_fee`);
     this.#propose(from, { kind: "fee", feeratePerKw: feerate }, latest);
   }
 

@@ -12,6 +12,7 @@ export type RefusalCode =
   | "wrongPreimage"
   | "badAmount"
   | "notOpener"
+  | "feerateIsZero"
   | "nothingToSign"
   | "awaitingRevocation"
   | "revokeFirst"

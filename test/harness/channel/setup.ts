@@ -16,6 +16,7 @@ import type { ChannelType } from "@farwatch/protocol/channel";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { channelId, txidToInternal, type ChannelId, type Outpoint } from "@farwatch/protocol/ids";
+import { channelTypeRules } from "@farwatch/monitor-service/bolt/channel-type";
 import { obscureFactor } from "@farwatch/monitor-service/bolt/commitment-number";
 import { fundingOutputScript, fundingScript } from "@farwatch/monitor-service/bolt/scripts";
 import { partyOfSeed, type Party } from "./party.js";
@@ -90,6 +91,9 @@ export interface ChannelSetup {
   readonly fundingScriptPubkey: Uint8Array;
 }
 
+const defaultFeerate = (channelType: ChannelType): FeeratePerKw =>
+  channelTypeRules(channelType).commitmentPaysFee ? DEFAULT_FEERATE : feeratePerKw(0);
+
 /** Fills in what the options leave out and derives the keys of both sides. */
 export function resolveSetup(options: SetupOptions): ChannelSetup {
   const curve = options.curve ?? nobleCurve;
@@ -97,7 +101,7 @@ export function resolveSetup(options: SetupOptions): ChannelSetup {
     curve,
     channelType: options.channelType,
     capacitySat: options.capacitySat,
-    initialFeeratePerKw: options.feeratePerKw ?? DEFAULT_FEERATE,
+    initialFeeratePerKw: options.feeratePerKw ?? defaultFeerate(options.channelType),
     opener: options.opener ?? "holder",
     sides: bySide((side) => {
       const own = options[side] ?? {};

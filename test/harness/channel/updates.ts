@@ -114,6 +114,7 @@ export function parametersOf(
     channelId: channelIdOf(funding),
     chainHash: options.chainHash ?? REGTEST_CHAIN_HASH,
     channelType: setup.channelType,
+    channelTypeModifiers: [],
     funding,
     channelValueSat: setup.capacitySat,
     holderIsOpener: setup.opener === viewer,

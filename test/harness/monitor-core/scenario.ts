@@ -1,6 +1,6 @@
 /** Short ways for tests of closes: payments in both directions, who spent what, what was told. */
 import assert from "node:assert/strict";
-import type { ChannelType } from "@farwatch/protocol/channel";
+export { CHANNEL_TYPES } from "@farwatch/protocol/channel";
 import { outpointKey, type Outpoint } from "@farwatch/protocol/ids";
 import { cheaterOutputs } from "./cheater-outputs.js";
 import { broadcastableCommitment } from "../channel/broadcast.js";
@@ -9,11 +9,6 @@ import type { Side } from "../channel/setup.js";
 import { offer, secretNamed } from "../channel/test-channel.js";
 import { bodiesOf, outcomesOf } from "./event-rules.js";
 import type { ProtectedChannel } from "./protected-channel.js";
-
-export const CHANNEL_TYPES = [
-  "static_remote_key",
-  "anchors_zero_fee_htlc",
-] as const satisfies readonly ChannelType[];
 
 export interface Payment {
   readonly from: Side;

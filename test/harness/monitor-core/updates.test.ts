@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { must } from "@farwatch/protocol/assert";
 import { concatBytes, utf8 } from "@farwatch/protocol/bytes";
-import type { ChannelType } from "@farwatch/protocol/channel";
+import { CHANNEL_TYPES, type ChannelType } from "@farwatch/protocol/channel";
 import { commitmentNumber, perCommitmentSecret, txid, updateId } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { decodeState, encodeState, StateUnreadable } from "@farwatch/monitor-service/monitor/codec";
@@ -48,7 +48,7 @@ async function nextOf<K extends UpdateStep["kind"]>(
   return assert.fail(`no ${kind} was told`);
 }
 
-for (const channelType of ["static_remote_key", "anchors_zero_fee_htlc"] satisfies ChannelType[]) {
+for (const channelType of CHANNEL_TYPES) {
   describe(`monitor core: updates of ${channelType}`, () => {
     it("accepts a whole life and replays it to the same state and events", async () => {
       const p = await busyChannel(channelType);

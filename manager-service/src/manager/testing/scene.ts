@@ -139,6 +139,7 @@ export function initialState(htlcs: readonly CommitmentHtlc[] = []): InitialStat
       channelId: CHANNEL,
       chainHash: CHAIN_HASH,
       channelType: "anchors_zero_fee_htlc",
+      channelTypeModifiers: [],
       funding: FUNDING,
       channelValueSat: sat(100_000),
       holderIsOpener: true,

@@ -26,8 +26,20 @@ export enum ChannelType {
   STATIC_REMOTE_KEY = 1,
   /** ANCHORS_ZERO_FEE_HTLC - BOLT 9 bit 22. */
   ANCHORS_ZERO_FEE_HTLC = 2,
-  /** ZERO_FEE_COMMITMENTS - Bit 40. Part of the schema; refused with `unsupportedChannelType` until the monitor supports it. */
+  /** ZERO_FEE_COMMITMENTS - Bit 40 (BOLT PR 1228; LDK 0.2 and later). feerate_per_kw of every commitment is 0. */
   ZERO_FEE_COMMITMENTS = 3,
+}
+
+/**
+ * Bits that a channel type may have besides (BOLT 2). None changes anything on chain, so the monitor
+ * keeps them and does nothing with them; one it does not know is refused as `unsupportedChannelType`.
+ */
+export enum ChannelTypeModifier {
+  UNSPECIFIED = 0,
+  /** SCID_PRIVACY - Bit 46, option_scid_alias. */
+  SCID_PRIVACY = 1,
+  /** ZERO_CONF - Bit 50, option_zeroconf. */
+  ZERO_CONF = 2,
 }
 
 /** Which constants the node's own deadlines follow, so that the monitor is never more eager than it. */
@@ -89,7 +101,11 @@ export interface ChannelParameters {
   readonly userChannelId?: Buffer | undefined;
   readonly constantsProfile: ConstantsProfile;
   /** Set when the shutdown script was agreed at open (option_upfront_shutdown_script). */
-  readonly shutdownScript?: Buffer | undefined;
+  readonly shutdownScript?:
+    | Buffer
+    | undefined;
+  /** Each at most once. */
+  readonly channelTypeModifiers: readonly ChannelTypeModifier[];
 }
 
 /** The inbound HTLC that a forwarded outbound HTLC came from. */
@@ -445,6 +461,7 @@ function createBaseChannelParameters(): ChannelParameters {
     userChannelId: undefined,
     constantsProfile: 0,
     shutdownScript: undefined,
+    channelTypeModifiers: [],
   };
 }
 
@@ -500,6 +517,13 @@ export const ChannelParameters: MessageFns<ChannelParameters> = {
     }
     if (message.shutdownScript !== undefined) {
       writer.uint32(130).bytes(message.shutdownScript);
+    }
+    if (message.channelTypeModifiers.length !== 0) {
+      writer.uint32(138).fork();
+      for (const v of message.channelTypeModifiers) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -645,6 +669,24 @@ export const ChannelParameters: MessageFns<ChannelParameters> = {
             message.shutdownScript = Buffer.from(reader.bytes());
             continue;
           }
+          case 17: {
+            if (tag === 136) {
+              message.channelTypeModifiers.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 138) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.channelTypeModifiers.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -686,6 +728,7 @@ export const ChannelParameters: MessageFns<ChannelParameters> = {
     message.userChannelId = object.userChannelId ?? undefined;
     message.constantsProfile = object.constantsProfile ?? 0;
     message.shutdownScript = object.shutdownScript ?? undefined;
+    message.channelTypeModifiers = object.channelTypeModifiers?.map((e) => e) || [];
     return message;
   },
 };

@@ -12,15 +12,16 @@ import {
   type BlockPoint,
 } from "../../block.js";
 import { toHex } from "../../bytes.js";
-import type {
-  ChannelParameters,
-  ChannelPubkeys,
-  CommitmentHtlc,
-  CounterpartyCommitment,
-  HolderCommitment,
-  HtlcSource,
-  InboundHtlc,
-  InitialState,
+import {
+  CHANNEL_TYPES,
+  type ChannelParameters,
+  type ChannelPubkeys,
+  type CommitmentHtlc,
+  type CounterpartyCommitment,
+  type HolderCommitment,
+  type HtlcSource,
+  type InboundHtlc,
+  type InitialState,
 } from "../../channel.js";
 import {
   channelId,
@@ -146,7 +147,8 @@ const pubkeys: Arbitrary<ChannelPubkeys> = fc.record({
 const parameters: Arbitrary<ChannelParameters> = fc.record({
   channelId: channelIds,
   chainHash: hex(32),
-  channelType: fc.constantFrom("static_remote_key" as const, "anchors_zero_fee_htlc" as const),
+  channelType: fc.constantFrom(...CHANNEL_TYPES),
+  channelTypeModifiers: fc.subarray(["scid_privacy" as const, "zero_conf" as const]),
   funding: outpoints,
   channelValueSat: sats,
   holderIsOpener: fc.boolean(),
