@@ -60,6 +60,8 @@ export interface ChannelParameters {
   readonly userChannelId: Uint8Array | undefined;
   readonly constantsProfile: ConstantsProfile;
   readonly shutdownScript: Uint8Array | undefined;
+  /** Funding that `funding` spends when it is a splice; tweaks the holder's funding key. */
+  readonly spliceParentFundingTxid: Txid | undefined;
 }
 
 export interface InboundHtlc {
@@ -128,6 +130,12 @@ export interface CounterpartyCommitment {
   readonly toCountersignatorySat: Sat;
   readonly htlcs: readonly CommitmentHtlc[];
   readonly txid: Txid;
+}
+
+/** A commitment that spends a pending funding: the same number, point and HTLCs as on the locked one. */
+export interface PendingCommitment<C extends HolderCommitment | CounterpartyCommitment> {
+  readonly funding: Outpoint;
+  readonly commitment: C;
 }
 
 /** First state of a channel, as WatchChannel carries it. */

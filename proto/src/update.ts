@@ -2,8 +2,13 @@
  * The steps of a ChannelMonitorUpdate, in domain words (wire: monitor/v1/update.proto; LDK
  * `ChannelMonitorUpdateStep`). Steps of one update apply in order, all or none.
  */
-import type { CounterpartyCommitment, HolderCommitment } from "./channel.js";
-import type { CommitmentNumber, PerCommitmentSecret, Preimage, SourceKey } from "./ids.js";
+import type {
+  ChannelParameters,
+  CounterpartyCommitment,
+  HolderCommitment,
+  PendingCommitment,
+} from "./channel.js";
+import type { CommitmentNumber, PerCommitmentSecret, Preimage, SourceKey, Txid } from "./ids.js";
 import type { Msat } from "./amount.js";
 
 /** Why an outbound HTLC failed; kept raw, re-wrapping per hop is the node's work. */
@@ -34,11 +39,18 @@ export interface FailedHtlc {
 export type UpdateStep =
   | {
       readonly kind: "latestHolderCommitment";
+      /** On the locked funding. */
       readonly commitment: HolderCommitment;
+      /** One per pending funding, in the order the fundings were negotiated. */
+      readonly pending: readonly PendingCommitment<HolderCommitment>[];
       readonly claimed: readonly ClaimedHtlc[];
       readonly failed: readonly FailedHtlc[];
     }
-  | { readonly kind: "latestCounterpartyCommitment"; readonly commitment: CounterpartyCommitment }
+  | {
+      readonly kind: "latestCounterpartyCommitment";
+      readonly commitment: CounterpartyCommitment;
+      readonly pending: readonly PendingCommitment<CounterpartyCommitment>[];
+    }
   | {
       readonly kind: "paymentPreimage";
       readonly preimage: Preimage;
@@ -54,7 +66,17 @@ export type UpdateStep =
       readonly shouldBroadcast: boolean;
       readonly reason: string;
     }
-  | { readonly kind: "shutdownScript"; readonly scriptPubkey: Uint8Array };
+  | { readonly kind: "shutdownScript"; readonly scriptPubkey: Uint8Array }
+  | {
+      /** A splice, or a fee bump of one: another funding is pending. */
+      readonly kind: "renegotiatedFunding";
+      readonly parameters: ChannelParameters;
+      readonly holderCommitment: HolderCommitment;
+      readonly counterpartyCommitment: CounterpartyCommitment;
+    }
+  | { readonly kind: "renegotiatedFundingLocked"; readonly fundingTxid: Txid }
+  /** Of LDK nodes; has no effect here (contract 2.13). */
+  | { readonly kind: "ldkReleasePaymentComplete"; readonly sourceKey: SourceKey };
 
 /** Names for GetInfo.supported_steps. */
 export const SUPPORTED_STEPS: readonly UpdateStep["kind"][] = [
@@ -64,4 +86,7 @@ export const SUPPORTED_STEPS: readonly UpdateStep["kind"][] = [
   "commitmentSecret",
   "channelForceClosed",
   "shutdownScript",
+  "renegotiatedFunding",
+  "renegotiatedFundingLocked",
+  "ldkReleasePaymentComplete",
 ];

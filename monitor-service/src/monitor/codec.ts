@@ -7,7 +7,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, equalBytes, fromHex, toHex, utf8 } from "@farwatch/protocol/bytes";
 import type { MonitorState } from "./state.js";
 
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 const CHECKSUM_BYTES = 32;
 
 /** Stored state that cannot be read; a person must look. */

@@ -48,6 +48,9 @@ export function createMonitor(
   if (!counterparty.ok) return counterparty;
   return ok({
     parameters,
+    firstFunding: parameters.funding,
+    pendingFundings: [],
+    alternativeFunding: undefined,
     obscureFactor: factor,
     latestUpdateId: args.updateId,
     latestUpdateHash: args.updateHash,

@@ -11,7 +11,8 @@ import type { MonitorState } from "./state.js";
 
 /** Which of the channel's keys signs; the core never sees the key itself. */
 export type SigningKey =
-  | { readonly kind: "funding" }
+  /** Tweaked by the txid of the funding that this one splices (onchain-engine 2.2). */
+  | { readonly kind: "funding"; readonly spliceParent: Txid | undefined }
   | { readonly kind: "payment" }
   | { readonly kind: "delayed"; readonly perCommitmentPoint: Uint8Array }
   | { readonly kind: "htlc"; readonly perCommitmentPoint: Uint8Array }

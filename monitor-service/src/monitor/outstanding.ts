@@ -16,6 +16,7 @@ import { channelFundingScript, holderHtlcTx, rebuildHolder } from "./commitments
 import type { MonitorContext } from "./context.js";
 import type { Publish } from "./effect.js";
 import { readyHolderHtlcs, type ReadyHtlc } from "./feeless-claims.js";
+import { fundingKey } from "./scopes.js";
 import type { Claim, MonitorState } from "./state.js";
 
 export function outstanding(ctx: MonitorContext, state: MonitorState): readonly Publish[] {
@@ -67,7 +68,7 @@ function holderCommitment(ctx: MonitorContext, state: MonitorState): readonly Pu
       role: "holderCommitment",
       txid,
       spends: [parameters.funding],
-      tasks: [{ key: { kind: "funding" }, digest }],
+      tasks: [{ key: fundingKey(state), digest }],
       finish,
     },
   ];

@@ -11,6 +11,7 @@ import type {
   CounterpartyCommitment,
   HolderCommitment,
   HtlcSource,
+  PendingCommitment,
 } from "@farwatch/protocol/channel";
 import type { CloseReason, FundingSpendKind, SpendableOutput } from "@farwatch/protocol/event";
 import type {
@@ -49,6 +50,7 @@ export interface OutboundHtlc {
 /** The first confirmed spend of the funding output. */
 export interface FundingSpend {
   readonly txid: Txid;
+  readonly funding: Outpoint;
   readonly block: BlockPoint;
   readonly kind: FundingSpendKind;
   readonly commitmentNumber: CommitmentNumber | undefined;
@@ -141,21 +143,39 @@ export interface HolderHtlcClaim {
 export interface HolderBroadcast {
   readonly reason: CloseReason;
   readonly commitment: HolderCommitment;
+  /** The funding that `commitment` spends: the one that is confirmed. */
+  readonly funding: Outpoint;
+  /** The same commitment on the other fundings, should one of those confirm instead. */
+  readonly elsewhere: readonly PendingCommitment<HolderCommitment>[];
   readonly since: BlockHeight;
 }
 
-export interface MonitorState {
+/**
+ * One funding output with the commitments that spend it. Number, point and HTLCs are the same in every
+ * scope; output indices, values, signatures and txids are not.
+ */
+export interface FundingScope {
   readonly parameters: ChannelParameters;
-  readonly obscureFactor: bigint;
-  readonly latestUpdateId: UpdateId;
-  readonly latestUpdateHash: Hash32;
-  readonly nextEventId: EventId;
-
   readonly holder: HolderCommitment;
   readonly holderPrevious: HolderCommitment | undefined;
   readonly counterparty: CounterpartyCommitment;
   /** Set until its secret arrives. */
   readonly counterpartyPrevious: CounterpartyCommitment | undefined;
+}
+
+/** Its own FundingScope is the one of the locked funding. */
+export interface MonitorState extends FundingScope {
+  /** Funding the channel was watched with: names the channel in signed headers, whatever is spliced. */
+  readonly firstFunding: Outpoint;
+  /** Splices and fee bumps of them that are not locked, in the order they were negotiated. */
+  readonly pendingFundings: readonly FundingScope[];
+  /** The pending funding whose transaction confirmed. */
+  readonly alternativeFunding: { readonly txid: Txid; readonly block: BlockPoint } | undefined;
+  readonly obscureFactor: bigint;
+  readonly latestUpdateId: UpdateId;
+  readonly latestUpdateHash: Hash32;
+  readonly nextEventId: EventId;
+
   readonly secrets: SecretStore;
 
   readonly preimages: ReadonlyMap<PaymentHash, Preimage>;

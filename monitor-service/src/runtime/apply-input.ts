@@ -95,7 +95,8 @@ function sealAll(
   { events, state }: Transition,
 ): readonly SealedMonitorEvent[] {
   const { channelId } = entry;
-  const { funding } = state.parameters;
+  // The same on every monitor, whether it knows yet that a splice is locked or not.
+  const funding = state.spend?.funding ?? state.parameters.funding;
   let previous: Hash32 | undefined = entry.lastEventHash;
   return events.map((event) => {
     const sealed = sealEvent(core.sealer, { channelId, funding, previous }, event);

@@ -77,7 +77,7 @@ function findEntry(
   if (entry === undefined) {
     return err(refuse("storedStateUnreadable", "the stored channel cannot be read", details));
   }
-  if (outpointKey(entry.state.parameters.funding) !== outpointKey(header.funding)) {
+  if (outpointKey(entry.state.firstFunding) !== outpointKey(header.funding)) {
     const field = { ...details, field: "update.funding" };
     return err(refuse("malformed", "the update names another funding output", field));
   }

@@ -132,8 +132,9 @@ const KEY_NAMES: readonly (keyof ChannelPubkeys)[] = [
   "htlcBasepoint",
 ];
 
-function checkKeys(core: Core, { channelKeysId, holderPubkeys }: ChannelParameters) {
-  const ours = core.deps.signer.pubkeys(channelKeysId);
+export function checkKeys(core: Core, parameters: ChannelParameters): Refusal | undefined {
+  const { channelKeysId, holderPubkeys, spliceParentFundingTxid } = parameters;
+  const ours = core.deps.signer.pubkeys(channelKeysId, spliceParentFundingTxid);
   const which = KEY_NAMES.find((name) => !equalBytes(ours[name], holderPubkeys[name]));
   if (which === undefined) return undefined;
   return refuse("keysMismatch", "this host's seed gives other keys for the channel", { which });

@@ -8,6 +8,7 @@ import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { must } from "@farwatch/protocol/assert";
 import { concatBytes, expectLength, utf8 } from "@farwatch/protocol/bytes";
 import type { Curve } from "@farwatch/protocol/curve/curve";
+import { txidToInternal, type Txid } from "@farwatch/protocol/ids";
 
 export const SEED_BYTES = 32;
 export const CHANNEL_KEYS_ID_BYTES = 32;
@@ -77,4 +78,18 @@ export function channelSecrets(
   const delayedPaymentBase = next("delayed payment base key");
   const htlcBase = next("HTLC base key");
   return { funding, revocationBase, payment, delayedPaymentBase, htlcBase };
+}
+
+/**
+ * The funding key of a splice: base + SHA256(parent funding txid, as in transactions | base), which only
+ * the holder can know (LDK `compute_funding_key_tweak`). Without a parent: the base key.
+ */
+export function fundingSecret(
+  curve: Curve,
+  base: Uint8Array,
+  spliceParent: Txid | undefined,
+): Uint8Array {
+  if (spliceParent === undefined) return base;
+  const tweak = sha256(concatBytes(txidToInternal(spliceParent), base));
+  return must(curve.secretAdd(base, tweak), "funding key of a splice");
 }

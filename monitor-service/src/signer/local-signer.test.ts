@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { sha256 } from "@noble/hashes/sha2.js";
 import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import { must } from "@farwatch/protocol/assert";
-import { fromHex, toHex } from "@farwatch/protocol/bytes";
+import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
+import { txid } from "@farwatch/protocol/ids";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { derivePublicKey, deriveRevocationPublicKey } from "../bolt/keys.js";
 import type { SigningKey } from "../monitor/effect.js";
@@ -45,7 +47,7 @@ describe("local signer", () => {
     const signer = new LocalSigner(nobleCurve, seed);
     const keys = signer.pubkeys(keysId);
     const cases: readonly (readonly [SigningKey, Uint8Array])[] = [
-      [{ kind: "funding" }, keys.fundingPubkey],
+      [{ kind: "funding", spliceParent: undefined }, keys.fundingPubkey],
       [{ kind: "payment" }, keys.paymentPoint],
       [
         { kind: "delayed", perCommitmentPoint: point },
@@ -70,8 +72,22 @@ describe("local signer", () => {
     });
   });
 
+  it("signs for a splice with the base funding key plus SHA256(parent txid | base key)", () => {
+    const signer = new LocalSigner(nobleCurve, seed);
+    const base = channelSecrets(nobleCurve, seed, channelMaster(nobleCurve, seed), keysId).funding;
+    const parent = txid("01".repeat(31) + "ff");
+    // The txid stands reversed in transactions, and LDK hashes it as it stands there.
+    const hashed = sha256(concatBytes(Uint8Array.of(0xff, ...new Uint8Array(31).fill(1)), base));
+    const expected = nobleCurve.publicKey(must(nobleCurve.secretAdd(base, hashed), "key"));
+    assert.deepEqual(signer.pubkeys(keysId, parent).fundingPubkey, expected);
+    assert.notDeepEqual(signer.pubkeys(keysId).fundingPubkey, expected);
+    const key = { kind: "funding", spliceParent: parent } as const;
+    const [signature] = signer.sign(keysId, [{ key, digest }]);
+    assert.ok(nobleCurve.ecdsaVerify(must(signature, "signature"), digest, expected));
+  });
+
   it("gives the same signature for the same task", () => {
-    const tasks = [{ key: { kind: "funding" as const }, digest }];
+    const tasks = [{ key: { kind: "funding" as const, spliceParent: undefined }, digest }];
     const first = new LocalSigner(nobleCurve, seed).sign(keysId, tasks);
     const second = new LocalSigner(nobleCurve, seed).sign(keysId, tasks);
     assert.deepEqual(first, second);
@@ -98,7 +114,7 @@ describe("local signer", () => {
 
   it("shows no secret when printed, inspected, serialized or spread", () => {
     const signer = new LocalSigner(nobleCurve, seed);
-    signer.sign(keysId, [{ key: { kind: "funding" }, digest }]);
+    signer.sign(keysId, [{ key: { kind: "funding", spliceParent: undefined }, digest }]);
     const shown = [
       String(signer),
       inspect(signer, { depth: 9, showHidden: true }),
@@ -116,7 +132,7 @@ describe("local signer", () => {
   it("refuses a seed, a digest or a channel_keys_id of the wrong length without showing it", () => {
     const signer = new LocalSigner(nobleCurve, seed);
     const short = new Uint8Array(31).fill(0xab);
-    const key = { kind: "funding" } as const;
+    const key = { kind: "funding", spliceParent: undefined } as const;
     for (const attempt of [
       () => new LocalSigner(nobleCurve, short),
       () => signer.pubkeys(short),

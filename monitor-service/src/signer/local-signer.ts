@@ -6,11 +6,13 @@ import { assertNever } from "@farwatch/protocol/assert";
 import { expectLength, toHex } from "@farwatch/protocol/bytes";
 import type { ChannelPubkeys } from "@farwatch/protocol/channel";
 import type { Curve } from "@farwatch/protocol/curve/curve";
+import type { Txid } from "@farwatch/protocol/ids";
 import { derivePrivateKey, deriveRevocationPrivateKey } from "../bolt/keys.js";
 import type { SigningKey, SigningTask } from "../monitor/effect.js";
 import {
   channelMaster,
   channelSecrets,
+  fundingSecret,
   SEED_BYTES,
   type ChannelSecrets,
   type ExtendedSecret,
@@ -35,10 +37,12 @@ export class LocalSigner implements ChannelSigner {
     this.#master = channelMaster(curve, this.#seed);
   }
 
-  pubkeys(channelKeysId: Uint8Array): ChannelPubkeys {
+  pubkeys(channelKeysId: Uint8Array, spliceParent?: Txid): ChannelPubkeys {
     const secrets = this.#secrets(channelKeysId);
     return {
-      fundingPubkey: this.#curve.publicKey(secrets.funding),
+      fundingPubkey: this.#curve.publicKey(
+        fundingSecret(this.#curve, secrets.funding, spliceParent),
+      ),
       revocationBasepoint: this.#curve.publicKey(secrets.revocationBase),
       paymentPoint: this.#curve.publicKey(secrets.payment),
       delayedPaymentBasepoint: this.#curve.publicKey(secrets.delayedPaymentBase),
@@ -59,7 +63,7 @@ export class LocalSigner implements ChannelSigner {
   #secretFor(secrets: ChannelSecrets, key: SigningKey): Uint8Array {
     switch (key.kind) {
       case "funding":
-        return secrets.funding;
+        return fundingSecret(this.#curve, secrets.funding, key.spliceParent);
       case "payment":
         return secrets.payment;
       case "delayed":

@@ -1,4 +1,4 @@
-/** InitialState and ChannelParameters <-> wire: what WatchChannel carries. */
+/** InitialState and ChannelParameters <-> wire: what WatchChannel carries, and what a splice changes. */
 import {
   CHANNEL_TYPES,
   type ChannelParameters,
@@ -15,7 +15,13 @@ import type { Refusal } from "../reasons.js";
 import type { Result } from "../result.js";
 import * as wire from "../../gen/monitor/v1/channel.js";
 import { InitialState as WireInitialState } from "../../gen/monitor/v1/monitor_service.js";
-import { readCounterparty, readHolder, writeCounterparty, writeHolder } from "./commitment.js";
+import {
+  readCounterparty,
+  readHolder,
+  unscoped,
+  writeCounterparty,
+  writeHolder,
+} from "./commitment.js";
 import { MAX_SCRIPT_BYTES } from "./limits.js";
 import {
   atMost,
@@ -39,14 +45,7 @@ const MAX_FUNDING_VOUT = 0xffff;
 export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refusal> =>
   parseWith(WireInitialState, bytes, (message) => ({
     parameters: readParameters(present(message.parameters, "parameters"), "parameters"),
-    holderCommitment: readHolder(
-      present(message.holderCommitment, "holder_commitment"),
-      "holder_commitment",
-    ),
-    counterpartyCommitment: readCounterparty(
-      present(message.counterpartyCommitment, "counterparty_commitment"),
-      "counterparty_commitment",
-    ),
+    ...readFirstCommitments(message, ""),
     bestBlock: optional(message.bestBlock, (block) => readBlockPoint(block, "best_block")),
   }));
 
@@ -57,6 +56,23 @@ export const encodeInitialState = (initial: InitialState): Uint8Array =>
     counterpartyCommitment: writeCounterparty(initial.counterpartyCommitment),
     bestBlock: optional(initial.bestBlock, writeBlockPoint),
   }).finish();
+
+/** The first commitments on a funding, in a message that names the funding itself. */
+export const readFirstCommitments = (
+  message: Pick<WireInitialState, "holderCommitment" | "counterpartyCommitment">,
+  prefix: string,
+): Pick<InitialState, "holderCommitment" | "counterpartyCommitment"> => {
+  const holder = `${prefix}holder_commitment`;
+  const counterparty = `${prefix}counterparty_commitment`;
+  return {
+    holderCommitment: unscoped(readHolder, present(message.holderCommitment, holder), holder),
+    counterpartyCommitment: unscoped(
+      readCounterparty,
+      present(message.counterpartyCommitment, counterparty),
+      counterparty,
+    ),
+  };
+};
 
 export function readOutpoint(outpoint: wire.Outpoint, field: string): Outpoint {
   return {
@@ -81,7 +97,7 @@ export const writeBlockPoint = (point: BlockPoint): wire.BlockPoint => ({
   blockHash: Buffer.from(reversed(fromHex(point.hash))),
 });
 
-function readParameters(message: wire.ChannelParameters, field: string): ChannelParameters {
+export function readParameters(message: wire.ChannelParameters, field: string): ChannelParameters {
   const funding = readOutpoint(present(message.funding, `${field}.funding`), `${field}.funding`);
   if (funding.vout > MAX_FUNDING_VOUT) {
     fail("rangeExceeded", `${field}.funding.vout`, "more than 16 bits");
@@ -120,6 +136,9 @@ function readParameters(message: wire.ChannelParameters, field: string): Channel
     constantsProfile: readProfile(message.constantsProfile, `${field}.constants_profile`),
     shutdownScript: optional(message.shutdownScript, (bytes) =>
       atMost(bytes, MAX_SCRIPT_BYTES, `${field}.shutdown_script`),
+    ),
+    spliceParentFundingTxid: optional(message.spliceParentFundingTxid, (bytes) =>
+      txidFromInternal(fixed(bytes, 32, `${field}.splice_parent_funding_txid`)),
     ),
   };
 }
@@ -199,7 +218,7 @@ const PROFILES: Readonly<Record<ConstantsProfile, wire.ConstantsProfile>> = {
   ldk_0_2: wire.ConstantsProfile.LDK_0_2,
 };
 
-function writeParameters(parameters: ChannelParameters): wire.ChannelParameters {
+export function writeParameters(parameters: ChannelParameters): wire.ChannelParameters {
   return {
     channelId: Buffer.from(fromHex(parameters.channelId)),
     chainHash: Buffer.from(fromHex(parameters.chainHash)),
@@ -218,6 +237,9 @@ function writeParameters(parameters: ChannelParameters): wire.ChannelParameters 
     constantsProfile: PROFILES[parameters.constantsProfile],
     shutdownScript: optional(parameters.shutdownScript, (bytes) => Buffer.from(bytes)),
     channelTypeModifiers: parameters.channelTypeModifiers.map((modifier) => MODIFIERS[modifier]),
+    spliceParentFundingTxid: optional(parameters.spliceParentFundingTxid, (txid) =>
+      Buffer.from(txidToInternal(txid)),
+    ),
   };
 }
 

@@ -27,10 +27,19 @@ export const readNumber = (value: bigint, field: string): CommitmentNumber =>
     ? fail("rangeExceeded", field, "more than 48 bits")
     : commitmentNumber(value);
 
-export function readHolder(message: wire.HolderCommitment, field: string): HolderCommitment {
+/** A commitment whose funding the message around it names. */
+export function unscoped<W extends { readonly funding?: wire.Outpoint | undefined }, C>(
+  read: (message: W, field: string) => C,
+  message: W,
+  field: string,
+): C {
   if (message.funding !== undefined) {
-    fail("unimplemented", `${field}.funding`, "splices are not supported yet");
+    fail("malformed", `${field}.funding`, "not allowed here: the funding is already known");
   }
+  return read(message, field);
+}
+
+export function readHolder(message: wire.HolderCommitment, field: string): HolderCommitment {
   return {
     commitmentNumber: readNumber(message.commitmentNumber, `${field}.commitment_number`),
     perCommitmentPoint: fixed(
@@ -58,9 +67,6 @@ export function readCounterparty(
   message: wire.CounterpartyCommitment,
   field: string,
 ): CounterpartyCommitment {
-  if (message.funding !== undefined) {
-    fail("unimplemented", `${field}.funding`, "splices are not supported yet");
-  }
   return {
     commitmentNumber: readNumber(message.commitmentNumber, `${field}.commitment_number`),
     perCommitmentPoint: fixed(

@@ -4,6 +4,8 @@
 export const MAX_HTLCS_PER_SIDE = 483;
 /** A node combines at most a handful of steps (LDK: 3); the bound only stops abuse. */
 export const MAX_STEPS_PER_UPDATE = 16;
+/** A splice and its fee bumps. BOLT 2 makes each bump pay 25/24 of the one before: 50 are a factor of 7. */
+export const MAX_PENDING_FUNDINGS = 50;
 /** An opaque source of LDK (a route with its keys) is a few hundred bytes to some KiB. */
 export const MAX_OPAQUE_BYTES = 64 * 1024;
 /** BOLT 4 error packets are about 1 KiB with attribution data. */

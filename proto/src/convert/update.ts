@@ -1,7 +1,13 @@
 /** The steps of a ChannelMonitorUpdate <-> the payload bytes that are signed (payload_type 1). */
 import { assertNever } from "../assert.js";
 import { fromHex } from "../bytes.js";
-import { perCommitmentSecret, preimage, sourceKey } from "../ids.js";
+import {
+  perCommitmentSecret,
+  preimage,
+  sourceKey,
+  txidFromInternal,
+  txidToInternal,
+} from "../ids.js";
 import type { Refusal } from "../reasons.js";
 import type { Result } from "../result.js";
 import type { ClaimedHtlc, FailedHtlc, HtlcFailReason, UpdateStep } from "../update.js";
@@ -14,6 +20,12 @@ import {
   writeCounterparty,
   writeHolder,
 } from "./commitment.js";
+import {
+  readCommitments,
+  readRenegotiatedFunding,
+  writeCommitments,
+  writeRenegotiatedFunding,
+} from "./funding.js";
 import {
   MAX_OPAQUE_BYTES,
   MAX_REASON_BYTES,
@@ -52,13 +64,11 @@ function readStep({ step }: wire.ChannelMonitorUpdateStep, field: string): Updat
       return fail("unknownStep", field, "unset, or a step this version does not know");
     case "latestHolderCommitment":
       return readHolderStep(step.value, field);
-    case "latestCounterpartyCommitment": {
-      const commitment = single(step.value.commitments, `${field}.commitments`);
+    case "latestCounterpartyCommitment":
       return {
         kind: "latestCounterpartyCommitment",
-        commitment: readCounterparty(commitment, `${field}.commitments[0]`),
+        ...readCommitments(readCounterparty, step.value.commitments, `${field}.commitments`),
       };
-    }
     case "paymentPreimage":
       return {
         kind: "paymentPreimage",
@@ -85,25 +95,24 @@ function readStep({ step }: wire.ChannelMonitorUpdateStep, field: string): Updat
       return { kind: "shutdownScript", scriptPubkey };
     }
     case "renegotiatedFunding":
-    case "renegotiatedFundingLocked":
-      return fail("unimplemented", field, "splices are not supported yet");
-    case "ldkReleasePaymentComplete":
-      return fail("unimplemented", field, "only for role NODE_RESOLVES, not supported yet");
+      return readRenegotiatedFunding(step.value, field);
+    case "renegotiatedFundingLocked": {
+      const txid = fixed(step.value.fundingTxid, 32, `${field}.funding_txid`);
+      return { kind: "renegotiatedFundingLocked", fundingTxid: txidFromInternal(txid) };
+    }
+    case "ldkReleasePaymentComplete": {
+      const key = fixedHex(step.value.sourceKey, 32, `${field}.source_key`);
+      return { kind: "ldkReleasePaymentComplete", sourceKey: sourceKey(key) };
+    }
     default:
       return assertNever(step);
   }
 }
 
-function single<T>(commitments: readonly T[], field: string): T {
-  if (commitments.length > 1) fail("unimplemented", field, "splices are not supported yet");
-  return present(commitments[0], field);
-}
-
 function readHolderStep(message: wire.LatestHolderCommitment, field: string): UpdateStep {
-  const commitment = single(message.commitments, `${field}.commitments`);
   return {
     kind: "latestHolderCommitment",
-    commitment: readHolder(commitment, `${field}.commitments[0]`),
+    ...readCommitments(readHolder, message.commitments, `${field}.commitments`),
     claimed: message.claimedHtlcs.map((entry, index) =>
       readClaimed(entry, `${field}.claimed_htlcs[${index}]`),
     ),
@@ -166,7 +175,7 @@ function writeStep(step: UpdateStep): wire.ChannelMonitorUpdateStep["step"] {
       return {
         $case: "latestHolderCommitment",
         value: {
-          commitments: [writeHolder(step.commitment)],
+          commitments: writeCommitments(writeHolder, step),
           claimedHtlcs: step.claimed.map(writeClaimed),
           failedHtlcs: step.failed.map(({ sourceKey: key, reason }) => ({
             sourceKey: Buffer.from(fromHex(key)),
@@ -177,7 +186,7 @@ function writeStep(step: UpdateStep): wire.ChannelMonitorUpdateStep["step"] {
     case "latestCounterpartyCommitment":
       return {
         $case: "latestCounterpartyCommitment",
-        value: { commitments: [writeCounterparty(step.commitment)] },
+        value: { commitments: writeCommitments(writeCounterparty, step) },
       };
     case "paymentPreimage":
       return {
@@ -204,6 +213,18 @@ function writeStep(step: UpdateStep): wire.ChannelMonitorUpdateStep["step"] {
       return {
         $case: "shutdownScript",
         value: { scriptPubkey: Buffer.from(step.scriptPubkey) },
+      };
+    case "renegotiatedFunding":
+      return { $case: "renegotiatedFunding", value: writeRenegotiatedFunding(step) };
+    case "renegotiatedFundingLocked":
+      return {
+        $case: "renegotiatedFundingLocked",
+        value: { fundingTxid: Buffer.from(txidToInternal(step.fundingTxid)) },
+      };
+    case "ldkReleasePaymentComplete":
+      return {
+        $case: "ldkReleasePaymentComplete",
+        value: { sourceKey: Buffer.from(fromHex(step.sourceKey)) },
       };
     default:
       return assertNever(step);

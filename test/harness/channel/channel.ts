@@ -171,7 +171,9 @@ export class Channel {
     const commitment = this.#signed(this.#build(to, previous.number + 1, state));
     this.#halves[to].commitments.push(commitment);
     const told = asCounterpartyCommitment(commitment);
-    await this.#tell(from, [{ kind: "latestCounterpartyCommitment", commitment: told }]);
+    await this.#tell(from, [
+      { kind: "latestCounterpartyCommitment", commitment: told, pending: [] },
+    ]);
     const { number, signature, htlcSignatures } = commitment;
     const covers = included[from];
     const kind = "commitmentSigned";

@@ -44,7 +44,7 @@ describe("party of the channel engine", () => {
     const digest = new Uint8Array(32).fill(7);
     const perCommitmentPoint = own.perCommitmentPoint(3);
     for (const key of [
-      { kind: "funding" },
+      { kind: "funding", spliceParent: undefined },
       { kind: "payment" },
       { kind: "htlc", perCommitmentPoint },
       { kind: "delayed", perCommitmentPoint },

@@ -87,6 +87,7 @@ export function holderStep(commitment: SignedCommitment, dropped: readonly Chang
   return {
     kind: "latestHolderCommitment",
     commitment: asHolderCommitment(commitment),
+    pending: [],
     claimed,
     failed,
   };
@@ -128,6 +129,7 @@ export function parametersOf(
     userChannelId: options.userChannelId,
     constantsProfile: options.constantsProfile ?? "ldk_0_2",
     shutdownScript: options.shutdownScript,
+    spliceParentFundingTxid: undefined,
   };
 }
 

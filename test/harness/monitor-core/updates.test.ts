@@ -210,9 +210,9 @@ describe("monitor core: stored state", () => {
   it("refuses another version although its checksum is right", async () => {
     const p = await busyChannel("static_remote_key");
     const body = encodeState(p.state).subarray(32);
-    const text = new TextDecoder().decode(body).replace('"version":1', '"version":2');
+    const text = new TextDecoder().decode(body).replace('"version":2', '"version":3');
     const other = utf8(text);
-    assert.throws(() => decodeState(concatBytes(sha256(other), other)), /unknown version 2/u);
+    assert.throws(() => decodeState(concatBytes(sha256(other), other)), /unknown version 3/u);
     assert.deepEqual(decodeState(concatBytes(sha256(body), body)), p.state);
   });
 });

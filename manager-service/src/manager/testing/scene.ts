@@ -152,6 +152,7 @@ export function initialState(htlcs: readonly CommitmentHtlc[] = []): InitialStat
       counterpartyNodeId: undefined,
       userChannelId: undefined,
       constantsProfile: "ldk_0_2",
+      spliceParentFundingTxid: undefined,
       shutdownScript: undefined,
     },
     holderCommitment: holder(0),
@@ -163,6 +164,7 @@ export function initialState(htlcs: readonly CommitmentHtlc[] = []): InitialStat
 export const sign = (number: number, parts: readonly TestPart[]): UpdateStep => ({
   kind: "latestCounterpartyCommitment",
   commitment: counterparty(number, parts.map(outbound)),
+  pending: [],
 });
 export const revoke = (number: number): UpdateStep => ({
   kind: "commitmentSecret",
@@ -172,6 +174,7 @@ export const revoke = (number: number): UpdateStep => ({
 export const receive = (number: number): UpdateStep => ({
   kind: "latestHolderCommitment",
   commitment: holder(number),
+  pending: [],
   claimed: [],
   failed: [],
 });

@@ -45,7 +45,12 @@ function applyStep(work: Work, channelId: ChannelId, step: UpdateStep): Refusal 
       return undefined;
     case "paymentPreimage":
     case "shutdownScript":
+    // A funding changes neither numbers nor HTLCs; what is wrong with it the monitors see.
+    case "renegotiatedFunding":
+    case "renegotiatedFundingLocked":
       return undefined;
+    case "ldkReleasePaymentComplete":
+      return refuse("unimplemented", "only for role NODE_RESOLVES, not supported yet");
     default:
       return assertNever(step);
   }

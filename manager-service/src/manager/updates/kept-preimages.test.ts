@@ -23,6 +23,7 @@ const claiming = (
 ): UpdateStep => ({
   kind: "latestHolderCommitment",
   commitment: holder(number),
+  pending: [],
   claimed: pairs.map(([part, secret]) => ({
     sourceKey: sourceKey(byte(part)),
     preimage: secretOf(secret),

@@ -30,6 +30,7 @@ export function onFundingSpend(
   change(work, {
     spend: {
       txid: tx.txid,
+      funding: work.state.parameters.funding,
       block,
       kind,
       commitmentNumber: number,

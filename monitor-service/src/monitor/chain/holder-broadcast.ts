@@ -17,12 +17,15 @@ export function startHolderBroadcast(work: Work, reason: CloseReason): void {
   const { state } = work;
   if (state.spend !== undefined || state.holderBroadcast !== undefined) return;
   const commitment = state.holder;
-  change(work, { holderBroadcast: { reason, commitment, since: state.best.height } });
+  const { funding } = state.parameters;
+  change(work, {
+    holderBroadcast: { reason, commitment, funding, elsewhere: [], since: state.best.height },
+  });
   emit(
     work,
     {
       kind: "holderForceClosed",
-      funding: state.parameters.funding,
+      funding,
       commitmentTxid: commitment.txid,
       reason,
     },

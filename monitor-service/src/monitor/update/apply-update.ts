@@ -18,7 +18,7 @@ import { addPreimage } from "./payment-preimage.js";
 
 export function applyUpdate(work: Work, update: ReceivedUpdate): Result<void, Refusal> {
   for (const [index, step] of update.steps.entries()) {
-    if (work.state.lockdown && step.kind !== "paymentPreimage") {
+    if (work.state.lockdown && !isTakenAfterClose(step)) {
       return err(
         refuse("noFurtherUpdates", "the channel was force-closed: only preimages are taken", {
           field: `steps[${index}]`,
@@ -31,6 +31,10 @@ export function applyUpdate(work: Work, update: ReceivedUpdate): Result<void, Re
   change(work, { latestUpdateId: update.updateId, latestUpdateHash: update.updateHash });
   return ok(undefined);
 }
+
+/** LDK nodes tell the end of a payment after the channel was closed too (contract 2.13). */
+const isTakenAfterClose = ({ kind }: UpdateStep): boolean =>
+  kind === "paymentPreimage" || kind === "ldkReleasePaymentComplete";
 
 function applyStep(work: Work, update: ReceivedUpdate, step: UpdateStep): Result<void, Refusal> {
   switch (step.kind) {
@@ -48,6 +52,11 @@ function applyStep(work: Work, update: ReceivedUpdate, step: UpdateStep): Result
       return ok(undefined);
     case "shutdownScript":
       return setShutdownScript(work, step.scriptPubkey);
+    case "renegotiatedFunding":
+    case "renegotiatedFundingLocked":
+      return err(refuse("unimplemented", "splices are not supported yet"));
+    case "ldkReleasePaymentComplete":
+      return ok(undefined);
     default:
       return assertNever(step);
   }

@@ -106,6 +106,11 @@ export interface ChannelParameters {
     | undefined;
   /** Each at most once. */
   readonly channelTypeModifiers: readonly ChannelTypeModifier[];
+  /**
+   * Set when `funding` is a splice: txid of the funding it spends. The holder's funding key is then the
+   * base key plus SHA256(this txid | base funding secret), as LDK tweaks it.
+   */
+  readonly spliceParentFundingTxid?: Buffer | undefined;
 }
 
 /** The inbound HTLC that a forwarded outbound HTLC came from. */
@@ -182,7 +187,7 @@ export interface HolderCommitment {
   readonly counterpartyHtlcSignatures: readonly Buffer[];
   /** Must equal the txid of the transaction rebuilt from the fields above. */
   readonly txid: Buffer;
-  /** Funding this commitment spends; absent: the channel's current funding. For splices. */
+  /** Pending funding this commitment spends; absent: the locked funding. For splices. */
   readonly funding: Outpoint | undefined;
 }
 
@@ -197,6 +202,7 @@ export interface CounterpartyCommitment {
   readonly toCountersignatorySat: bigint;
   readonly htlcs: readonly CommitmentHtlc[];
   readonly txid: Buffer;
+  /** As in HolderCommitment. */
   readonly funding: Outpoint | undefined;
 }
 
@@ -462,6 +468,7 @@ function createBaseChannelParameters(): ChannelParameters {
     constantsProfile: 0,
     shutdownScript: undefined,
     channelTypeModifiers: [],
+    spliceParentFundingTxid: undefined,
   };
 }
 
@@ -524,6 +531,9 @@ export const ChannelParameters: MessageFns<ChannelParameters> = {
         writer.int32(v);
       }
       writer.join();
+    }
+    if (message.spliceParentFundingTxid !== undefined) {
+      writer.uint32(146).bytes(message.spliceParentFundingTxid);
     }
     return writer;
   },
@@ -687,6 +697,14 @@ export const ChannelParameters: MessageFns<ChannelParameters> = {
 
             break;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.spliceParentFundingTxid = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -729,6 +747,7 @@ export const ChannelParameters: MessageFns<ChannelParameters> = {
     message.constantsProfile = object.constantsProfile ?? 0;
     message.shutdownScript = object.shutdownScript ?? undefined;
     message.channelTypeModifiers = object.channelTypeModifiers?.map((e) => e) || [];
+    message.spliceParentFundingTxid = object.spliceParentFundingTxid ?? undefined;
     return message;
   },
 };

@@ -37,7 +37,10 @@ export interface ChannelMonitorUpdateStep {
 }
 
 export interface LatestHolderCommitment {
-  /** One per funding scope; exactly one while no splice is pending. */
+  /**
+   * One per funding: first the one of the locked funding, which names none, then one for every pending
+   * funding, which names it. Number, point, feerate and HTLCs are the same in all of them.
+   */
   readonly commitments: readonly HolderCommitment[];
   readonly claimedHtlcs: readonly ClaimedHtlc[];
   readonly failedHtlcs: readonly FailedHtlc[];
@@ -83,6 +86,7 @@ export interface OnChainTimeout {
 }
 
 export interface LatestCounterpartyCommitment {
+  /** As in LatestHolderCommitment. */
   readonly commitments: readonly CounterpartyCommitment[];
 }
 
@@ -111,13 +115,21 @@ export interface ShutdownScript {
   readonly scriptPubkey: Buffer;
 }
 
-/** Splices. Part of the schema; refused as `unimplemented` until the monitor supports them. */
+/**
+ * A splice, or a fee bump of one, was negotiated: the channel has another pending funding. It must spend
+ * the locked funding and name it as its parent. Only funding, value, funding keys and parent may differ
+ * from the channel's own parameters.
+ */
 export interface RenegotiatedFunding {
-  readonly parameters: ChannelParameters | undefined;
+  readonly parameters:
+    | ChannelParameters
+    | undefined;
+  /** Of the numbers, points, feerate and HTLCs of the current commitments; they name no funding. */
   readonly holderCommitment: HolderCommitment | undefined;
   readonly counterpartyCommitment: CounterpartyCommitment | undefined;
 }
 
+/** Both sides locked this pending funding: it is the channel's funding from now on, all others are dropped. */
 export interface RenegotiatedFundingLocked {
   readonly fundingTxid: Buffer;
 }

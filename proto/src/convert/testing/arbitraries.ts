@@ -162,6 +162,7 @@ const parameters: Arbitrary<ChannelParameters> = fc.record({
   userChannelId: maybe(bytes(16)),
   constantsProfile: fc.constantFrom("ldk_0_1" as const, "ldk_0_2" as const),
   shutdownScript: maybe(upTo(42)),
+  spliceParentFundingTxid: maybe(txids),
 });
 export const initialStates: Arbitrary<InitialState> = fc.record({
   parameters,
@@ -187,16 +188,21 @@ const claimed = fc.record({
 });
 const failed = fc.record({ sourceKey: sourceKeys, reason: failReasons });
 
+const onPending = <C extends HolderCommitment | CounterpartyCommitment>(commitment: Arbitrary<C>) =>
+  fc.array(fc.record({ funding: outpoints, commitment }), { maxLength: 2 });
+
 export const steps: Arbitrary<UpdateStep> = fc.oneof(
   fc.record({
     kind: fc.constant("latestHolderCommitment" as const),
     commitment: holderCommitments,
+    pending: onPending(holderCommitments),
     claimed: fc.array(claimed, { maxLength: 2 }),
     failed: fc.array(failed, { maxLength: 2 }),
   }),
   fc.record({
     kind: fc.constant("latestCounterpartyCommitment" as const),
     commitment: counterpartyCommitments,
+    pending: onPending(counterpartyCommitments),
   }),
   fc.record({
     kind: fc.constant("paymentPreimage" as const),
@@ -214,5 +220,19 @@ export const steps: Arbitrary<UpdateStep> = fc.oneof(
     reason: texts,
   }),
   fc.record({ kind: fc.constant("shutdownScript" as const), scriptPubkey: upTo(42) }),
+  fc.record({
+    kind: fc.constant("renegotiatedFunding" as const),
+    parameters,
+    holderCommitment: holderCommitments,
+    counterpartyCommitment: counterpartyCommitments,
+  }),
+  fc.record({
+    kind: fc.constant("renegotiatedFundingLocked" as const),
+    fundingTxid: txids,
+  }),
+  fc.record({
+    kind: fc.constant("ldkReleasePaymentComplete" as const),
+    sourceKey: sourceKeys,
+  }),
 );
 export const stepLists = fc.array(steps, { minLength: 1, maxLength: 4 });
