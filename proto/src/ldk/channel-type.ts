@@ -1,0 +1,41 @@
+/**
+ * Feature flags of a channel type (BOLT 9; LDK types/features.rs `ChannelTypeFeatures`). The last byte
+ * holds bits 0 to 7.
+ */
+
+/** Required (even) bits; LDK writes channel types with these alone. */
+const STATIC_REMOTE_KEY = 12;
+const ANCHORS_ZERO_FEE_HTLC = 22;
+const ZERO_FEE_COMMITMENTS = 40;
+/** Number of zero_fee_commitments while it was being specified. */
+const ZERO_FEE_COMMITMENTS_STAGING = 140;
+/** They change how a channel is used, not its transactions. */
+const SCID_PRIVACY = 46;
+const ZERO_CONF = 50;
+
+export type LdkChannelType = "static_remote_key" | "anchors_zero_fee_htlc" | "zero_fee_commitments";
+
+export function featureBits(flags: Uint8Array): readonly number[] {
+  const bits: number[] = [];
+  for (const [at, byte] of flags.entries()) {
+    const low = (flags.length - 1 - at) * 8;
+    for (let bit = 0; bit < 8; bit++) if (((byte >> bit) & 1) === 1) bits.push(low + bit);
+  }
+  return bits.sort((a, b) => a - b);
+}
+
+/** undefined: a type whose transactions this version does not know. */
+export function channelTypeOf(flags: Uint8Array): LdkChannelType | undefined {
+  const bits = featureBits(flags).filter((bit) => bit !== SCID_PRIVACY && bit !== ZERO_CONF);
+  switch (bits.join()) {
+    case String(STATIC_REMOTE_KEY):
+      return "static_remote_key";
+    case [STATIC_REMOTE_KEY, ANCHORS_ZERO_FEE_HTLC].join():
+      return "anchors_zero_fee_htlc";
+    case [STATIC_REMOTE_KEY, ZERO_FEE_COMMITMENTS].join():
+    case [STATIC_REMOTE_KEY, ZERO_FEE_COMMITMENTS_STAGING].join():
+      return "zero_fee_commitments";
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * What a monitor tells its manager: `MonitorEvent`, `HTLCUpdate` and the reasons of a close (LDK
+ * chain/channelmonitor.rs, events/mod.rs; ldk-binary section 6.2).
+ */
+import type { Result } from "../result.js";
+import { decodeWhole, type DecodeFailure } from "./cursor.js";
+import { htlcSource } from "./htlc-source.js";
+import {
+  boolean,
+  channelId,
+  outpoint16,
+  paymentHash,
+  preimage,
+  text,
+  u32,
+  u64,
+  unit,
+} from "./primitives.js";
+import {
+  optional,
+  required,
+  structVariant,
+  tlvStruct,
+  upgradableEnum,
+  variant,
+  type Decoded,
+} from "./tlv.js";
+
+export const htlcUpdate = tlvStruct("htlcUpdate", {
+  paymentHash: required(0, paymentHash),
+  valueSat: optional(1, u64),
+  source: required(2, htlcSource),
+  /** Present: the counterparty took the HTLC. Absent: it failed. */
+  preimage: optional(4, preimage),
+});
+
+export const closureReason = upgradableEnum({
+  0: structVariant("counterpartyForceClosed", { message: required(1, text) }),
+  1: structVariant("fundingTimedOut", {}),
+  2: structVariant("holderForceClosed", {
+    broadcastedLatest: optional(1, boolean),
+    message: optional(3, text),
+  }),
+  4: structVariant("legacyCooperativeClosure", {}),
+  6: structVariant("commitmentTxConfirmed", {}),
+  8: structVariant("processingError", { error: required(1, text) }),
+  10: structVariant("disconnectedPeer", {}),
+  12: structVariant("outdatedChannelManager", {}),
+  13: structVariant("counterpartyClosedUnfunded", {}),
+  15: structVariant("fundingBatchClosure", {}),
+  17: structVariant("counterpartyInitiatedCooperativeClosure", {}),
+  19: structVariant("locallyInitiatedCooperativeClosure", {}),
+  21: structVariant("htlcsTimedOut", { paymentHash: optional(1, paymentHash) }),
+  23: structVariant("peerFeerateTooLow", {
+    peerFeeratePerKw: required(0, u32),
+    requiredFeeratePerKw: required(2, u32),
+  }),
+  25: structVariant("locallyClosedUnfunded", {}),
+});
+export type LdkClosureReason = Decoded<typeof closureReason>;
+
+export const monitorEvent = upgradableEnum({
+  0: structVariant("completed", {
+    funding: required(0, outpoint16),
+    updateId: required(2, u64),
+    channelId: required(4, channelId),
+  }),
+  1: variant("commitmentTxConfirmed", (cursor) => ({ marker: unit(cursor) })),
+  2: variant("htlcEvent", htlcUpdate),
+  4: variant("holderForceClosed", (cursor) => ({ funding: outpoint16(cursor) })),
+  5: structVariant("holderForceClosedWithInfo", {
+    reason: required(0, closureReason),
+    funding: required(2, outpoint16),
+    channelId: required(4, channelId),
+  }),
+});
+export type LdkMonitorEvent = Decoded<typeof monitorEvent>;
+
+/** `MonitorEvent.write()`, whole. */
+export const decodeMonitorEvent = (bytes: Uint8Array): Result<LdkMonitorEvent, DecodeFailure> =>
+  decodeWhole("monitorEvent", monitorEvent, bytes);
+
+/** `HTLCUpdate.write()`, whole. */
+export const decodeHtlcUpdate = (
+  bytes: Uint8Array,
+): Result<Decoded<typeof htlcUpdate>, DecodeFailure> =>
+  decodeWhole("htlcUpdate", htlcUpdate, bytes);

@@ -1,0 +1,112 @@
+/**
+ * The records behind a monitor's body, LDK 0.1 to 0.3 (LDK chain/channelmonitor.rs; ldk-binary section
+ * 6.2). The version of LDK is not written down anywhere; which records are there shows it.
+ */
+import {
+  channelTransactionParameters,
+  commitmentTransaction,
+  holderCommitmentTransaction,
+  sourcedHtlc,
+} from "./commitment.js";
+import type { Cursor } from "./cursor.js";
+import { sentHtlcId } from "./htlc-source.js";
+import { monitorEvent } from "./monitor-events.js";
+import {
+  boolean,
+  bytes32,
+  channelId,
+  entries,
+  exactly,
+  outpoint16,
+  paymentHash,
+  preimage,
+  publicKey,
+  rest,
+  restBytes,
+  txid,
+  u32,
+  u64,
+  vec,
+  withRaw,
+} from "./primitives.js";
+import { defaulted, opaqueStruct, optional, required, tlvStruct, type Decoded } from "./tlv.js";
+import { transaction } from "./transaction.js";
+
+/** What LDK writes for an HTLC without an output (dust). */
+export const NO_OUTPUT_INDEX = 0xffffffff;
+
+const resolvedHtlc = tlvStruct("irrevocablyResolvedHtlc", {
+  outputIndex: required(0, u32),
+  resolvingTxid: optional(1, txid),
+  preimage: optional(2, preimage),
+  resolvingTransaction: optional(3, transaction),
+});
+
+const outputValue = (cursor: Cursor) => ({ outputIndex: u32(cursor), valueSat: u64(cursor) });
+
+const initialCounterparty = (cursor: Cursor) => ({
+  perCommitmentPoint: publicKey(cursor),
+  feeratePerKw: u32(cursor),
+  toBroadcasterSat: u64(cursor),
+  toCountersignatorySat: u64(cursor),
+});
+
+/** PaymentClaimDetails of each claim stay opaque: they are the node's. */
+const knownPreimage = (cursor: Cursor) => ({
+  preimage: preimage(cursor),
+  claimDetails: vec(opaqueStruct)(cursor),
+});
+
+/** The state on one funding output while a splice is pending. */
+const fundingScope = tlvStruct("fundingScope", {
+  parameters: required(1, channelTransactionParameters),
+  counterpartyCommitmentTxid: required(3, txid),
+  previousCounterpartyCommitmentTxid: optional(5, txid),
+  holderCommitment: required(7, holderCommitmentTransaction),
+  previousHolderCommitment: optional(9, holderCommitmentTransaction),
+  counterpartyHtlcs: required(11, entries(txid, vec(sourcedHtlc))),
+  contribution: optional(13, restBytes),
+});
+
+const confirmedFunding = (cursor: Cursor) => ({ txid: txid(cursor), height: u32(cursor) });
+
+const RECENT_BLOCKS = 12;
+
+export const monitorTrailer = tlvStruct("trailer", {
+  fundingSpendConfirmed: optional(1, txid),
+  resolvedHtlcs: optional(3, rest(resolvedHtlc)),
+  /** Events the node has not taken yet. */
+  pendingMonitorEvents: optional(5, rest(withRaw(monitorEvent))),
+  fundingSpendSeen: optional(7, boolean),
+  counterpartyNodeId: optional(9, publicKey),
+  confirmedCounterpartyOutput: optional(11, outputValue),
+  spendableTxidsConfirmed: optional(13, rest(txid)),
+  counterpartyFulfilled: optional(15, entries(sentHtlcId, preimage)),
+  initialCounterpartyCommitment: optional(17, initialCounterparty),
+  /** Since 0.0.121. */
+  channelId: optional(19, channelId),
+  balancesEmptyHeight: optional(21, u32),
+  holderPaysCommitmentFee: optional(23, boolean),
+  /** Since 0.1: its absence marks an older monitor. */
+  preimages: required(25, entries(paymentHash, knownPreimage)),
+  /** 27 to 37: since 0.2; 33 also in 0.1.6 and later. */
+  firstFunding: optional(27, outpoint16),
+  initialCounterpartyTransaction: optional(29, commitmentTransaction),
+  parameters: optional(31, channelTransactionParameters),
+  pendingFunding: optional(32, rest(fundingScope)),
+  htlcsResolvedToUser: optional(33, vec(sentHtlcId)),
+  alternativeFundingConfirmed: optional(34, confirmedFunding),
+  manualBroadcast: defaulted(35, boolean, false),
+  fundingSeenOnchain: defaulted(37, boolean, true),
+  /** 39 and 41: since 0.3. Ancestors of the best block, newest first; zeros for none. */
+  recentBlocks: optional(39, exactly(RECENT_BLOCKS, bytes32)),
+  contribution: optional(41, restBytes),
+});
+export type LdkMonitorTrailer = Decoded<typeof monitorTrailer>;
+
+/** The oldest line of LDK that writes what is here (ldk-binary section 7). */
+export function writtenBy(trailer: LdkMonitorTrailer): "0.1" | "0.1.6" | "0.2" | "0.3" {
+  if (trailer.recentBlocks !== undefined) return "0.3";
+  if (trailer.firstFunding !== undefined) return "0.2";
+  return trailer.htlcsResolvedToUser === undefined ? "0.1" : "0.1.6";
+}

@@ -1,0 +1,70 @@
+/**
+ * Bitcoin's own encoding inside LDK's: a transaction is delimited by its structure alone, so it has to be
+ * walked to know where it ends (BIP 144). Its meaning is left to the reader; the bytes are kept.
+ */
+import type { Cursor, Decode } from "./cursor.js";
+
+export interface TxOutput {
+  readonly valueSat: bigint;
+  readonly scriptPubkey: Uint8Array;
+}
+
+const OUTPOINT_BYTES = 36;
+const SEQUENCE_BYTES = 4;
+
+function littleEndian(cursor: Cursor, width: number): bigint {
+  return cursor.take(width).reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+}
+
+function compactSize(cursor: Cursor): bigint {
+  const start = cursor.position;
+  const first = cursor.uint(1);
+  if (first < 0xfd) return BigInt(first);
+  const width = first === 0xfd ? 2 : first === 0xfe ? 4 : 8;
+  const least = width === 2 ? 0xfdn : 1n << BigInt(width * 4);
+  const value = littleEndian(cursor, width);
+  return value < least ? cursor.fail({ kind: "notMinimal" }, start) : value;
+}
+
+const sized = (cursor: Cursor): Uint8Array => {
+  const inner = cursor.sub(compactSize(cursor), "script");
+  return inner.take(inner.left);
+};
+
+export const txOut: Decode<TxOutput> = (cursor) => ({
+  valueSat: littleEndian(cursor, 8),
+  scriptPubkey: sized(cursor),
+});
+
+function skipInputs(cursor: Cursor, count: bigint): void {
+  for (let at = 0n; at < count; at++) {
+    cursor.take(OUTPOINT_BYTES);
+    sized(cursor);
+    cursor.take(SEQUENCE_BYTES);
+  }
+}
+
+function skipWitnesses(cursor: Cursor, inputs: bigint): void {
+  for (let at = 0n; at < inputs; at++) {
+    const items = compactSize(cursor);
+    for (let item = 0n; item < items; item++) sized(cursor);
+  }
+}
+
+/** The bytes of one transaction, with or without witnesses. */
+export const transaction: Decode<Uint8Array> = (cursor) => {
+  const start = cursor.position;
+  cursor.take(4);
+  let inputs = compactSize(cursor);
+  const segwit = inputs === 0n;
+  if (segwit) {
+    if (cursor.uint(1) !== 1) cursor.fail({ kind: "badValue", what: "unknown segwit flag" });
+    inputs = compactSize(cursor);
+  }
+  skipInputs(cursor, inputs);
+  const outputs = compactSize(cursor);
+  for (let at = 0n; at < outputs; at++) txOut(cursor);
+  if (segwit) skipWitnesses(cursor, inputs);
+  cursor.take(4);
+  return cursor.since(start);
+};

@@ -1,0 +1,128 @@
+/**
+ * `ChannelMonitorUpdate` and its steps, LDK 0.1 to 0.3 (LDK chain/channelmonitor.rs; ldk-binary sections 3
+ * and 4). A step of a later LDK is kept under its number: dropping it would leave the channel unprotected,
+ * so whoever applies updates must refuse it.
+ */
+import type { Result } from "../result.js";
+import {
+  channelTransactionParameters,
+  commitmentHtlcData,
+  commitmentTransaction,
+  holderCommitmentTransaction,
+  signedHtlc,
+  sourcedHtlc,
+} from "./commitment.js";
+import { decodeWhole, type Decode, type DecodeFailure } from "./cursor.js";
+import { htlcSource, sentHtlcId, type SentHtlcId } from "./htlc-source.js";
+import {
+  boolean,
+  channelId,
+  counted,
+  preimage,
+  publicKey,
+  rest,
+  restBytes,
+  script,
+  secret,
+  txid,
+  u32,
+  u64,
+  versionPrefix,
+  withRaw,
+} from "./primitives.js";
+import type { Preimage } from "../ids.js";
+import {
+  defaulted,
+  opaqueStruct,
+  optional,
+  required,
+  structVariant,
+  tlvStruct,
+  upgradableEnum,
+  type Decoded,
+} from "./tlv.js";
+
+/** An HTLC of ours that the counterparty fulfilled off chain. */
+export interface ClaimedHtlcId {
+  readonly id: SentHtlcId;
+  readonly preimage: Preimage;
+}
+const claimed: Decode<ClaimedHtlcId> = (cursor) => ({
+  id: sentHtlcId(cursor),
+  preimage: preimage(cursor),
+});
+
+const NOTHING: readonly never[] = [];
+
+export const updateStep = upgradableEnum({
+  0: structVariant("latestHolderCommitmentInfo", {
+    commitment: required(0, holderCommitmentTransaction),
+    claimed: defaulted<readonly ClaimedHtlcId[]>(1, rest(claimed), NOTHING),
+    /** 0.1: all HTLCs, those without dust first and signed. 0.2: dust only. */
+    htlcs: required(2, rest(signedHtlc)),
+    /** 0.2: of the HTLCs in the commitment that we sent, in the order of their outputs. */
+    nonDustSources: defaulted(4, rest(htlcSource), NOTHING),
+  }),
+  1: structVariant("latestCounterpartyCommitmentInfo", {
+    txid: required(0, txid),
+    feeratePerKw: optional(1, u32),
+    commitmentNumber: required(2, u64),
+    toBroadcasterSat: optional(3, u64),
+    perCommitmentPoint: required(4, publicKey),
+    toCountersignatorySat: optional(5, u64),
+    /** With dust. */
+    htlcs: required(6, rest(sourcedHtlc)),
+  }),
+  2: structVariant("paymentPreimage", {
+    preimage: required(0, preimage),
+    /** PaymentClaimDetails: the node's own business. */
+    paymentInfo: optional(1, opaqueStruct),
+  }),
+  3: structVariant("commitmentSecret", {
+    commitmentNumber: required(0, u64),
+    secret: required(2, secret),
+  }),
+  4: structVariant("channelForceClosed", { shouldBroadcast: required(0, boolean) }),
+  5: structVariant("shutdownScript", { scriptPubkey: required(0, script) }),
+  /** While a splice is pending: one commitment for each funding, the locked one first. */
+  6: structVariant("latestCounterpartyCommitment", {
+    commitments: required(1, rest(commitmentTransaction)),
+    htlcData: required(3, commitmentHtlcData),
+  }),
+  7: structVariant("releasePaymentComplete", { htlc: required(1, sentHtlcId) }),
+  8: structVariant("latestHolderCommitment", {
+    commitments: required(1, rest(holderCommitmentTransaction)),
+    htlcData: required(3, commitmentHtlcData),
+    claimed: required(5, rest(claimed)),
+  }),
+  10: structVariant("renegotiatedFunding", {
+    parameters: required(1, channelTransactionParameters),
+    holderCommitment: required(3, holderCommitmentTransaction),
+    counterpartyCommitment: required(5, commitmentTransaction),
+    /** FundingContribution of 0.3. */
+    contribution: optional(7, restBytes),
+  }),
+  12: structVariant("renegotiatedFundingLocked", { fundingTxid: required(1, txid) }),
+});
+export type LdkUpdateStep = Decoded<typeof updateStep>;
+
+const trailer = tlvStruct("trailer", {
+  /** Written by 0.1 and before. */
+  counterpartyNodeId: optional(1, publicKey),
+  channelId: optional(3, channelId),
+});
+
+const channelMonitorUpdate = (cursor: Parameters<typeof trailer>[0]) => {
+  versionPrefix(cursor);
+  const updateId = u64(cursor);
+  const steps = counted(withRaw(updateStep))(cursor);
+  return { updateId, steps, ...trailer(cursor) };
+};
+export type LdkMonitorUpdate = Decoded<typeof channelMonitorUpdate>;
+
+/** Id of the updates LDK before 0.1 wrote after a close; it could come more than once. */
+export const LEGACY_CLOSED_UPDATE_ID = (1n << 64n) - 1n;
+
+/** `ChannelMonitorUpdate.write()`, whole. Byte fields are views of the input. */
+export const decodeMonitorUpdate = (bytes: Uint8Array): Result<LdkMonitorUpdate, DecodeFailure> =>
+  decodeWhole("channelMonitorUpdate", channelMonitorUpdate, bytes);
