@@ -56,6 +56,8 @@ export interface FundingSpend {
   readonly commitmentNumber: CommitmentNumber | undefined;
   /** Of the confirmed commitment; undefined when its kind is mutual or unknown. */
   readonly perCommitmentPoint: Uint8Array | undefined;
+  /** An update or the update log says what is in it; otherwise only its shape and number are known. */
+  readonly identified: boolean;
   /** 6 confirmations deep: irreversible for us. */
   readonly final: boolean;
 }
@@ -66,9 +68,23 @@ export interface TrackedOutput {
   readonly createdAt: BlockHeight;
   readonly role:
     | { readonly kind: "htlc"; readonly htlc: CommitmentHtlc }
-    | { readonly kind: "revoked" }
+    | {
+        readonly kind: "revoked";
+        /** What is at stake: of a second stage the HTLC's amount, before the cheater's fee. */
+        readonly worthSat: Sat;
+        /** The HTLC output that a second stage spent. */
+        readonly parent: Outpoint | undefined;
+      }
     /** Of a commitment that no update has named yet: its spends are kept until one does. */
     | { readonly kind: "unidentified" };
+}
+
+/** A confirmed spend of a tracked output that is not final yet. */
+export interface OutputSpend {
+  readonly txid: Txid;
+  readonly height: BlockHeight;
+  /** Its witness reveals the preimage of the HTLC. */
+  readonly byPreimage: boolean;
 }
 
 /** A fact seen on chain that counts only once it is deep enough (onchain-engine 5.4). */
@@ -85,7 +101,12 @@ export interface WaitingFact {
         readonly outpoint: Outpoint | undefined;
       }
     | { readonly kind: "outputResolved"; readonly outpoint: Outpoint }
-    | { readonly kind: "spendable"; readonly output: SpendableOutput };
+    | {
+        readonly kind: "spendable";
+        readonly output: SpendableOutput;
+        /** Every input of the transaction that made it. */
+        readonly spends: readonly Outpoint[];
+      };
 }
 
 export type ClaimInput = {
@@ -201,7 +222,7 @@ export interface MonitorState extends FundingScope {
   readonly waiting: readonly WaitingFact[];
   readonly tracked: readonly TrackedOutput[];
   /** Confirmed spends of tracked outputs, by outpoint key. */
-  readonly outputSpends: ReadonlyMap<string, { readonly txid: Txid; readonly height: BlockHeight }>;
+  readonly outputSpends: ReadonlyMap<string, OutputSpend>;
   readonly claims: readonly Claim[];
   /** Transactions that spend outputs of a commitment no update has named yet, in chain order. */
   readonly unidentifiedSpends: readonly { readonly tx: ParsedTx; readonly block: BlockPoint }[];

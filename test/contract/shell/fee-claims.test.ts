@@ -259,7 +259,7 @@ describe("publisher: second stages paid by the wallet", () => {
     const [claim] = feelessClaims(d.p.ctx, d.p.state);
     const { commitmentTxid, outputIndex } = must(d.p.state.holderHtlcClaims[0], "claim");
     assert.deepEqual(claim?.outpoint, { txid: commitmentTxid, vout: outputIndex });
-    const spend = { txid: OTHER_TX, height: d.p.state.best.height };
+    const spend = { txid: OTHER_TX, height: d.p.state.best.height, byPreimage: false };
     const outputSpends = new Map([[outpointKey(must(claim, "c").outpoint), spend]]);
     d.p.state = { ...d.p.state, outputSpends };
     await d.ask();

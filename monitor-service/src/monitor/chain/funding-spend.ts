@@ -35,6 +35,8 @@ export function onFundingSpend(
       kind,
       commitmentNumber: number,
       perCommitmentPoint: undefined,
+      identified:
+        kind !== "mutual" && kind !== "unknown" && (kind !== "revoked" || stored !== undefined),
       final: false,
     },
   });

@@ -4,11 +4,12 @@
  * HTLC outputs by rebuilding their scripts from the stored update, so that a lost log row costs only
  * those. Second-stage transactions that confirm first are followed to their outputs.
  */
+import { msatToSatFloor, type Sat } from "@farwatch/protocol/amount";
 import type { BlockPoint } from "@farwatch/protocol/block";
 import { blockHeight } from "@farwatch/protocol/block";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import type { CommitmentHtlc, CounterpartyCommitment } from "@farwatch/protocol/channel";
-import { outpointKey, type PerCommitmentSecret } from "@farwatch/protocol/ids";
+import { outpointKey, type Outpoint, type PerCommitmentSecret } from "@farwatch/protocol/ids";
 import { must } from "@farwatch/protocol/assert";
 import type { CommitmentKeys } from "../../bolt/keys.js";
 import { p2wsh, toLocalScript } from "../../bolt/scripts.js";
@@ -73,7 +74,7 @@ export function punishConfirmed(work: Work, commitment: CounterpartyCommitment):
   const secret = must(revokedSecret({ secrets }, commitment.commitmentNumber), "its secret");
   const tx = toParsedTx(rebuildCounterparty(work.ctx, work.state, commitment).tx);
   change(work, {
-    spend: { ...spend, kind: "revoked" },
+    spend: { ...spend, kind: "revoked", identified: true },
     claims: claims.filter(({ inputs }) =>
       inputs.some(({ outpoint }) => outputSpends.has(outpointKey(outpoint))),
     ),
@@ -106,7 +107,10 @@ function trackedOutput(input: ClaimInput, htlcs: readonly CommitmentHtlc[]): Tra
   return {
     outpoint: input.outpoint,
     createdAt: input.createdAt,
-    role: htlc === undefined ? { kind: "revoked" } : { kind: "htlc", htlc },
+    role:
+      htlc === undefined
+        ? { kind: "revoked", worthSat: input.valueSat, parent: undefined }
+        : { kind: "htlc", htlc },
   };
 }
 
@@ -186,7 +190,19 @@ export function followSecondStage(work: Work, tx: ParsedTx, block: BlockPoint): 
   }));
   track(
     work,
-    inputs.map(({ outpoint, createdAt }) => ({ outpoint, createdAt, role: { kind: "revoked" } })),
+    inputs.map(({ outpoint, createdAt, valueSat }) => {
+      const parent = tx.inputs[outpoint.vout]?.outpoint;
+      const worthSat = htlcAmountAt(work.state, parent) ?? valueSat;
+      return { outpoint, createdAt, role: { kind: "revoked", worthSat, parent } };
+    }),
   );
   addClaims(work, inputs);
+}
+
+function htlcAmountAt({ tracked }: MonitorState, at: Outpoint | undefined): Sat | undefined {
+  if (at === undefined) return undefined;
+  const key = outpointKey(at);
+  const role = tracked.find(({ outpoint }) => outpointKey(outpoint) === key)?.role;
+  if (role?.kind === "htlc") return msatToSatFloor(role.htlc.amountMsat);
+  return role?.kind === "revoked" ? role.worthSat : undefined;
 }

@@ -18,6 +18,7 @@ interface Ours {
 
 export function collectSpendable(work: Work, tx: ParsedTx, block: BlockPoint): void {
   const scripts = ourScripts(work);
+  const spends = tx.inputs.map(({ outpoint }) => outpoint);
   for (const [vout, { scriptPubkey, valueSat }] of tx.outputs.entries()) {
     const ours = scripts.find((candidate) => equalBytes(candidate.scriptPubkey, scriptPubkey));
     if (ours === undefined) continue;
@@ -31,7 +32,7 @@ export function collectSpendable(work: Work, tx: ParsedTx, block: BlockPoint): v
       scriptPubkey,
       output: ours.output,
     };
-    wait(work, tx.txid, block, { kind: "spendable", output }, matureAt);
+    wait(work, tx.txid, block, { kind: "spendable", output, spends }, matureAt);
   }
 }
 

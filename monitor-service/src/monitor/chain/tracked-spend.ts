@@ -33,11 +33,13 @@ export function onTrackedSpend(
     change(work, { unidentifiedSpends: [...work.state.unidentifiedSpends, { tx, block }] });
     return;
   }
-  recordSpend(work, output.outpoint, tx.txid, block);
   const input = tx.inputs[inputIndex];
-  if (output.role.kind !== "htlc" || input === undefined) return;
-  const { htlc } = output.role;
-  const preimage = revealedPreimage(input, htlc);
+  const htlc = output.role.kind === "htlc" ? output.role.htlc : undefined;
+  const preimage =
+    htlc === undefined || input === undefined ? undefined : revealedPreimage(input, htlc);
+  const spender = { txid: tx.txid, byPreimage: preimage !== undefined };
+  recordSpend(work, output.outpoint, block, spender);
+  if (htlc === undefined || input === undefined) return;
   const outbound = asOutbound(htlc);
   if (outbound !== undefined && preimage !== undefined) {
     claimOutbound(work, outbound, preimage, { kind: "chain", txid: tx.txid, block });

@@ -2,7 +2,7 @@
 import { blockHeight, type BlockHeight, type BlockPoint } from "@farwatch/protocol/block";
 import { outpointKey, type Outpoint, type Txid } from "@farwatch/protocol/ids";
 import { ANTI_REORG_DELAY } from "../constants.js";
-import type { OutboundHtlc, TrackedOutput, WaitingFact } from "../state.js";
+import type { OutboundHtlc, OutputSpend, TrackedOutput, WaitingFact } from "../state.js";
 import { change, withEntry, type Work } from "../work.js";
 
 /** A fact confirmed at height h is 6 deep when the chain reaches h + 5. */
@@ -45,9 +45,15 @@ export function track(work: Work, outputs: readonly TrackedOutput[]): void {
   if (added.length > 0) change(work, { tracked: [...work.state.tracked, ...added] });
 }
 
-export function recordSpend(work: Work, outpoint: Outpoint, txid: Txid, block: BlockPoint): void {
+export function recordSpend(
+  work: Work,
+  outpoint: Outpoint,
+  block: BlockPoint,
+  spender: Pick<OutputSpend, "txid" | "byPreimage">,
+): void {
   const key = outpointKey(outpoint);
-  const entry = { txid, height: block.height };
+  const { txid, byPreimage } = spender;
+  const entry = { txid, height: block.height, byPreimage };
   change(work, {
     outputSpends: withEntry(work.state.outputSpends, key, entry),
     // A joint claim that lost an input is another transaction: its fee is chosen anew.

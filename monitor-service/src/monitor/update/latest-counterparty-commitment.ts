@@ -55,7 +55,7 @@ function afterSpend(
   const { spend } = work.state;
   if (spend === undefined) return;
   if (spend.txid === commitment.txid) {
-    change(work, { spend: { ...spend, kind: "counterparty" } });
+    change(work, { spend: { ...spend, kind: "counterparty", identified: true } });
     forgetUnidentified(work);
     handleCounterpartyCommitment(work, commitment, spend.block);
     revisitSpends(work);

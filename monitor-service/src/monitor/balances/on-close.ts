@@ -1,0 +1,93 @@
+/**
+ * Balances of a channel that is not closed on chain: what our newest commitment would give us
+ * (onchain-engine 11, "Not closed"). An inbound HTLC counts as ours once its preimage is known.
+ */
+import { msat, msatToSatFloor, sat, type Msat, type Sat } from "@farwatch/protocol/amount";
+import type { CommitmentHtlc } from "@farwatch/protocol/channel";
+import { ANCHOR_SAT, channelTypeRules } from "../../bolt/channel-type.js";
+import { commitmentFeeSat } from "../../bolt/weights.js";
+import type { MonitorState } from "../state.js";
+import type { Balance, ClaimableOnChannelClose, CloseCandidate } from "./balance.js";
+import { isOwnPayment, maybePreimage, maybeTimeout } from "./htlc.js";
+
+const MSAT_PER_SAT = 1000n;
+
+export function balancesOnClose(state: MonitorState): readonly Balance[] {
+  const { htlcs } = state.holder;
+  const onClose: ClaimableOnChannelClose = {
+    kind: "claimableOnChannelClose",
+    candidates: [candidate(state)],
+    confirmedCandidate: 0,
+    outboundPaymentHtlcRoundedMsat: rounded(
+      htlcs.filter((htlc) => htlc.offered && isOwnPayment(htlc)),
+    ),
+    outboundForwardedHtlcRoundedMsat: rounded(
+      htlcs.filter((htlc) => htlc.offered && !isOwnPayment(htlc)),
+    ),
+    inboundClaimingHtlcRoundedMsat: rounded(htlcs.filter((htlc) => isClaiming(state, htlc))),
+    inboundHtlcRoundedMsat: rounded(
+      htlcs.filter((htlc) => !htlc.offered && !isClaiming(state, htlc)),
+    ),
+  };
+  const possible = htlcs.flatMap((htlc): readonly Balance[] => {
+    if (htlc.outputIndex === undefined) return [];
+    if (htlc.offered) return [maybeTimeout(htlc)];
+    return isClaiming(state, htlc) ? [] : [maybePreimage(htlc)];
+  });
+  return neverHeldAnything(state, onClose) ? possible : [...possible, onClose];
+}
+
+const isClaiming = ({ preimages }: MonitorState, htlc: CommitmentHtlc): boolean =>
+  !htlc.offered && preimages.has(htlc.paymentHash);
+
+function candidate(state: MonitorState): CloseCandidate {
+  const { holder } = state;
+  const claiming = holder.htlcs.filter(
+    (htlc) => htlc.outputIndex !== undefined && isClaiming(state, htlc),
+  );
+  return {
+    amountSat: sat(holder.toLocalSat + total(claiming)),
+    transactionFeeSat: feeSat(state),
+  };
+}
+
+const total = (htlcs: readonly CommitmentHtlc[]): bigint =>
+  htlcs.reduce((sum, { amountMsat }) => sum + msatToSatFloor(amountMsat), 0n);
+
+/**
+ * LDK 0.1 tells the fee the feerate asks for; 0.2 and later whatever no output has, which includes dust
+ * HTLCs, rounded millisatoshis and anchors of a side without an output.
+ */
+function feeSat({ parameters, holder }: MonitorState): Sat {
+  if (!parameters.holderIsOpener) return sat(0);
+  const nonDust = holder.htlcs.filter(({ outputIndex }) => outputIndex !== undefined);
+  const { channelType } = parameters;
+  if (parameters.constantsProfile === "ldk_0_1") {
+    return commitmentFeeSat(channelType, holder.feeratePerKw, nonDust.length);
+  }
+  const sides = [holder.toLocalSat, holder.toRemoteSat];
+  const anchors =
+    channelTypeRules(channelType).anchors === "keyed"
+      ? sides.filter((value) => value > 0n || nonDust.length > 0).length
+      : 0;
+  const outputs =
+    holder.toLocalSat + holder.toRemoteSat + total(nonDust) + ANCHOR_SAT * BigInt(anchors);
+  return sat(parameters.channelValueSat - outputs);
+}
+
+/** Of an HTLC with an output the part below a satoshi is lost to fees; of one without, all of it. */
+function rounded(htlcs: readonly CommitmentHtlc[]): Msat {
+  const lost = htlcs.map(({ amountMsat, outputIndex }) =>
+    outputIndex === undefined ? amountMsat : amountMsat % MSAT_PER_SAT,
+  );
+  return msat(lost.reduce((sum: bigint, amount) => sum + amount, 0n));
+}
+
+/** Closed before any update and nothing of it was ours: no balance, so that it can be archived. */
+const neverHeldAnything = (state: MonitorState, onClose: ClaimableOnChannelClose): boolean =>
+  (state.lockdown || state.holderBroadcast !== undefined) &&
+  state.holderPrevious === undefined &&
+  state.counterpartyPrevious === undefined &&
+  state.holder.commitmentNumber === 0 &&
+  state.counterparty.commitmentNumber === 0 &&
+  onClose.candidates.every(({ amountSat }) => amountSat === 0n);
