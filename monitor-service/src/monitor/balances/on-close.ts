@@ -3,8 +3,9 @@
  * (onchain-engine 11, "Not closed"). An inbound HTLC counts as ours once its preimage is known.
  */
 import { msat, msatToSatFloor, sat, type Msat, type Sat } from "@farwatch/protocol/amount";
-import type { CommitmentHtlc } from "@farwatch/protocol/channel";
-import { ANCHOR_SAT, channelTypeRules } from "../../bolt/channel-type.js";
+import { assertNever } from "@farwatch/protocol/assert";
+import type { ChannelType, CommitmentHtlc, HolderCommitment } from "@farwatch/protocol/channel";
+import { ANCHOR_SAT, channelTypeRules, SHARED_ANCHOR_MAX_SAT } from "../../bolt/channel-type.js";
 import { commitmentFeeSat } from "../../bolt/weights.js";
 import type { MonitorState } from "../state.js";
 import type { Balance, ClaimableOnChannelClose, CloseCandidate } from "./balance.js";
@@ -65,14 +66,31 @@ function feeSat({ parameters, holder }: MonitorState): Sat {
   if (parameters.constantsProfile === "ldk_0_1") {
     return commitmentFeeSat(channelType, holder.feeratePerKw, nonDust.length);
   }
-  const sides = [holder.toLocalSat, holder.toRemoteSat];
-  const anchors =
-    channelTypeRules(channelType).anchors === "keyed"
-      ? sides.filter((value) => value > 0n || nonDust.length > 0).length
-      : 0;
-  const outputs =
-    holder.toLocalSat + holder.toRemoteSat + total(nonDust) + ANCHOR_SAT * BigInt(anchors);
-  return sat(parameters.channelValueSat - outputs);
+  const outputs = holder.toLocalSat + holder.toRemoteSat + total(nonDust);
+  const left = parameters.channelValueSat - outputs;
+  return sat(left - anchorsSat(channelType, holder, nonDust.length > 0, left));
+}
+
+/** Keyed anchors stand with their side's output or any HTLC; the shared one takes what is left, capped. */
+function anchorsSat(
+  channelType: ChannelType,
+  { toLocalSat, toRemoteSat }: HolderCommitment,
+  hasHtlcs: boolean,
+  left: bigint,
+): bigint {
+  const { anchors } = channelTypeRules(channelType);
+  switch (anchors) {
+    case "none":
+      return 0n;
+    case "keyed": {
+      const sides = [toLocalSat, toRemoteSat].filter((value) => value > 0n || hasHtlcs);
+      return ANCHOR_SAT * BigInt(sides.length);
+    }
+    case "p2a":
+      return left < SHARED_ANCHOR_MAX_SAT ? left : SHARED_ANCHOR_MAX_SAT;
+    default:
+      return assertNever(anchors);
+  }
 }
 
 /** Of an HTLC with an output the part below a satoshi is lost to fees; of one without, all of it. */
