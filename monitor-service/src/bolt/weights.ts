@@ -37,6 +37,7 @@ const RECEIVED_SCRIPT = 1 + 139;
 /** BOLT 3 Appendix A: the longest received script, as second-stage fees are agreed with it. */
 const BOLT3_RECEIVED_SCRIPT = 1 + 140;
 const TO_REMOTE_ANCHORS_SCRIPT = 1 + 37;
+const KEYED_ANCHOR_SCRIPT = 1 + 40;
 /** OP_1 OP_CSV OP_DROP in HTLC scripts of anchor channels. */
 const HTLC_CSV = 3;
 
@@ -44,7 +45,8 @@ const HTLC_CSV = 3;
 const singleInputTxBytes = (outputCountBytes: number, outputBytes: number): number =>
   4 + 1 + INPUT_BYTES + outputCountBytes + outputBytes + 4;
 
-const FUNDING_WITNESS = ITEM_COUNT + EMPTY + SIGNATURE + SIGNATURE + FUNDING_SCRIPT;
+/** 222: the input of a commitment. */
+export const FUNDING_WITNESS = ITEM_COUNT + EMPTY + SIGNATURE + SIGNATURE + FUNDING_SCRIPT;
 /** 4 * 125 + 2 + 222 = 724. */
 const COMMITMENT_BASE =
   WITNESS_SCALE * singleInputTxBytes(1, P2WSH_OUTPUT_BYTES + P2WPKH_OUTPUT_BYTES) +
@@ -82,6 +84,12 @@ export const DELAYED_OUTPUT_WITNESS = ITEM_COUNT + SIGNATURE + EMPTY + TO_LOCAL_
 const TO_REMOTE_P2WPKH_WITNESS = ITEM_COUNT + SIGNATURE + PUBKEY;
 /** 113. */
 const TO_REMOTE_ANCHORS_WITNESS = ITEM_COUNT + SIGNATURE + TO_REMOTE_ANCHORS_SCRIPT;
+
+/**
+ * 115: our keyed anchor. The signature is reckoned with 72 bytes, the longest of low S, as LDK does for
+ * inputs that a wallet pays for.
+ */
+export const KEYED_ANCHOR_WITNESS = ITEM_COUNT + (SIGNATURE - 1) + KEYED_ANCHOR_SCRIPT;
 
 const csvOf = (channelType: ChannelType): number =>
   channelTypeRules(channelType).oneBlockCsv ? HTLC_CSV : 0;

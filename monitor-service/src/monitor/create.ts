@@ -80,5 +80,6 @@ export function createMonitor(
     claims: [],
     confirmedHolder: undefined,
     holderHtlcClaims: [],
+    bumps: [],
   });
 }

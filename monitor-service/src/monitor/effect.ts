@@ -2,9 +2,16 @@
  * What a step asks for. Durable parts (state, events, relayed preimages) go into one transaction;
  * publishing is volatile: it is derived from state by `outstanding` and safe to repeat.
  */
-import type { FeeratePerKw } from "@farwatch/protocol/amount";
+import type { FeeratePerKw, Sat } from "@farwatch/protocol/amount";
 import type { NewMonitorEvent } from "@farwatch/protocol/event";
-import type { ChannelId, Outpoint, Preimage, SourceKey, Txid } from "@farwatch/protocol/ids";
+import type {
+  ChannelId,
+  Hash32,
+  Outpoint,
+  Preimage,
+  SourceKey,
+  Txid,
+} from "@farwatch/protocol/ids";
 import type { Result } from "@farwatch/protocol/result";
 import type { FundedTx, FundingFault } from "../tx/funded-htlc.js";
 import type { MonitorState } from "./state.js";
@@ -38,6 +45,55 @@ export interface Publish {
   readonly spends: readonly Outpoint[];
   readonly tasks: readonly SigningTask[];
   readonly finish: (signatures: readonly Uint8Array[]) => Uint8Array;
+}
+
+/** What a wallet should pay for now, at which feerate; from state by `bumpRequests`. */
+export type BumpRequest = CommitmentBump | HtlcBump;
+
+/** Our commitment, not confirmed yet: a child that spends its anchor brings the fee of both. */
+export interface CommitmentBump {
+  readonly kind: "commitment";
+  readonly claimId: Hash32;
+  /** Of commitment and child together. */
+  readonly targetFeerate: FeeratePerKw;
+  readonly commitment: Publish;
+  readonly commitmentFeeSat: Sat;
+  /** Of the signed commitment, in weight units. */
+  readonly commitmentWeight: number;
+  /** undefined: this commitment has no anchor of ours, so it goes out alone. */
+  readonly anchor: OwnInput | undefined;
+  /** What the child may cost us at most. */
+  readonly maxFeeSat: Sat;
+}
+
+/** Second stages of our confirmed commitment with one locktime, to be claimed together. */
+export interface HtlcBump {
+  readonly kind: "htlcs";
+  readonly claimId: Hash32;
+  readonly targetFeerate: FeeratePerKw;
+  readonly commitmentTxid: Txid;
+  readonly locktime: number;
+  /** In output order. */
+  readonly htlcs: readonly HtlcToBump[];
+}
+
+/** The counterparty signed its only input with its only output: both stay a pair. */
+export interface HtlcToBump {
+  readonly role: Extract<PublishRole, "holderHtlcTimeout" | "holderHtlcSuccess">;
+  readonly input: OwnInput;
+  /** The second stage without fee, serialized without a witness. */
+  readonly draft: Uint8Array;
+  /** What claiming it may cost at most. */
+  readonly maxFeeSat: Sat;
+}
+
+/** An output that only we sign, in a transaction that a wallet completes. */
+export interface OwnInput {
+  readonly outpoint: Outpoint;
+  readonly valueSat: Sat;
+  readonly scriptPubkey: Uint8Array;
+  /** Of the input with its witness, in weight units. */
+  readonly inputWeight: number;
 }
 
 /**

@@ -21,7 +21,7 @@ import type { Claim, MonitorState } from "./state.js";
 
 export function outstanding(ctx: MonitorContext, state: MonitorState): readonly Publish[] {
   return [
-    ...holderCommitment(ctx, state),
+    ...(wantsHolderCommitment(state) ? [holderCommitment(ctx, state)] : []),
     ...readyHolderHtlcs(state).flatMap((ready) => holderHtlc(ctx, state, ready)),
     ...state.claims.flatMap((claim) => claimTransaction(state, claim)),
   ];
@@ -43,10 +43,14 @@ export function watched(state: MonitorState): Watched {
   };
 }
 
-function holderCommitment(ctx: MonitorContext, state: MonitorState): readonly Publish[] {
-  const { holderBroadcast, spend, parameters } = state;
-  if (holderBroadcast === undefined || spend !== undefined) return [];
-  const { commitment } = holderBroadcast;
+/** We go on chain and no spend of the funding output has confirmed. */
+export const wantsHolderCommitment = ({ holderBroadcast, spend }: MonitorState): boolean =>
+  holderBroadcast !== undefined && spend === undefined;
+
+/** Call only when `wantsHolderCommitment`. */
+export function holderCommitment(ctx: MonitorContext, state: MonitorState): Publish {
+  const { holderBroadcast, parameters } = state;
+  const { commitment } = must(holderBroadcast, "a commitment to broadcast");
   const { tx, txid } = rebuildHolder(ctx, state, commitment);
   const digest = commitmentSighash(
     tx,
@@ -63,15 +67,13 @@ function holderCommitment(ctx: MonitorContext, state: MonitorState): readonly Pu
     );
     return tx.toBuffer();
   };
-  return [
-    {
-      role: "holderCommitment",
-      txid,
-      spends: [parameters.funding],
-      tasks: [{ key: fundingKey(state), digest }],
-      finish,
-    },
-  ];
+  return {
+    role: "holderCommitment",
+    txid,
+    spends: [parameters.funding],
+    tasks: [{ key: fundingKey(state), digest }],
+    finish,
+  };
 }
 
 /** The transaction carries its own fee; those that do not are in feeless-claims.ts. */

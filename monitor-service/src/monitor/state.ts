@@ -160,6 +160,20 @@ export interface HolderHtlcClaim {
   readonly preimage: Preimage | undefined;
 }
 
+/**
+ * A claim of our own commitment whose fee a wallet brings (onchain-engine 9.4): its feerate is chosen
+ * here, so that a restart goes on where it was.
+ */
+export interface Bump {
+  readonly claimId: Hash32;
+  readonly of:
+    | { readonly kind: "commitment" }
+    /** Outputs of our confirmed commitment, claimed together. */
+    | { readonly kind: "htlcs"; readonly outpoints: readonly Outpoint[] };
+  readonly feeratePerKw: FeeratePerKw;
+  readonly nextBumpAt: BlockHeight;
+}
+
 /** Our decision to go on chain; the commitment is kept because later updates replace `holder`. */
 export interface HolderBroadcast {
   readonly reason: CloseReason;
@@ -230,4 +244,6 @@ export interface MonitorState extends FundingScope {
   readonly confirmedHolder: HolderCommitment | undefined;
   /** Its second-stage transactions. */
   readonly holderHtlcClaims: readonly HolderHtlcClaim[];
+  /** What a wallet pays for: our commitment until one confirms, then its second stages. */
+  readonly bumps: readonly Bump[];
 }

@@ -5,6 +5,7 @@
 import { assertNever } from "@farwatch/protocol/assert";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import { ok, type Result } from "@farwatch/protocol/result";
+import { refreshBumps } from "./bumps/refresh-bumps.js";
 import { connectBlock } from "./chain/block-connected.js";
 import { disconnectBlocks } from "./chain/blocks-disconnected.js";
 import { broadcastByOperator } from "./chain/holder-broadcast.js";
@@ -26,6 +27,7 @@ export function step(
   const work = startWork(ctx, state);
   const refused = dispatch(work, input);
   if (!refused.ok) return refused;
+  refreshBumps(work);
   checkInvariants(state, work);
   return ok({
     state: work.state,

@@ -70,7 +70,8 @@ function chooseFee(
   return asked.valueSat - carried.feeSat >= asked.dustLimitSat ? carried : first;
 }
 
-function nextBump(height: BlockHeight, deadline: number): BlockHeight {
+/** Height of the next bump of what should confirm by `deadline` (onchain-engine 9.5). */
+export function nextBump(height: BlockHeight, deadline: number): BlockHeight {
   if (deadline <= height + BUMP_INTERVALS.near) return blockHeight(height + BUMP_INTERVALS.now);
   return blockHeight(
     height + (deadline <= height + BUMP_INTERVALS.far ? BUMP_INTERVALS.near : BUMP_INTERVALS.far),

@@ -1,0 +1,124 @@
+/**
+ * What a wallet should pay for now: a function of state alone, as `outstanding`, so that a restart asks
+ * for exactly what was wanted (contract 2.19: the newest request of a claim replaces the older ones, and
+ * a resolved claim asks for nothing). Fee limits are here: what a claim may cost follows from what it
+ * saves (onchain-engine 9.4).
+ */
+import { msatToSatFloor, sat, type Sat } from "@farwatch/protocol/amount";
+import { must } from "@farwatch/protocol/assert";
+import { outpointKey } from "@farwatch/protocol/ids";
+import { channelTypeRules } from "../../bolt/channel-type.js";
+import type { BuiltCommitment } from "../../bolt/commitment-tx.js";
+import type { CommitmentKeys } from "../../bolt/keys.js";
+import {
+  FUNDING_WITNESS,
+  INPUT_BYTES,
+  KEYED_ANCHOR_WITNESS,
+  SEGWIT_HEADER_WEIGHT,
+  secondStageInputWeight,
+  WITNESS_SCALE,
+} from "../../bolt/weights.js";
+import { p2wsh } from "../../bolt/scripts.js";
+import { holderHtlcTx, holderKeys, rebuildHolder } from "../commitments.js";
+import type { MonitorContext } from "../context.js";
+import type { BumpRequest, CommitmentBump, HtlcBump, HtlcToBump, OwnInput } from "../effect.js";
+import { readyHolderHtlcs, type ReadyHtlc } from "../feeless-claims.js";
+import { holderCommitment } from "../outstanding.js";
+import type { Bump, MonitorState } from "../state.js";
+
+/**
+ * A wallet pays at most 1/2 of what it saves, for an HTLC or for a commitment: beyond that a fee spike
+ * costs more than waiting. The share that `chooseFirstFee` gives an estimate.
+ */
+export const MAX_BUMP_SHARE = 2n;
+
+export function bumpRequests(ctx: MonitorContext, state: MonitorState): readonly BumpRequest[] {
+  if (state.bumps.length === 0) return [];
+  const ready = new Map(readyHolderHtlcs(state).map((item) => [outpointKey(item.outpoint), item]));
+  return state.bumps.flatMap((bump): readonly BumpRequest[] => {
+    if (bump.of.kind === "commitment") return [commitmentBump(ctx, state, bump)];
+    const members = bump.of.outpoints.flatMap((outpoint) => ready.get(outpointKey(outpoint)) ?? []);
+    return members.length === 0 ? [] : [htlcBump(ctx, state, bump, members)];
+  });
+}
+
+function commitmentBump(ctx: MonitorContext, state: MonitorState, bump: Bump): CommitmentBump {
+  const { commitment } = must(state.holderBroadcast, "bumped while it is broadcast");
+  const built = rebuildHolder(ctx, state, commitment);
+  const paid = built.tx.outs.reduce((sum, { value }) => sum + value, 0n);
+  return {
+    kind: "commitment",
+    claimId: bump.claimId,
+    targetFeerate: bump.feeratePerKw,
+    commitment: holderCommitment(ctx, state),
+    commitmentFeeSat: sat(state.parameters.channelValueSat - paid),
+    commitmentWeight: built.tx.weight() + SEGWIT_HEADER_WEIGHT + FUNDING_WITNESS,
+    anchor: anchorOf(state, built),
+    maxFeeSat: shareOf(atStakeSat(state)),
+  };
+}
+
+/** The anchor output of this channel type that we may spend. */
+function anchorOf({ parameters }: MonitorState, built: BuiltCommitment): OwnInput | undefined {
+  const { anchors } = channelTypeRules(parameters.channelType);
+  const vout = anchors === "keyed" ? built.toLocalAnchorIndex : undefined;
+  if (vout === undefined) return undefined;
+  const output = must(built.tx.outs[vout], "anchor output");
+  return {
+    outpoint: { txid: built.txid, vout },
+    valueSat: sat(output.value),
+    scriptPubkey: output.script,
+    inputWeight: WITNESS_SCALE * INPUT_BYTES + KEYED_ANCHOR_WITNESS,
+  };
+}
+
+/** What the commitment brings us: to_local, refunds, and received HTLCs with their preimage. */
+function atStakeSat({ holderBroadcast, preimages }: MonitorState): bigint {
+  const { commitment } = must(holderBroadcast, "bumped while it is broadcast");
+  return commitment.htlcs.reduce<bigint>((sum, htlc) => {
+    const ours = htlc.offered || preimages.has(htlc.paymentHash);
+    return htlc.outputIndex !== undefined && ours ? sum + msatToSatFloor(htlc.amountMsat) : sum;
+  }, commitment.toLocalSat);
+}
+
+const shareOf = (valueSat: bigint): Sat => sat(valueSat / MAX_BUMP_SHARE);
+
+function htlcBump(
+  ctx: MonitorContext,
+  state: MonitorState,
+  bump: Bump,
+  members: readonly ReadyHtlc[],
+): HtlcBump {
+  const { claim, commitment } = must(members[0], "a claim has members");
+  const keys = holderKeys(ctx, state.parameters, commitment.perCommitmentPoint);
+  return {
+    kind: "htlcs",
+    claimId: bump.claimId,
+    targetFeerate: bump.feeratePerKw,
+    commitmentTxid: claim.commitmentTxid,
+    locktime: claim.htlc.offered ? claim.htlc.cltvExpiry : 0,
+    htlcs: members.map((member) => htlcToBump(ctx, state, member, keys)),
+  };
+}
+
+function htlcToBump(
+  ctx: MonitorContext,
+  { parameters }: MonitorState,
+  { claim, commitment, outpoint }: ReadyHtlc,
+  keys: CommitmentKeys,
+): HtlcToBump {
+  const { htlc, outputIndex } = claim;
+  const { tx, script } = holderHtlcTx(ctx, parameters, commitment, htlc, outputIndex, keys);
+  const valueSat = msatToSatFloor(htlc.amountMsat);
+  return {
+    role: htlc.offered ? "holderHtlcTimeout" : "holderHtlcSuccess",
+    input: {
+      outpoint,
+      valueSat,
+      scriptPubkey: p2wsh(script),
+      inputWeight: secondStageInputWeight(parameters.channelType, htlc.offered),
+    },
+    draft: tx.toBuffer(),
+    maxFeeSat: shareOf(valueSat),
+  };
+}
