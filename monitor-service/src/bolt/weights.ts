@@ -90,6 +90,8 @@ const TO_REMOTE_ANCHORS_WITNESS = ITEM_COUNT + SIGNATURE + TO_REMOTE_ANCHORS_SCR
  * inputs that a wallet pays for.
  */
 export const KEYED_ANCHOR_WITNESS = ITEM_COUNT + (SIGNATURE - 1) + KEYED_ANCHOR_SCRIPT;
+/** 1: a shared anchor needs no witness, but its place among other inputs' is counted. */
+export const SHARED_ANCHOR_WITNESS = ITEM_COUNT;
 
 const csvOf = (channelType: ChannelType): number =>
   channelTypeRules(channelType).oneBlockCsv ? HTLC_CSV : 0;

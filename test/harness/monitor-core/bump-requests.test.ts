@@ -8,7 +8,7 @@ import { Transaction } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
 import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
 import { outpointKey, txidToInternal, type Outpoint } from "@farwatch/protocol/ids";
-import { anchorScript, p2wsh } from "@farwatch/monitor-service/bolt/scripts";
+import { anchorScript, p2wsh, SHARED_ANCHOR_SCRIPT } from "@farwatch/monitor-service/bolt/scripts";
 import { bumpRequests } from "@farwatch/monitor-service/monitor/bumps/bump-requests";
 import type { CommitmentBump, HtlcBump } from "@farwatch/monitor-service/monitor/effect";
 import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
@@ -75,6 +75,21 @@ describe("monitor core: a wallet's fee for our commitment", () => {
       [anchor.valueSat, anchor.scriptPubkey, anchor.outpoint.txid],
     );
     assert.equal(anchor.inputWeight, 164 + 115);
+  });
+
+  it("of zero_fee_commitments names the shared anchor, which needs no witness", async () => {
+    const p = await protectedChannel({ channelType: "zero_fee_commitments" });
+    await pay(p, OURS);
+    await p.channel.forceClose("holder", true);
+    const { anchor, commitment, commitmentFeeSat } = commitmentRequest(p);
+    assert.equal(commitmentFeeSat, 0n);
+    assert.ok(anchor !== undefined);
+    assert.deepEqual(anchor.scriptPubkey, SHARED_ANCHOR_SCRIPT);
+    assert.equal(anchor.outpoint.txid, commitment.txid);
+    assert.equal(anchor.inputWeight, 164 + 1);
+    p.minePublished("holderCommitment");
+    p.mineTo(700);
+    assert.equal(htlcRequests(p)[0]?.htlcs[0]?.input.inputWeight, 164 + 285);
   });
 
   it("costs at most half of what the commitment brings us", async () => {

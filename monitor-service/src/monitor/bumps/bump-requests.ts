@@ -15,6 +15,7 @@ import {
   INPUT_BYTES,
   KEYED_ANCHOR_WITNESS,
   SEGWIT_HEADER_WEIGHT,
+  SHARED_ANCHOR_WITNESS,
   secondStageInputWeight,
   WITNESS_SCALE,
 } from "../../bolt/weights.js";
@@ -60,15 +61,28 @@ function commitmentBump(ctx: MonitorContext, state: MonitorState, bump: Bump): C
 
 /** The anchor output of this channel type that we may spend. */
 function anchorOf({ parameters }: MonitorState, built: BuiltCommitment): OwnInput | undefined {
-  const { anchors } = channelTypeRules(parameters.channelType);
-  const vout = anchors === "keyed" ? built.toLocalAnchorIndex : undefined;
+  switch (channelTypeRules(parameters.channelType).anchors) {
+    case "none":
+      return undefined;
+    case "keyed":
+      return ownInput(built, built.toLocalAnchorIndex, KEYED_ANCHOR_WITNESS);
+    case "p2a":
+      return ownInput(built, built.sharedAnchorIndex, SHARED_ANCHOR_WITNESS);
+  }
+}
+
+function ownInput(
+  { tx, txid }: BuiltCommitment,
+  vout: number | undefined,
+  witnessWeight: number,
+): OwnInput | undefined {
   if (vout === undefined) return undefined;
-  const output = must(built.tx.outs[vout], "anchor output");
+  const output = must(tx.outs[vout], "anchor output");
   return {
-    outpoint: { txid: built.txid, vout },
+    outpoint: { txid, vout },
     valueSat: sat(output.value),
     scriptPubkey: output.script,
-    inputWeight: WITNESS_SCALE * INPUT_BYTES + KEYED_ANCHOR_WITNESS,
+    inputWeight: WITNESS_SCALE * INPUT_BYTES + witnessWeight,
   };
 }
 
