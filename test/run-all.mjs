@@ -18,6 +18,7 @@ const SUITES = {
       "manager-service/dist/src/**/*.test.js",
       "test/dist/harness/**/*.test.js",
       "test/dist/contract/**/*.test.js",
+      "test/dist/fixture-recorder/**/*.test.js",
     ],
   },
   e2e: { timeoutMs: 300_000, files: ["test/dist/e2e/**/*.e2e.js"] },
