@@ -41,6 +41,7 @@ export function waitingHost(store: EmptyStore): MonitorHost {
       tip: genesisOf(store.chainHash),
       chainState: "unavailable",
       channels: 0,
+      zeroFeeChannels: 0,
       pendingEvents: 0,
     }),
   };

@@ -14,6 +14,7 @@ import { managerKey, monitorKey } from "@farwatch/protocol/ids";
 import { ok } from "@farwatch/protocol/result";
 import { ChainTask } from "./app-chain.js";
 import { waitingHost } from "./app-host-door.js";
+import { RelayTask } from "./app-relay.js";
 import { Principals } from "./auth/principal.js";
 import { BitcoindRpc } from "./chain/bitcoind-rpc.js";
 import { BitcoindSource } from "./chain/bitcoind-source.js";
@@ -129,8 +130,15 @@ class MonitorApp implements App {
       chainHash: config.chainHash,
     });
     await this.#firstHost(hostDeps());
-    const port = await this.#serve(tls, chain, () => ok(this.#running?.host ?? waiting));
+    const relay = this.#relayTask(source, rpc);
+    const port = await this.#serve({
+      tls,
+      chain,
+      relay,
+      host: () => ok(this.#running?.host ?? waiting),
+    });
     chain.start();
+    relay.start();
     this.#every(MAINTAIN_MS, async () => void (await this.#running?.maintain()));
     this.#log.info({ port, network: config.network, version: serviceVersion() }, "listening");
     return { port };
@@ -176,6 +184,18 @@ class MonitorApp implements App {
     return task;
   }
 
+  #relayTask(source: ChainSource, rpc: BitcoindRpc): RelayTask {
+    const task = new RelayTask({
+      source,
+      rpc,
+      clock: this.#clock,
+      log: this.#log,
+      zeroFeeChannels: () => this.#running?.host.info().zeroFeeChannels ?? 0,
+    });
+    this.#undo.push(async () => task.stop());
+    return task;
+  }
+
   async #runningHost(deps: HostDeps): Promise<RunningHost> {
     this.#running ??= await startMonitorHost(deps);
     return this.#running;
@@ -217,7 +237,7 @@ class MonitorApp implements App {
     };
   }
 
-  async #serve(tls: TlsMaterial, chain: ChainTask, host: RpcDeps["host"]): Promise<number> {
+  async #serve({ tls, chain, relay, host }: ServeParts): Promise<number> {
     const deps: RpcDeps = {
       host,
       principals: new Principals(
@@ -230,6 +250,7 @@ class MonitorApp implements App {
       ),
       log: this.#log,
       version: serviceVersion(),
+      packageRelay: () => relay.state(),
       wallClockMs: () => this.#clock.now(),
       nowMs: () => performance.now(),
       newIncident: () => randomBytes(INCIDENT_BYTES).toString("hex"),
@@ -275,6 +296,12 @@ interface HostParts extends Pick<HostDeps, "store" | "source" | "chainState"> {
   readonly secret: Uint8Array;
   readonly seed: Uint8Array;
   readonly rpc: BitcoindRpc;
+}
+
+interface ServeParts extends Pick<RpcDeps, "host"> {
+  readonly tls: TlsMaterial;
+  readonly chain: ChainTask;
+  readonly relay: RelayTask;
 }
 
 async function identityOf(store: MonitorStore) {

@@ -9,14 +9,14 @@ import type {
 import { ok } from "@farwatch/protocol/result";
 import { SUPPORTED_STEPS } from "@farwatch/protocol/update";
 import { HOST_LIMITS } from "../runtime/limits.js";
-import type { Run } from "./call.js";
+import type { RpcDeps, Run } from "./call.js";
 
 export const getInfo =
-  (version: string): Run<GetInfoRequest, GetInfoResponse> =>
+  (deps: Pick<RpcDeps, "version" | "packageRelay">): Run<GetInfoRequest, GetInfoResponse> =>
   ({ host }) => {
     const info = host.info();
     return ok({
-      version,
+      version: deps.version,
       chainHash: Buffer.from(fromHex(info.chainHash)),
       monitorKey: Buffer.from(fromHex(info.monitorKey)),
       storeId: Buffer.from(fromHex(info.storeId)),
@@ -29,5 +29,6 @@ export const getInfo =
       chainState: info.chainState,
       channels: BigInt(info.channels),
       pendingEvents: BigInt(info.pendingEvents),
+      packageRelay: deps.packageRelay(),
     });
   };

@@ -46,7 +46,7 @@ export const handlers = (deps: RpcDeps): Handlers => ({
     "ListPendingEvents",
     listPendingEvents(() => deps.wallClockMs()),
   ),
-  getInfo: unary(deps, "GetInfo", getInfo(deps.version)),
+  getInfo: unary(deps, "GetInfo", getInfo(deps)),
   setMembers: unary(deps, "SetMembers", reserved("SetMembers")),
   retire: unary(deps, "Retire", reserved("Retire")),
   reconcile: unary(deps, "Reconcile", reserved("Reconcile")),

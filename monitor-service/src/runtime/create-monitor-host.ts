@@ -39,7 +39,11 @@ export function createMonitorHost(core: Core): MonitorHost {
 
 function infoOf(core: Core): HostInfo {
   let pendingEvents = 0;
-  for (const { pending } of core.monitors.all()) pendingEvents += pending.size;
+  let zeroFeeChannels = 0;
+  for (const { pending, state } of core.monitors.all()) {
+    pendingEvents += pending.size;
+    if (state.parameters.channelType === "zero_fee_commitments") zeroFeeChannels += 1;
+  }
   const { monitorKey, storeId, chainHash } = core.own;
   return {
     monitorKey,
@@ -50,6 +54,7 @@ function infoOf(core: Core): HostInfo {
     tip: tipOf(core),
     chainState: core.deps.chainState(),
     channels: core.monitors.size,
+    zeroFeeChannels,
     pendingEvents,
   };
 }

@@ -117,6 +117,8 @@ export interface HostInfo {
   readonly tip: BlockPoint;
   readonly chainState: "synced" | "catchingUp" | "unavailable";
   readonly channels: number;
+  /** Of type zero_fee_commitments. */
+  readonly zeroFeeChannels: number;
   readonly pendingEvents: number;
 }
 

@@ -102,6 +102,7 @@ export class Bench {
       principals: new Principals([{ ...who, certificateSpkiSha256: manager.spkiSha256 }]),
       log: { debug: write("debug"), info: write("info"), error: write("error") },
       version: "0.0.0-test",
+      packageRelay: () => "refused",
       nowMs: () => performance.now(),
       wallClockMs: () => 1_000_000,
       newIncident: () => "0123456789abcdef",

@@ -21,6 +21,7 @@ const INFO = {
   tip: { height: blockHeight(101), hash: blockHash(`${"00".repeat(31)}77`) },
   chainState: "synced" as const,
   channels: 2,
+  zeroFeeChannels: 0,
   pendingEvents: 1,
 };
 
@@ -85,6 +86,7 @@ describe("MonitorService, server", () => {
         supported_channel_types: z.array(z.string()),
         tip: z.object({ height: z.number(), block_hash: z.instanceof(Buffer) }),
         chain_state: z.string(),
+        package_relay: z.string(),
       })
       .parse(await dynamic(loadSchema(), MONITOR_SERVICE, "GetInfo", {}));
     assert.equal(info.version, "0.0.0-test");
@@ -95,10 +97,12 @@ describe("MonitorService, server", () => {
     assert.deepEqual(info.supported_channel_types, [
       "CHANNEL_TYPE_STATIC_REMOTE_KEY",
       "CHANNEL_TYPE_ANCHORS_ZERO_FEE_HTLC",
+      "CHANNEL_TYPE_ZERO_FEE_COMMITMENTS",
     ]);
     assert.equal(info.tip.height, 101);
     assert.equal(info.tip.block_hash[0], 0x77, "internal byte order");
     assert.equal(info.chain_state, "synced");
+    assert.equal(info.package_relay, "refused");
   });
 
   it("lists its services by reflection", async () => {

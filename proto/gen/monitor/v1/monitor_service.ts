@@ -333,6 +333,11 @@ export interface GetInfoResponse {
   readonly chainState: string;
   readonly channels: bigint;
   readonly pendingEvents: bigint;
+  /**
+   * Does bitcoind take packages with a zero-fee parent? zero_fee_commitments channels cannot be closed
+   * through one that does not. "relayed", "refused" or "unknown".
+   */
+  readonly packageRelay: string;
 }
 
 export interface SetMembersRequest {
@@ -3285,6 +3290,7 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     chainState: "",
     channels: 0n,
     pendingEvents: 0n,
+    packageRelay: "",
   };
 }
 
@@ -3341,6 +3347,9 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
         throw new globalThis.Error("value provided for field message.pendingEvents of type uint64 too large");
       }
       writer.uint32(104).uint64(message.pendingEvents);
+    }
+    if (message.packageRelay !== "") {
+      writer.uint32(162).string(message.packageRelay);
     }
     return writer;
   },
@@ -3472,6 +3481,14 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             message.pendingEvents = reader.uint64() as bigint;
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.packageRelay = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3506,6 +3523,7 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     message.pendingEvents = (object.pendingEvents !== undefined && object.pendingEvents !== null)
       ? BigInt(object.pendingEvents)
       : 0n;
+    message.packageRelay = object.packageRelay ?? "";
     return message;
   },
 };
