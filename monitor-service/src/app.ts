@@ -22,7 +22,7 @@ import { BitcoindWallet } from "./chain/bitcoind-wallet.js";
 import { ChainUnavailable, type ChainSource } from "./chain/chain-source.js";
 import { systemClock, type Clock } from "./chain/waker.js";
 import { ConfigError } from "./config-error.js";
-import { loadMonitorSecret, loadSeed } from "./config-keys.js";
+import { loadMonitorSecret, loadSeed, openFloorFile } from "./config-keys.js";
 import { bitcoindLogin } from "./config-login.js";
 import type { MonitorConfig, TlsPaths } from "./config.js";
 import { createLog, errorFacts, type Log } from "./observe/log.js";
@@ -33,6 +33,8 @@ import { startRpcServer, type Listen } from "./rpc/server.js";
 import type { Failpoint, HostDeps } from "./runtime/deps.js";
 import { causeOf } from "./runtime/error-cause.js";
 import { startMonitorHost, type RunningHost } from "./runtime/start.js";
+import type { FloorFile } from "./signer/floor-file.js";
+import { SeedKeys, type KeySource } from "./signer/key-source.js";
 import { LocalSigner } from "./signer/local-signer.js";
 import { openSqliteStore } from "./store/sqlite/sqlite-store.js";
 import { StoreFailure, type MonitorStore } from "./store/store.js";
@@ -113,16 +115,17 @@ class MonitorApp implements App {
     const { curve, reason } = await selectCurve(config.curve);
     this.#log.info({ curve: curve.backend, reason }, "curve selected");
     const secret = loadMonitorSecret(config.keyFile, config.createKeys, curve);
-    const seed = loadSeed(config.seedFile);
+    const keys = new SeedKeys(curve, loadSeed(config.seedFile));
     const tls = readTls(config.tls);
     const store = await this.#openStore();
+    const floors = await this.#openFloors();
     this.#undo.push(async () => this.#running?.stop());
     const rpc = this.#openRpc();
     const source = await this.#openSource(rpc);
     const chain = this.#chainTask(source, () => this.#runningHost(hostDeps()));
     const chainState = () => chain.state();
     const hostDeps = (): HostDeps =>
-      this.#hostDeps({ curve, secret, seed, store, source, rpc, chainState });
+      this.#hostDeps({ curve, secret, keys, floors, store, source, rpc, chainState });
     const waiting = waitingHost({
       ...(await identityOf(store)),
       monitorKey: monitorKey(keyOfSecret(curve, secret)),
@@ -153,6 +156,17 @@ class MonitorApp implements App {
     });
     this.#undo.push(() => store.close());
     return store;
+  }
+
+  /** After the store, whose lock keeps a second process out. */
+  async #openFloors(): Promise<FloorFile> {
+    const file = this.#config.floorFile;
+    const floors = await openFloorFile(file);
+    this.#undo.push(() => floors.close());
+    const { damaged, isNew } = floors;
+    if (isNew) this.#log.warn({ file }, "new floor file: an older store would not be noticed yet");
+    if (damaged > 0) this.#log.error({ file, damaged }, "floor file: slots that cannot be read");
+    return floors;
   }
 
   #openRpc(): BitcoindRpc {
@@ -214,13 +228,14 @@ class MonitorApp implements App {
   }
 
   #hostDeps(parts: HostParts): HostDeps {
-    const { curve, secret, seed, store, source, rpc, chainState } = parts;
+    const { curve, secret, keys, floors, store, source, rpc, chainState } = parts;
     const { chain, chainHash, bitcoind } = this.#config;
     const { failpoint } = this.#overrides;
     return {
       curve,
       store,
-      signer: new LocalSigner(curve, seed),
+      signer: new LocalSigner(curve, keys, floors),
+      floors,
       source,
       chain,
       chainHash,
@@ -294,7 +309,8 @@ class MonitorApp implements App {
 interface HostParts extends Pick<HostDeps, "store" | "source" | "chainState"> {
   readonly curve: Curve;
   readonly secret: Uint8Array;
-  readonly seed: Uint8Array;
+  readonly keys: KeySource;
+  readonly floors: FloorFile;
   readonly rpc: BitcoindRpc;
 }
 

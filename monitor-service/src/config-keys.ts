@@ -9,6 +9,7 @@ import path from "node:path";
 import { toHex } from "@farwatch/protocol/bytes";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { ConfigError } from "./config-error.js";
+import { FloorFile, FloorFileError } from "./signer/floor-file.js";
 import { readSeedFile, SeedFileError } from "./signer/seed-file.js";
 
 const OWNER_ONLY = 0o600;
@@ -30,6 +31,16 @@ export function loadMonitorSecret(file: string, create: boolean, curve: Curve): 
 
 /** 32 bytes. Throws ConfigError `seed_file` when it is missing, readable by others, or no seed. */
 export const loadSeed = (file: string): Uint8Array => readSecret("seed_file", file);
+
+/** Throws ConfigError `floor_file` when it cannot be opened or is another kind of file. */
+export async function openFloorFile(file: string): Promise<FloorFile> {
+  try {
+    return await FloorFile.open(file);
+  } catch (cause) {
+    const why = cause instanceof FloorFileError ? cause.message : "cannot be opened";
+    throw new ConfigError("floor_file", `${file}: ${why}`, { cause });
+  }
+}
 
 function readSecret(key: string, file: string): Uint8Array {
   try {

@@ -77,6 +77,13 @@ const GENERAL: readonly Option[] = [
     "channel keys come from it; another seed than the node's cannot claim, and is refused by channel",
   ),
   option(
+    "floor_file",
+    "path",
+    "<data_dir>/holder.floors",
+    "file with the oldest commitment of each channel that may still be signed; no secret",
+    "apart from the database: leave it out of backups, so that a restored database is noticed",
+  ),
+  option(
     "curve",
     "text",
     "auto",

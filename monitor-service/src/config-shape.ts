@@ -84,6 +84,7 @@ export const ConfigShape = z.strictObject({
   key_file: file.optional(),
   create_keys: z.boolean().default(false),
   seed_file: file.optional(),
+  floor_file: file.optional(),
   curve: z.enum(["auto", "noble", "tiny-secp256k1"]).default("auto"),
   log_level: z.enum(LOG_LEVELS).default("info"),
   tls: z.strictObject({ ca: file, cert: file, key: file }),

@@ -56,6 +56,7 @@ export interface MonitorConfig {
   readonly keyFile: string;
   readonly createKeys: boolean;
   readonly seedFile: string;
+  readonly floorFile: string;
   readonly curve: ConfigInput["curve"];
   readonly logLevel: ConfigInput["log_level"];
   readonly tls: TlsPaths;
@@ -187,6 +188,7 @@ function resolve(input: ConfigInput): MonitorConfig {
     keyFile: input.key_file ?? path.join(dataDir, "monitor.key"),
     createKeys: input.create_keys,
     seedFile: input.seed_file ?? path.join(dataDir, "channel.seed"),
+    floorFile: input.floor_file ?? path.join(dataDir, "holder.floors"),
     curve: input.curve,
     logLevel: input.log_level,
     tls,

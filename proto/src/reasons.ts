@@ -82,6 +82,8 @@ export const REASONS = {
   unsupportedChannelType: stopAndAlert,
   /** A claimed entry names no HTLC of the commitment; its preimage was kept as a record. */
   claimNotFound: stopAndAlert,
+  /** The only commitment held is older than one told durable; overriding would lose the channel. */
+  holderRevoked: row("FAILED_PRECONDITION", "afterFix", "send the missing updates first; alert"),
   staleSuspected: row("FAILED_PRECONDITION", "afterFix", "a person decides whether to override"),
 
   monitorQuarantined: row("UNAVAILABLE", "sameBytes", "wait; alert"),

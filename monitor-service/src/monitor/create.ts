@@ -4,7 +4,7 @@
  */
 import type { BlockPoint } from "@farwatch/protocol/block";
 import type { InitialState } from "@farwatch/protocol/channel";
-import { eventId, type Hash32, type UpdateId } from "@farwatch/protocol/ids";
+import { eventId, type CommitmentNumber, type Hash32, type UpdateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { obscureFactor } from "../bolt/commitment-number.js";
@@ -12,6 +12,7 @@ import { emptySecretStore } from "../bolt/per-commitment-secrets.js";
 import { checkCounterpartyCommitment, checkHolderCommitment } from "./commitments.js";
 import { FLOOR_FEERATES } from "./constants.js";
 import type { MonitorContext } from "./context.js";
+import { higher } from "./holder-floor.js";
 import type { MonitorState } from "./state.js";
 
 export interface CreateArgs {
@@ -19,6 +20,8 @@ export interface CreateArgs {
   readonly updateHash: Hash32;
   /** The host's tip: the chain is watched from here on. */
   readonly best: BlockPoint;
+  /** Known from before, when the channel was watched here once; undefined: it was not. */
+  readonly holderFloor?: CommitmentNumber | undefined;
 }
 
 export function createMonitor(
@@ -56,6 +59,7 @@ export function createMonitor(
     latestUpdateHash: args.updateHash,
     nextEventId: eventId(1n),
     holder: holderCommitment,
+    holderFloor: higher(holderCommitment.commitmentNumber, args.holderFloor),
     holderPrevious: undefined,
     counterparty: counterpartyCommitment,
     counterpartyPrevious: undefined,

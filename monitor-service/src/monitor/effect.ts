@@ -6,6 +6,7 @@ import type { FeeratePerKw, Sat } from "@farwatch/protocol/amount";
 import type { NewMonitorEvent } from "@farwatch/protocol/event";
 import type {
   ChannelId,
+  CommitmentNumber,
   Hash32,
   Outpoint,
   Preimage,
@@ -18,9 +19,18 @@ import type { MonitorState } from "./state.js";
 
 /** Which of the channel's keys signs; the core never sees the key itself. */
 export type SigningKey =
-  /** Tweaked by the txid of the funding that this one splices (onchain-engine 2.2). */
-  | { readonly kind: "funding"; readonly spliceParent: Txid | undefined }
-  | { readonly kind: "payment" }
+  /** Our commitment of this number. One whose secret may be out is refused, whatever the digest says. */
+  | {
+      readonly kind: "funding";
+      readonly channelId: ChannelId;
+      readonly commitmentNumber: CommitmentNumber;
+      /** The key is tweaked by the txid of the funding that this one splices (onchain-engine 2.2). */
+      readonly spliceParent: Txid | undefined;
+    }
+  /** Our anchor of a commitment: the funding key, but nothing that could be punished. */
+  | { readonly kind: "anchor"; readonly spliceParent: Txid | undefined }
+  /** Untweaked; the point tells which of the keys it may stand for (LDK 0.2 has two). */
+  | { readonly kind: "payment"; readonly paymentPoint: Uint8Array }
   | { readonly kind: "delayed"; readonly perCommitmentPoint: Uint8Array }
   | { readonly kind: "htlc"; readonly perCommitmentPoint: Uint8Array }
   | { readonly kind: "revocation"; readonly perCommitmentSecret: Uint8Array };

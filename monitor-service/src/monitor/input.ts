@@ -2,7 +2,14 @@
 import type { FeeratePerKw } from "@farwatch/protocol/amount";
 import type { BlockPoint } from "@farwatch/protocol/block";
 import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
-import type { Hash32, Preimage, SourceKey, Txid, UpdateId } from "@farwatch/protocol/ids";
+import type {
+  CommitmentNumber,
+  Hash32,
+  Preimage,
+  SourceKey,
+  Txid,
+  UpdateId,
+} from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import type { ParsedTx } from "../tx/parsed-tx.js";
 
@@ -44,6 +51,8 @@ export type MonitorInput =
       readonly kind: "broadcastHolder";
       readonly reason: string;
       readonly overrideStale: boolean;
-    };
+    }
+  /** A commitment of ours was told durable, as remembered apart from this state. Never emits. */
+  | { readonly kind: "holderFloorKnown"; readonly number: CommitmentNumber };
 
 export type ReceivedUpdate = Extract<MonitorInput, { kind: "updateReceived" }>;

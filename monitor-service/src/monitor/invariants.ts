@@ -11,6 +11,7 @@ export function checkInvariants(before: MonitorState, work: Work): void {
     state.holder.commitmentNumber >= before.holder.commitmentNumber,
     "holder commitment numbers never fall",
   );
+  assert(state.holderFloor >= before.holderFloor, "the floor of our commitments never falls");
   assert(
     state.counterpartyPrevious === undefined ||
       state.counterpartyPrevious.commitmentNumber + 1 === state.counterparty.commitmentNumber,

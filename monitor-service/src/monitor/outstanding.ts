@@ -15,6 +15,7 @@ import { liveInputs, signingKey, toTxInput } from "./claims/claim-inputs.js";
 import { channelFundingScript, holderHtlcTx, rebuildHolder } from "./commitments.js";
 import type { MonitorContext } from "./context.js";
 import type { Publish } from "./effect.js";
+import { mayBeRevoked } from "./holder-floor.js";
 import { readyHolderHtlcs, type ReadyHtlc } from "./feeless-claims.js";
 import { fundingKey } from "./scopes.js";
 import type { Claim, MonitorState } from "./state.js";
@@ -43,9 +44,11 @@ export function watched(state: MonitorState): Watched {
   };
 }
 
-/** We go on chain and no spend of the funding output has confirmed. */
-export const wantsHolderCommitment = ({ holderBroadcast, spend }: MonitorState): boolean =>
-  holderBroadcast !== undefined && spend === undefined;
+/** We go on chain, no spend of the funding output has confirmed, and ours cannot be revoked. */
+export const wantsHolderCommitment = (state: MonitorState): boolean =>
+  state.holderBroadcast !== undefined &&
+  state.spend === undefined &&
+  !mayBeRevoked(state, state.holderBroadcast.commitment);
 
 /** Call only when `wantsHolderCommitment`. */
 export function holderCommitment(ctx: MonitorContext, state: MonitorState): Publish {
@@ -71,7 +74,7 @@ export function holderCommitment(ctx: MonitorContext, state: MonitorState): Publ
     role: "holderCommitment",
     txid,
     spends: [parameters.funding],
-    tasks: [{ key: fundingKey(state), digest }],
+    tasks: [{ key: fundingKey(state, commitment), digest }],
     finish,
   };
 }

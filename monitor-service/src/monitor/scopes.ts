@@ -3,6 +3,7 @@
  * (onchain-engine 3; LDK FundingScope). HTLC data, points, secrets and numbers are common to all, so the
  * state's own fields answer for every scope; what differs is asked of one scope here.
  */
+import type { HolderCommitment } from "@farwatch/protocol/channel";
 import { outpointKey, type Outpoint } from "@farwatch/protocol/ids";
 import type { SigningKey } from "./effect.js";
 import type { FundingScope, MonitorState } from "./state.js";
@@ -43,8 +44,21 @@ export const scopeView = (state: MonitorState, scope: FundingScope): MonitorStat
   ...scopeFields(scope),
 });
 
-/** Names the holder's key of a scope's funding output. */
-export const fundingKey = ({ parameters }: Pick<FundingScope, "parameters">): SigningKey => ({
+type Parameters = Pick<FundingScope, "parameters">;
+
+/** Names the holder's key of a scope's funding output, for this commitment of ours and no other. */
+export const fundingKey = (
+  { parameters }: Parameters,
+  { commitmentNumber }: Pick<HolderCommitment, "commitmentNumber">,
+): SigningKey => ({
   kind: "funding",
+  channelId: parameters.channelId,
+  commitmentNumber,
+  spliceParent: parameters.spliceParentFundingTxid,
+});
+
+/** Names the same key for our keyed anchor on a commitment of the scope. */
+export const anchorKey = ({ parameters }: Parameters): SigningKey => ({
+  kind: "anchor",
   spliceParent: parameters.spliceParentFundingTxid,
 });

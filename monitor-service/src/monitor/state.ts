@@ -204,6 +204,11 @@ export interface MonitorState extends FundingScope {
   readonly firstFunding: Outpoint;
   /** Splices and fee bumps of them that are not locked, in the order they were negotiated. */
   readonly pendingFundings: readonly FundingScope[];
+  /**
+   * Lowest commitment of ours that may be broadcast: once the node was told that this one is durable it
+   * may reveal the secrets of all before it. Above `holder` only in a state restored from a backup.
+   */
+  readonly holderFloor: CommitmentNumber;
   /** The pending funding whose transaction confirmed. */
   readonly alternativeFunding: { readonly txid: Txid; readonly block: BlockPoint } | undefined;
   readonly obscureFactor: bigint;

@@ -11,6 +11,7 @@ import { disconnectBlocks } from "./chain/blocks-disconnected.js";
 import { broadcastByOperator } from "./chain/holder-broadcast.js";
 import type { MonitorContext } from "./context.js";
 import type { Transition } from "./effect.js";
+import { raiseHolderFloor } from "./holder-floor.js";
 import { isClosing } from "./htlcs.js";
 import type { MonitorInput } from "./input.js";
 import { checkInvariants } from "./invariants.js";
@@ -53,6 +54,9 @@ function dispatch(work: Work, input: MonitorInput): Result<void, Refusal> {
       return ok(undefined);
     case "broadcastHolder":
       return broadcastByOperator(work, input);
+    case "holderFloorKnown":
+      raiseHolderFloor(work, input.number);
+      return ok(undefined);
     default:
       return assertNever(input);
   }

@@ -54,7 +54,9 @@ export async function buildMonitor(
     );
   }
   const best = missed.length === 0 ? tipOf(core) : (initial.bestBlock ?? tipOf(core));
-  const created = createMonitor(core.context, initial, { ...genesisOf(header), best });
+  const holderFloor = core.deps.floors.floorOf(header.channelId);
+  const args = { ...genesisOf(header), best, holderFloor };
+  const created = createMonitor(core.context, initial, args);
   if (!created.ok) return created;
   const now = await rescan(core, initial, created.value, missed);
   return now === undefined

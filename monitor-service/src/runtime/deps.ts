@@ -3,6 +3,7 @@ import type { Curve } from "@farwatch/protocol/curve/curve";
 import type { ChainSource } from "../chain/chain-source.js";
 import type { FeeWallet } from "../chain/fee-wallet.js";
 import type { ChainName } from "../chain/proof-of-work.js";
+import type { HolderFloors } from "../signer/holder-floors.js";
 import type { ChannelSigner } from "../signer/signer.js";
 import type { MonitorStore } from "../store/store.js";
 import type { HostInfo } from "./monitor-host.js";
@@ -21,6 +22,8 @@ export interface HostDeps {
   readonly curve: Curve;
   readonly store: MonitorStore;
   readonly signer: ChannelSigner;
+  /** What the signer goes by; raised after each commit, before anyone hears of it. */
+  readonly floors: HolderFloors;
   readonly source: Pick<
     ChainSource,
     "tip" | "header" | "block" | "broadcast" | "feerates" | "mempoolSpender" | "mempoolTx"

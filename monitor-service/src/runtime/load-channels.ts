@@ -9,6 +9,7 @@ import type { EventId } from "@farwatch/protocol/ids";
 import { decodeState } from "../monitor/codec.js";
 import { step } from "../monitor/step.js";
 import type { ChannelRow, LogRow, SnapshotRow, StoredState } from "../store/store.js";
+import { applyInput } from "./apply-input.js";
 import { tipOf, type Core } from "./core.js";
 import type { Draft } from "./draft.js";
 import { causeOf } from "./error-cause.js";
@@ -129,5 +130,19 @@ function settle(
     if (cause !== undefined) haltChannel(core, draft, entry, "all", cause);
     else core.monitors.setState(entry, { ...entry.state, best: tipOf(core) });
   }
+  if (entry.halt === undefined) recallFloor(core, draft, entry);
   draft.touch(entry);
+}
+
+/** A store restored from a backup is older than what this monitor once told durable. */
+function recallFloor(core: Core, draft: Draft, entry: ChannelEntry): void {
+  const { channelId, state } = entry;
+  const number = core.deps.floors.floorOf(channelId);
+  if (number === undefined || number <= state.holderFloor) return;
+  const holder = state.holder.commitmentNumber;
+  core.deps.log.error(
+    { channelId, holder, floor: number },
+    "stored state is older than what was told durable: our commitment is not broadcast",
+  );
+  applyInput(core, draft, entry, { kind: "holderFloorKnown", number }, undefined);
 }

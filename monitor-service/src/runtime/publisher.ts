@@ -10,6 +10,7 @@ import type { MonitorContext } from "../monitor/context.js";
 import type { FeelessClaim, Publish } from "../monitor/effect.js";
 import { feelessClaims } from "../monitor/feeless-claims.js";
 import { outstanding } from "../monitor/outstanding.js";
+import { SigningRefused } from "../signer/holder-floors.js";
 import type { ChannelSigner } from "../signer/signer.js";
 import type { HostLog } from "./deps.js";
 import { causeOf } from "./error-cause.js";
@@ -135,6 +136,11 @@ export class Publisher {
       this.#accepted.set(entry, accepted);
       this.#deps.log.info({ ...facts, result: result.kind }, "broadcast");
     } catch (error) {
+      if (error instanceof SigningRefused) {
+        const { commitmentNumber, floor } = error;
+        this.#deps.log.error({ ...facts, commitmentNumber, floor }, "revoked: not signed");
+        return;
+      }
       this.#deps.log.warn({ ...facts, cause: causeOf(error) }, "broadcast failed");
       this.#failed.add(entry);
     }

@@ -4,6 +4,7 @@
  */
 import type { Core } from "./core.js";
 import { Draft } from "./draft.js";
+import { raiseFloors } from "./raise-floors.js";
 
 /**
  * Runs `decide` at once: it moves memory synchronously, and its operations are handed to the store in
@@ -24,6 +25,7 @@ export async function runStep<T>(core: Core, decide: (draft: Draft) => T): Promi
   }
 
   await committed;
+  await raiseFloors(core, moved);
   await core.deps.failpoint?.("afterCommit");
 
   for (const { entry, state } of moved) entry.durable = state;

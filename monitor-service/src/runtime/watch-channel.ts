@@ -135,9 +135,16 @@ const KEY_NAMES: readonly (keyof ChannelPubkeys)[] = [
 export function checkKeys(core: Core, parameters: ChannelParameters): Refusal | undefined {
   const { channelKeysId, holderPubkeys, spliceParentFundingTxid } = parameters;
   const ours = core.deps.signer.pubkeys(channelKeysId, spliceParentFundingTxid);
-  const which = KEY_NAMES.find((name) => !equalBytes(ours[name], holderPubkeys[name]));
+  if (ours === undefined) {
+    const which = "channelKeysId";
+    return refuse("keysMismatch", "this host holds no keys for the channel", { which });
+  }
+  const which = KEY_NAMES.find((name) => {
+    const held = name === "paymentPoint" ? ours.paymentPoints : [ours[name]];
+    return !held.some((key) => equalBytes(key, holderPubkeys[name]));
+  });
   if (which === undefined) return undefined;
-  return refuse("keysMismatch", "this host's seed gives other keys for the channel", { which });
+  return refuse("keysMismatch", "this host holds other keys for the channel", { which });
 }
 
 function start(

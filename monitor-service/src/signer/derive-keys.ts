@@ -1,7 +1,8 @@
 /**
  * Channel secrets from a node seed, as LDK's KeysManager derives them: BIP 32 hardened children of the
  * seed, then a chain of SHA-256 per channel_keys_id. A host with the node's seed file can then sign for
- * every channel of that node without ever being sent a key.
+ * every channel of that node without ever being sent a key. From LDK 0.2 on a node may take the payment
+ * key from a set of 1,000 that need no channel data to be found again (`v2_remote_key_derivation`).
  */
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
@@ -14,6 +15,10 @@ export const SEED_BYTES = 32;
 export const CHANNEL_KEYS_ID_BYTES = 32;
 /** Hardened child of the master key under which LDK derives channel keys. */
 const CHANNEL_MASTER_CHILD = 3;
+/** Hardened child under which LDK 0.2 derives static payment keys. */
+const STATIC_PAYMENT_CHILD = 8;
+/** LDK `STATIC_PAYMENT_KEY_COUNT`: few enough to scan for, so that a lost node finds its to_remote outputs. */
+const STATIC_PAYMENT_KEY_COUNT = 1000n;
 const HARDENED = 0x80000000;
 
 export interface ExtendedSecret {
@@ -26,6 +31,8 @@ export interface ChannelSecrets {
   readonly funding: Uint8Array;
   readonly revocationBase: Uint8Array;
   readonly payment: Uint8Array;
+  /** The other key that the channel's payment point may stand for (LDK 0.2); undefined: there is none. */
+  readonly paymentV2: Uint8Array | undefined;
   readonly delayedPaymentBase: Uint8Array;
   readonly htlcBase: Uint8Array;
 }
@@ -54,22 +61,33 @@ export function hardenedChild(curve: Curve, parent: ExtendedSecret, index: numbe
   return { secret: must(curve.secretAdd(parent.secret, tweak), "child key"), chainCode };
 }
 
-/** The key under which all channels of a seed are derived. */
-export const channelMaster = (curve: Curve, seed: Uint8Array): ExtendedSecret =>
-  hardenedChild(curve, masterSecret(expectLength(seed, SEED_BYTES, "seed")), CHANNEL_MASTER_CHILD);
+/** The keys under which all channels of a seed are derived. */
+export interface ChannelMaster {
+  readonly channels: ExtendedSecret;
+  readonly staticPayments: ExtendedSecret;
+}
+
+export function channelMaster(curve: Curve, seed: Uint8Array): ChannelMaster {
+  const master = masterSecret(expectLength(seed, SEED_BYTES, "seed"));
+  return {
+    channels: hardenedChild(curve, master, CHANNEL_MASTER_CHILD),
+    staticPayments: hardenedChild(curve, master, STATIC_PAYMENT_CHILD),
+  };
+}
 
 /** All secrets of one channel. LDK: the low 31 bits of the id's first eight bytes pick the child. */
 export function channelSecrets(
   curve: Curve,
   seed: Uint8Array,
-  master: ExtendedSecret,
+  master: ChannelMaster,
   channelKeysId: Uint8Array,
 ): ChannelSecrets {
   expectLength(channelKeysId, CHANNEL_KEYS_ID_BYTES, "channel_keys_id");
   const view = new DataView(channelKeysId.buffer, channelKeysId.byteOffset);
-  const child = hardenedChild(curve, master, view.getUint32(4) % HARDENED);
+  const child = hardenedChild(curve, master.channels, view.getUint32(4) % HARDENED);
   const unique = sha256(concatBytes(channelKeysId, seed, child.secret));
-  let previous = sha256(concatBytes(unique, utf8("commitment seed")));
+  const commitmentSeed = sha256(concatBytes(unique, utf8("commitment seed")));
+  let previous = commitmentSeed;
   const next = (label: string): Uint8Array =>
     (previous = sha256(concatBytes(unique, previous, utf8(label))));
   const funding = next("funding key");
@@ -77,7 +95,21 @@ export function channelSecrets(
   const payment = next("payment key");
   const delayedPaymentBase = next("delayed payment base key");
   const htlcBase = next("HTLC base key");
-  return { funding, revocationBase, payment, delayedPaymentBase, htlcBase };
+  const paymentV2 = staticPayment(curve, master, commitmentSeed);
+  return { funding, revocationBase, payment, paymentV2, delayedPaymentBase, htlcBase };
+}
+
+/** LDK 0.2: the first eight bytes of the commitment seed, little-endian, pick one of the keys. */
+function staticPayment(
+  curve: Curve,
+  { staticPayments }: ChannelMaster,
+  commitmentSeed: Uint8Array,
+): Uint8Array {
+  const picked = new DataView(commitmentSeed.buffer, commitmentSeed.byteOffset).getBigUint64(
+    0,
+    true,
+  );
+  return hardenedChild(curve, staticPayments, Number(picked % STATIC_PAYMENT_KEY_COUNT)).secret;
 }
 
 /**

@@ -1,23 +1,18 @@
 /**
- * ChannelSigner over a node seed held in this process's memory. Secrets live in private fields only:
- * printing, inspecting or serializing the signer shows none of them.
+ * ChannelSigner over secrets held in this process's memory. Secrets live in private fields only:
+ * printing, inspecting or serializing the signer shows none of them. What it never does: sign a
+ * commitment of ours below the floor (holder-floors.ts).
  */
-import { assertNever } from "@farwatch/protocol/assert";
-import { expectLength, toHex } from "@farwatch/protocol/bytes";
-import type { ChannelPubkeys } from "@farwatch/protocol/channel";
+import { assert, assertNever, must } from "@farwatch/protocol/assert";
+import { equalBytes, expectLength, toHex } from "@farwatch/protocol/bytes";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import type { Txid } from "@farwatch/protocol/ids";
 import { derivePrivateKey, deriveRevocationPrivateKey } from "../bolt/keys.js";
 import type { SigningKey, SigningTask } from "../monitor/effect.js";
-import {
-  channelMaster,
-  channelSecrets,
-  fundingSecret,
-  SEED_BYTES,
-  type ChannelSecrets,
-  type ExtendedSecret,
-} from "./derive-keys.js";
-import type { ChannelSigner } from "./signer.js";
+import { CHANNEL_KEYS_ID_BYTES, fundingSecret, type ChannelSecrets } from "./derive-keys.js";
+import { SigningRefused, type HolderFloors } from "./holder-floors.js";
+import type { KeySource } from "./key-source.js";
+import type { ChannelSigner, HostPubkeys } from "./signer.js";
 
 /** Channels whose secrets stay derived; about 200 bytes each, a derivation costs under 1 ms. */
 export const MAX_CACHED_CHANNELS = 1024;
@@ -25,26 +20,26 @@ const DIGEST_BYTES = 32;
 
 export class LocalSigner implements ChannelSigner {
   readonly #curve: Curve;
-  readonly #seed: Uint8Array;
-  readonly #master: ExtendedSecret;
+  readonly #keys: KeySource;
+  readonly #floors: Pick<HolderFloors, "floorOf">;
   /** Least recently used first. */
   readonly #cache = new Map<string, ChannelSecrets>();
 
-  /** Copies the seed; the caller may overwrite its own. Throws when it is not 32 bytes. */
-  constructor(curve: Curve, seed: Uint8Array) {
+  constructor(curve: Curve, keys: KeySource, floors: Pick<HolderFloors, "floorOf">) {
     this.#curve = curve;
-    this.#seed = Uint8Array.from(expectLength(seed, SEED_BYTES, "seed"));
-    this.#master = channelMaster(curve, this.#seed);
+    this.#keys = keys;
+    this.#floors = floors;
   }
 
-  pubkeys(channelKeysId: Uint8Array, spliceParent?: Txid): ChannelPubkeys {
+  pubkeys(channelKeysId: Uint8Array, spliceParent?: Txid): HostPubkeys | undefined {
     const secrets = this.#secrets(channelKeysId);
+    if (secrets === undefined) return undefined;
     return {
       fundingPubkey: this.#curve.publicKey(
         fundingSecret(this.#curve, secrets.funding, spliceParent),
       ),
       revocationBasepoint: this.#curve.publicKey(secrets.revocationBase),
-      paymentPoint: this.#curve.publicKey(secrets.payment),
+      paymentPoints: paymentKeys(secrets).map((secret) => this.#curve.publicKey(secret)),
       delayedPaymentBasepoint: this.#curve.publicKey(secrets.delayedPaymentBase),
       htlcBasepoint: this.#curve.publicKey(secrets.htlcBase),
     };
@@ -52,6 +47,8 @@ export class LocalSigner implements ChannelSigner {
 
   sign(channelKeysId: Uint8Array, tasks: readonly SigningTask[]): readonly Uint8Array[] {
     const secrets = this.#secrets(channelKeysId);
+    assert(secrets !== undefined, "this host holds keys for the channel");
+    for (const { key } of tasks) this.#refuseRevoked(key);
     return tasks.map(({ key, digest }) =>
       this.#curve.ecdsaSign(
         expectLength(digest, DIGEST_BYTES, "digest"),
@@ -60,12 +57,26 @@ export class LocalSigner implements ChannelSigner {
     );
   }
 
+  #refuseRevoked(key: SigningKey): void {
+    if (key.kind !== "funding") return;
+    const floor = this.#floors.floorOf(key.channelId);
+    if (floor === undefined || key.commitmentNumber < floor) {
+      throw new SigningRefused(key.commitmentNumber, floor);
+    }
+  }
+
   #secretFor(secrets: ChannelSecrets, key: SigningKey): Uint8Array {
     switch (key.kind) {
       case "funding":
+      case "anchor":
         return fundingSecret(this.#curve, secrets.funding, key.spliceParent);
       case "payment":
-        return secrets.payment;
+        return must(
+          paymentKeys(secrets).find((secret) =>
+            equalBytes(this.#curve.publicKey(secret), key.paymentPoint),
+          ),
+          "a payment key of this point",
+        );
       case "delayed":
         return derivePrivateKey(this.#curve, secrets.delayedPaymentBase, key.perCommitmentPoint);
       case "htlc":
@@ -81,10 +92,10 @@ export class LocalSigner implements ChannelSigner {
     }
   }
 
-  #secrets(channelKeysId: Uint8Array): ChannelSecrets {
-    const name = toHex(channelKeysId);
-    const cached = this.#cache.get(name);
-    const secrets = cached ?? channelSecrets(this.#curve, this.#seed, this.#master, channelKeysId);
+  #secrets(channelKeysId: Uint8Array): ChannelSecrets | undefined {
+    const name = toHex(expectLength(channelKeysId, CHANNEL_KEYS_ID_BYTES, "channel_keys_id"));
+    const secrets = this.#cache.get(name) ?? this.#keys.secretsOf(channelKeysId);
+    if (secrets === undefined) return undefined;
     this.#cache.delete(name);
     this.#cache.set(name, secrets);
     const oldest = this.#cache.keys().next();
@@ -94,3 +105,6 @@ export class LocalSigner implements ChannelSigner {
     return secrets;
   }
 }
+
+const paymentKeys = ({ payment, paymentV2 }: ChannelSecrets): readonly Uint8Array[] =>
+  paymentV2 === undefined ? [payment] : [payment, paymentV2];

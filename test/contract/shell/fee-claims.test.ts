@@ -16,8 +16,8 @@ import { feelessClaims } from "@farwatch/monitor-service/monitor/feeless-claims"
 import type { ChannelEntry } from "@farwatch/monitor-service/runtime/monitors";
 import { OFFERS_PER_BLOCK } from "@farwatch/monitor-service/runtime/fee-claims";
 import { Publisher } from "@farwatch/monitor-service/runtime/publisher";
-import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
 import { parseTx } from "@farwatch/monitor-service/tx/parsed-tx";
+import { seedSigner } from "../../harness/channel/seed-signer.js";
 import { DEFAULT_SEEDS } from "../../harness/channel/setup.js";
 import { secretNamed } from "../../harness/channel/test-channel.js";
 import { FakeFeeWallet } from "../../harness/monitor-core/fake-fee-wallet.js";
@@ -61,7 +61,7 @@ class Desk {
     this.entry = entryOf(p);
     this.publisher = new Publisher({
       context: p.ctx,
-      signer: new LocalSigner(p.ctx.curve, DEFAULT_SEEDS.holder),
+      signer: seedSigner(p.ctx.curve, DEFAULT_SEEDS.holder),
       source: {
         broadcast: async (raw) => {
           this.sent.push(raw);

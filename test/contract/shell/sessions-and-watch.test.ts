@@ -109,6 +109,11 @@ describe("watching a channel", function () {
     await assertNothing(initial);
   });
 
+  it("takes a channel whose payment point is the other key of this host's seed (LDK 0.2)", async () => {
+    const initial = fresh({ holder: { paymentKey: "v2" } }).initialState("holder");
+    assert.equal(reason(await watch(world.manager.watch(initial))), "ok");
+  });
+
   it("refuses a first commitment that the counterparty did not sign", async () => {
     const initial = fresh().initialState("holder");
     const { holderCommitment } = initial;

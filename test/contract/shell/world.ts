@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Transaction } from "bitcoinjs-lib";
@@ -24,10 +24,11 @@ import type {
   UpdateReceipt,
 } from "@farwatch/monitor-service/runtime/monitor-host";
 import { startMonitorHost, type RunningHost } from "@farwatch/monitor-service/runtime/start";
-import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
+import { MemoryFloors, type HolderFloors } from "@farwatch/monitor-service/signer/holder-floors";
 import { openSqliteStore } from "@farwatch/monitor-service/store/sqlite/sqlite-store";
 import type { LogRow, MonitorStore } from "@farwatch/monitor-service/store/store";
 import { createChannel, type Channel, type ChannelOptions } from "../../harness/channel/channel.js";
+import { seedSigner } from "../../harness/channel/seed-signer.js";
 import { DEFAULT_SEEDS, REGTEST_CHAIN_HASH } from "../../harness/channel/setup.js";
 import { NOWHERE, testChannelOptions } from "../../harness/channel/test-channel.js";
 import { txid } from "@farwatch/protocol/ids";
@@ -41,6 +42,7 @@ export interface WorldOptions {
   readonly wrapCurve?: (curve: Curve) => Curve;
   /** Wraps the store, to see or to disturb what passes. */
   readonly wrapStore?: (store: MonitorStore) => MonitorStore;
+  readonly floors?: HolderFloors;
 }
 
 export interface LogLine {
@@ -54,6 +56,10 @@ export class World {
   readonly lines: LogLine[] = [];
   readonly fatal: Error[] = [];
   readonly manager: TestManager;
+  /** Outlives the store, as its file does. */
+  readonly floors: HolderFloors;
+  /** Called with every receipt. */
+  onAccepted: () => void = () => undefined;
   readonly #folder = mkdtempSync(join(tmpdir(), "farwatch-shell-"));
   readonly #options: WorldOptions;
   #running: RunningHost | undefined;
@@ -65,6 +71,7 @@ export class World {
     options: WorldOptions,
   ) {
     this.#options = options;
+    this.floors = options.floors ?? new MemoryFloors();
     this.manager = new TestManager(curve);
   }
 
@@ -106,6 +113,15 @@ export class World {
     await this.up();
   }
 
+  /** A new, empty store, with a session of `manager` open. */
+  async loseStore(): Promise<void> {
+    await this.down();
+    for (const name of readdirSync(this.#folder)) rmSync(join(this.#folder, name));
+    await this.up();
+    this.manager.heads.clear();
+    await this.openSession();
+  }
+
   async end(): Promise<void> {
     await this.down();
     rmSync(this.#folder, { recursive: true, force: true });
@@ -119,7 +135,8 @@ export class World {
     return {
       curve: this.curve,
       store,
-      signer: new LocalSigner(this.curve, DEFAULT_SEEDS.holder),
+      signer: seedSigner(this.curve, DEFAULT_SEEDS.holder, this.floors),
+      floors: this.floors,
       source: this.chain,
       chain: "regtest",
       chainHash: REGTEST_CHAIN_HASH,
@@ -164,6 +181,7 @@ export class World {
   ): Promise<UpdateReceipt> {
     const outcome = await this.submit(manager.update(channelId, steps));
     assert.deepEqual(outcome.refused, []);
+    this.onAccepted();
     return must(outcome.receipts?.receipts[0], "a receipt");
   }
 

@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import { fromHex, toHex } from "@farwatch/protocol/bytes";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
-import { commitmentNumber, txid } from "@farwatch/protocol/ids";
-import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
+import { channelId, commitmentNumber, txid } from "@farwatch/protocol/ids";
+import { MemoryFloors } from "@farwatch/monitor-service/signer/holder-floors";
+import { seedSigner } from "./seed-signer.js";
 import { partyOfSeed } from "./party.js";
 import { channelIdOf } from "./setup.js";
 
@@ -22,6 +23,8 @@ const LDK = {
     { number: 7, secret: "68ea81e014ba6d04ab41ec27039fd6004af2f8894ffee8b6fcbdf10c0c648e4d" },
   ],
 } as const;
+
+const CHANNEL_ID = channelId("c1".repeat(32));
 
 describe("party of the channel engine", () => {
   const party = partyOfSeed(nobleCurve, LDK.seed, LDK.channelKeysId);
@@ -39,13 +42,24 @@ describe("party of the channel engine", () => {
   it("has the public keys and signatures of a monitor's signer with the same seed", () => {
     const channelKeysId = new Uint8Array(32).fill(0xc4);
     const own = partyOfSeed(nobleCurve, LDK.seed, channelKeysId);
-    const signer = new LocalSigner(nobleCurve, LDK.seed);
-    assert.deepEqual(own.pubkeys, signer.pubkeys(channelKeysId));
+    const floors = new MemoryFloors();
+    const number = commitmentNumber(3);
+    void floors.raise([{ channelId: CHANNEL_ID, number }]);
+    const signer = seedSigner(nobleCurve, LDK.seed, floors);
+    const { paymentPoint, ...pubkeys } = own.pubkeys;
+    const { paymentPoints = [], ...held } = signer.pubkeys(channelKeysId) ?? {};
+    assert.deepEqual(held, pubkeys);
+    assert.deepEqual(paymentPoints[0], paymentPoint);
     const digest = new Uint8Array(32).fill(7);
     const perCommitmentPoint = own.perCommitmentPoint(3);
     for (const key of [
-      { kind: "funding", spliceParent: undefined },
-      { kind: "payment" },
+      {
+        kind: "funding",
+        channelId: CHANNEL_ID,
+        commitmentNumber: number,
+        spliceParent: undefined,
+      },
+      { kind: "payment", paymentPoint },
       { kind: "htlc", perCommitmentPoint },
       { kind: "delayed", perCommitmentPoint },
     ] as const) {

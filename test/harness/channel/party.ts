@@ -4,7 +4,7 @@
  * same ones. Signs like a node does; nothing here is meant for real funds.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { assertNever } from "@farwatch/protocol/assert";
+import { assertNever, must } from "@farwatch/protocol/assert";
 import { concatBytes, utf8 } from "@farwatch/protocol/bytes";
 import type { ChannelPubkeys } from "@farwatch/protocol/channel";
 import type { Curve } from "@farwatch/protocol/curve/curve";
@@ -37,10 +37,13 @@ export type PartyKey =
   | { readonly kind: "funding" | "payment" }
   | { readonly kind: "delayed" | "htlc"; readonly perCommitmentPoint: Uint8Array };
 
-export interface PartySecrets extends ChannelSecrets {
+export interface PartySecrets extends Omit<ChannelSecrets, "paymentV2"> {
   /** Secret of each of this side's own commitments, revealed when it is revoked. */
   readonly perCommitment: (number: CommitmentNumber) => PerCommitmentSecret;
 }
+
+/** "v2": one of the static keys a node of LDK 0.2 may be set up to use. */
+export type PaymentKeyVersion = "v1" | "v2";
 
 /** Identity a node has beyond one channel. */
 export interface NodeIdentity {
@@ -100,11 +103,18 @@ export class Party {
 }
 
 /** The side that LDK's KeysManager would be with this 32-byte seed and 32-byte channel_keys_id. */
-export function partyOfSeed(curve: Curve, seed: Uint8Array, channelKeysId: Uint8Array): Party {
+export function partyOfSeed(
+  curve: Curve,
+  seed: Uint8Array,
+  channelKeysId: Uint8Array,
+  paymentKey: PaymentKeyVersion = "v1",
+): Party {
   const master = channelMaster(curve, seed);
   const commitmentSeed = commitmentSeedOf(curve, seed, channelKeysId);
+  const { paymentV2, ...secrets } = channelSecrets(curve, seed, master, channelKeysId);
   return new Party(curve, channelKeysId, identityOfSeed(curve, seed), {
-    ...channelSecrets(curve, seed, master, channelKeysId),
+    ...secrets,
+    payment: paymentKey === "v1" ? secrets.payment : must(paymentV2, "a second payment key"),
     perCommitment: perCommitmentSecrets(commitmentSeed),
   });
 }
@@ -118,7 +128,7 @@ export const perCommitmentSecrets =
 /** The first link of LDK's chain of channel secrets; only a node needs it, a monitor never. */
 function commitmentSeedOf(curve: Curve, seed: Uint8Array, channelKeysId: Uint8Array): Uint8Array {
   const low = new DataView(channelKeysId.buffer, channelKeysId.byteOffset).getUint32(4);
-  const child = hardenedChild(curve, channelMaster(curve, seed), low % HARDENED_CHILDREN);
+  const child = hardenedChild(curve, channelMaster(curve, seed).channels, low % HARDENED_CHILDREN);
   const unique = sha256(concatBytes(channelKeysId, seed, child.secret));
   return sha256(concatBytes(unique, utf8("commitment seed")));
 }

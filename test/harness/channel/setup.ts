@@ -19,7 +19,7 @@ import { channelId, txidToInternal, type ChannelId, type Outpoint } from "@farwa
 import { channelTypeRules } from "@farwatch/monitor-service/bolt/channel-type";
 import { obscureFactor } from "@farwatch/monitor-service/bolt/commitment-number";
 import { fundingOutputScript, fundingScript } from "@farwatch/monitor-service/bolt/scripts";
-import { partyOfSeed, type Party } from "./party.js";
+import { partyOfSeed, type Party, type PaymentKeyVersion } from "./party.js";
 
 /** "holder" is the side under protection, as in the words of the monitor. */
 export type Side = "holder" | "counterparty";
@@ -52,6 +52,7 @@ export interface SideOptions {
   readonly seed?: Uint8Array;
   /** 32 bytes; drawn at random unless given. */
   readonly channelKeysId?: Uint8Array;
+  readonly paymentKey?: PaymentKeyVersion;
   readonly dustLimitSat?: Sat;
   /** to_self_delay this side selects; it binds the other side's outputs. */
   readonly contestDelay?: BlockDelta;
@@ -108,7 +109,7 @@ export function resolveSetup(options: SetupOptions): ChannelSetup {
       const seed = own.seed ?? DEFAULT_SEEDS[side];
       const keysId = own.channelKeysId ?? Uint8Array.from(randomBytes(32));
       return {
-        party: partyOfSeed(curve, seed, keysId),
+        party: partyOfSeed(curve, seed, keysId, own.paymentKey),
         dustLimitSat: own.dustLimitSat ?? DEFAULT_DUST_LIMIT,
         contestDelay: own.contestDelay ?? DEFAULT_CONTEST_DELAY,
         reserveSat: own.reserveSat ?? sat(options.capacitySat / RESERVE_DIVISOR),

@@ -11,9 +11,9 @@ import { outpointKey, txidToInternal, type Outpoint } from "@farwatch/protocol/i
 import { anchorScript, p2wsh, SHARED_ANCHOR_SCRIPT } from "@farwatch/monitor-service/bolt/scripts";
 import { bumpRequests } from "@farwatch/monitor-service/monitor/bumps/bump-requests";
 import type { CommitmentBump, HtlcBump } from "@farwatch/monitor-service/monitor/effect";
-import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
 import { claimWithPreimage } from "../channel/claims.js";
 import type { Htlc } from "../channel/ledger.js";
+import { seedSigner } from "../channel/seed-signer.js";
 import { DEFAULT_SEEDS } from "../channel/setup.js";
 import { secretNamed } from "../channel/test-channel.js";
 import { feerates, protectedChannel, type ProtectedChannel } from "./protected-channel.js";
@@ -58,7 +58,7 @@ describe("monitor core: a wallet's fee for our commitment", () => {
     await p.channel.forceClose("holder", true);
     const { claimId, commitment, anchor, ...request } = commitmentRequest(p);
     const { channelKeysId, channelValueSat, holderPubkeys } = p.state.parameters;
-    const signer = new LocalSigner(p.ctx.curve, DEFAULT_SEEDS.holder);
+    const signer = seedSigner(p.ctx.curve, DEFAULT_SEEDS.holder);
     const raw = commitment.finish(signer.sign(channelKeysId, commitment.tasks));
     assert.equal(p.chain.hindrance(raw), undefined, "valid as it is");
     const tx = Transaction.fromBuffer(raw);

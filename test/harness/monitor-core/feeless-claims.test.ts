@@ -9,8 +9,8 @@ import { must } from "@farwatch/protocol/assert";
 import { outpointKey, txidToInternal } from "@farwatch/protocol/ids";
 import type { FeelessClaim } from "@farwatch/monitor-service/monitor/effect";
 import { feelessClaims } from "@farwatch/monitor-service/monitor/feeless-claims";
-import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
 import { spendFailure } from "@farwatch/monitor-service/tx/script-check.test";
+import { seedSigner } from "../channel/seed-signer.js";
 import { DEFAULT_SEEDS } from "../channel/setup.js";
 import { secretNamed } from "../channel/test-channel.js";
 import { COIN_SAT, coinNamed, fundedWith } from "./fake-fee-wallet.js";
@@ -41,7 +41,7 @@ async function closed(theirsSat = THEIRS_SAT) {
 }
 
 const wanted = (p: ProtectedChannel): readonly FeelessClaim[] => feelessClaims(p.ctx, p.state);
-const signer = (p: ProtectedChannel) => new LocalSigner(p.ctx.curve, DEFAULT_SEEDS.holder);
+const signer = (p: ProtectedChannel) => seedSigner(p.ctx.curve, DEFAULT_SEEDS.holder);
 
 /** Completes with a wallet coin, signs as the shell does, and runs the script of input 0. */
 function assertSpends(p: ProtectedChannel, claim: FeelessClaim, feeSat: bigint): void {

@@ -29,10 +29,12 @@ import type {
 import { outstanding, watched } from "@farwatch/monitor-service/monitor/outstanding";
 import type { MonitorState } from "@farwatch/monitor-service/monitor/state";
 import { step } from "@farwatch/monitor-service/monitor/step";
-import { LocalSigner } from "@farwatch/monitor-service/signer/local-signer";
+import { MemoryFloors } from "@farwatch/monitor-service/signer/holder-floors";
+import type { ChannelSigner } from "@farwatch/monitor-service/signer/signer";
 import { parseTx } from "@farwatch/monitor-service/tx/parsed-tx";
 import { createChannel, type Channel, type ChannelOptions } from "../channel/channel.js";
 import { broadcastableCommitment } from "../channel/broadcast.js";
+import { seedSigner } from "../channel/seed-signer.js";
 import { DEFAULT_SEEDS, type Side } from "../channel/setup.js";
 import { NOWHERE, testChannelOptions } from "../channel/test-channel.js";
 import { assertEventsSound } from "./event-rules.js";
@@ -68,7 +70,9 @@ export class ProtectedChannel {
   /** Set to keep updates back: they are told to the monitor later. */
   held: (readonly UpdateStep[])[] | undefined;
   readonly #log = new Map<Txid, CounterpartyCommitment>();
-  readonly #signer: LocalSigner;
+  /** As the shell keeps them: what was once told durable is never forgotten. */
+  readonly floors = new MemoryFloors();
+  readonly #signer: ChannelSigner;
   readonly #signed = new Set<Txid>();
 
   constructor(
@@ -78,7 +82,8 @@ export class ProtectedChannel {
     readonly initial: MonitorState,
     public state: MonitorState = initial,
   ) {
-    this.#signer = new LocalSigner(ctx.curve, DEFAULT_SEEDS.holder);
+    this.#signer = seedSigner(ctx.curve, DEFAULT_SEEDS.holder, this.floors);
+    this.#raiseFloor();
     this.#log.set(state.counterparty.txid, state.counterparty);
   }
 
@@ -91,11 +96,17 @@ export class ProtectedChannel {
     assert.deepEqual(encodeState(this.state), before, "a step never changes its argument");
     assert.ok(done.ok, `refused: ${done.ok ? "" : done.error.message}`);
     this.state = done.value.state;
+    this.#raiseFloor();
     this.events.push(...done.value.events);
     this.relays.push(...done.value.relays);
     assert.deepStrictEqual(decodeState(encodeState(this.state)), this.state);
     assertEventsSound(this.events, this.state);
     return done.value;
+  }
+
+  #raiseFloor(): void {
+    const { parameters, holderFloor: number } = this.state;
+    void this.floors.raise([{ channelId: parameters.channelId, number }]);
   }
 
   /** Does a step that must be refused and leave everything as it was. */

@@ -8,14 +8,15 @@ import { assertNever } from "@farwatch/protocol/assert";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { LATENCY_GRACE_PERIOD_BLOCKS, claimBuffer } from "../constants.js";
+import { isBehind } from "../holder-floor.js";
 import { pendingHtlcs } from "../htlcs.js";
 import type { MonitorInput } from "../input.js";
 import { change, emit, type Work } from "../work.js";
 
-/** Does nothing when a spend is confirmed or we already broadcast. */
+/** Does nothing when a spend is confirmed, we already broadcast, or what we hold may be revoked. */
 export function startHolderBroadcast(work: Work, reason: CloseReason): void {
   const { state } = work;
-  if (state.spend !== undefined || state.holderBroadcast !== undefined) return;
+  if (state.spend !== undefined || state.holderBroadcast !== undefined || isBehind(state)) return;
   const commitment = state.holder;
   const { funding } = state.parameters;
   change(work, {
@@ -57,6 +58,14 @@ export function broadcastByOperator(
         "the node closed this channel without broadcast: its state may be old",
       ),
     );
+  }
+  if (isBehind(work.state)) {
+    const details = {
+      commitment_number: String(work.state.holder.commitmentNumber),
+      floor: String(work.state.holderFloor),
+    };
+    const why = "our newest commitment here is older than one told durable: it may be revoked";
+    return err(refuse("holderRevoked", why, details));
   }
   startHolderBroadcast(work, { kind: "operator", text: request.reason });
   return ok(undefined);

@@ -9,6 +9,8 @@ import { equalBytes } from "@farwatch/protocol/bytes";
 import { hashOfPreimage } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { startHolderBroadcast } from "../chain/holder-broadcast.js";
+import { raiseHolderFloor } from "../holder-floor.js";
+import { isClosing } from "../htlcs.js";
 import type { ReceivedUpdate } from "../input.js";
 import { change, type Work } from "../work.js";
 import { revokeCounterparty } from "./commitment-secret.js";
@@ -17,6 +19,7 @@ import { nextHolderCommitment } from "./latest-holder-commitment.js";
 import { addPreimage } from "./payment-preimage.js";
 
 export function applyUpdate(work: Work, update: ReceivedUpdate): Result<void, Refusal> {
+  const wasClosing = isClosing(work.state);
   for (const [index, step] of update.steps.entries()) {
     if (work.state.lockdown && !isTakenAfterClose(step)) {
       return err(
@@ -29,6 +32,7 @@ export function applyUpdate(work: Work, update: ReceivedUpdate): Result<void, Re
     if (!applied.ok) return applied;
   }
   change(work, { latestUpdateId: update.updateId, latestUpdateHash: update.updateHash });
+  if (!wasClosing) raiseHolderFloor(work, work.state.holder.commitmentNumber);
   return ok(undefined);
 }
 
