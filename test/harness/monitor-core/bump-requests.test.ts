@@ -58,7 +58,7 @@ describe("monitor core: a wallet's fee for our commitment", () => {
     await p.channel.forceClose("holder", true);
     const { claimId, commitment, anchor, ...request } = commitmentRequest(p);
     const { channelKeysId, channelValueSat, holderPubkeys } = p.state.parameters;
-    const signer = seedSigner(p.ctx.curve, DEFAULT_SEEDS.holder);
+    const signer = seedSigner(p.ctx.curve, DEFAULT_SEEDS.holder, p.floors);
     const raw = commitment.finish(signer.sign(channelKeysId, commitment.tasks));
     assert.equal(p.chain.hindrance(raw), undefined, "valid as it is");
     const tx = Transaction.fromBuffer(raw);
