@@ -229,7 +229,7 @@ class MonitorApp implements App {
 
   #hostDeps(parts: HostParts): HostDeps {
     const { curve, secret, keys, floors, store, source, rpc, chainState } = parts;
-    const { chain, chainHash, bitcoind } = this.#config;
+    const { chain, chainHash, bitcoind, maxFeerate } = this.#config;
     const { failpoint } = this.#overrides;
     return {
       curve,
@@ -237,6 +237,7 @@ class MonitorApp implements App {
       signer: new LocalSigner(curve, keys, floors),
       floors,
       source,
+      maxFeerate,
       chain,
       chainHash,
       monitorSecret: secret,

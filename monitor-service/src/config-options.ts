@@ -7,6 +7,8 @@ export const DEFAULT_CONFIG_FILE = "/etc/farwatch/farwatch-monitor.toml";
 export const DEFAULT_LISTEN = "127.0.0.1:9912";
 /** Seconds; as the chain follower's own default. */
 export const DEFAULT_POLL_SECONDS = 5;
+/** Satoshis per virtual byte; as the claim engine's own default. */
+export const DEFAULT_MAX_FEERATE_SAT_PER_VBYTE = 1_000;
 
 export type OptionKind = "text" | "switch" | "path" | "number";
 
@@ -184,4 +186,14 @@ const BITCOIND: readonly Option[] = [
   ),
 ];
 
-export const OPTIONS: readonly Option[] = [...GENERAL, ...TLS, ...BITCOIND];
+const FEES: readonly Option[] = [
+  option(
+    "fees.max_feerate_sat_per_vbyte",
+    "number",
+    DEFAULT_MAX_FEERATE_SAT_PER_VBYTE,
+    "highest feerate of claims whose fee is ours to choose, 10 to 10000",
+    "above every block so far: a lower limit risks claims in a fee spike, a claim at it is logged",
+  ),
+];
+
+export const OPTIONS: readonly Option[] = [...GENERAL, ...TLS, ...BITCOIND, ...FEES];

@@ -1,12 +1,20 @@
 /** What a configuration may look like, key by key. Strict: a key that is not here is refused. */
 import { z } from "zod";
 import { NETWORKS } from "./config-networks.js";
-import { DEFAULT_LISTEN, DEFAULT_POLL_SECONDS } from "./config-options.js";
+import {
+  DEFAULT_LISTEN,
+  DEFAULT_MAX_FEERATE_SAT_PER_VBYTE,
+  DEFAULT_POLL_SECONDS,
+} from "./config-options.js";
 import { LOG_LEVELS } from "./observe/log.js";
 
 /** Seconds. Faster asks a busy node for nothing; slower lets the margin of an HTLC pass unseen. */
 export const MIN_POLL_SECONDS = 0.1;
 export const MAX_POLL_SECONDS = 60;
+/** Satoshis per virtual byte. Below, an ordinary busy week already stops claims. */
+export const LEAST_MAX_FEERATE = 10;
+/** Satoshis per virtual byte. Above, a typing error is more likely than an intention. */
+export const GREATEST_MAX_FEERATE = 10_000;
 
 const hex = (bytes: number) =>
   z
@@ -77,6 +85,14 @@ const distinct =
   (entries: readonly Readonly<Record<F, string>>[]): boolean =>
     new Set(entries.map((entry) => entry[field])).size === entries.length;
 
+const FeesTable = z.strictObject({
+  max_feerate_sat_per_vbyte: z
+    .number()
+    .min(LEAST_MAX_FEERATE)
+    .max(GREATEST_MAX_FEERATE)
+    .default(DEFAULT_MAX_FEERATE_SAT_PER_VBYTE),
+});
+
 export const ConfigShape = z.strictObject({
   network: z.enum(NETWORKS),
   listen: hostPort.default(DEFAULT_LISTEN),
@@ -89,6 +105,7 @@ export const ConfigShape = z.strictObject({
   log_level: z.enum(LOG_LEVELS).default("info"),
   tls: z.strictObject({ ca: file, cert: file, key: file }),
   bitcoind: BitcoindTable,
+  fees: FeesTable.prefault({}),
   // Two certificates of one manager may share its key: certificates are renewed one at a time.
   managers: z
     .array(ManagerTable)

@@ -7,6 +7,7 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { parse } from "smol-toml";
+import { feeratePerKw, type FeeratePerKw } from "@farwatch/protocol/amount";
 import type { ChainName } from "./chain/proof-of-work.js";
 import { ConfigError } from "./config-error.js";
 import { CHAIN_HASHES, CHAIN_NAMES, type Network } from "./config-networks.js";
@@ -61,6 +62,7 @@ export interface MonitorConfig {
   readonly logLevel: ConfigInput["log_level"];
   readonly tls: TlsPaths;
   readonly bitcoind: BitcoindConfig;
+  readonly maxFeerate: FeeratePerKw;
   readonly managers: readonly ManagerRow[];
 }
 
@@ -175,6 +177,8 @@ function setAt(table: Table, key: string, value: unknown): void {
 }
 
 const MS_PER_SECOND = 1_000;
+/** A virtual byte is 4 weight units. */
+const PER_KW = 1_000 / 4;
 
 function resolve(input: ConfigInput): MonitorConfig {
   const { network, tls, bitcoind } = input;
@@ -202,6 +206,7 @@ function resolve(input: ConfigInput): MonitorConfig {
       zmqHashblock: bitcoind.zmq_hashblock,
       pollIntervalMs: Math.round(bitcoind.poll_interval_seconds * MS_PER_SECOND),
     },
+    maxFeerate: feeratePerKw(Math.floor(input.fees.max_feerate_sat_per_vbyte * PER_KW)),
     managers: input.managers.map(({ name, manager_key, spki_sha256, admin }) => ({
       name,
       managerKey: manager_key,

@@ -17,6 +17,7 @@ import {
 import { loadMonitorSecret, loadSeed } from "@farwatch/monitor-service/config-keys";
 import { bitcoindLogin } from "@farwatch/monitor-service/config-login";
 import { envName, OPTIONS } from "@farwatch/monitor-service/config-options";
+import { DEFAULT_MAX_FEERATE } from "@farwatch/monitor-service/monitor/constants";
 
 const SAMPLE = path.resolve(
   import.meta.dirname,
@@ -37,6 +38,7 @@ manager_key = "${"aa".repeat(32)}"
 spki_sha256 = "${"bb".repeat(32)}"
 `;
 
+const FEERATE_KEY = "fees.max_feerate_sat_per_vbyte";
 const POLL_KEY = "bitcoind.poll_interval_seconds";
 
 describe("monitor configuration", () => {
@@ -108,6 +110,7 @@ describe("monitor configuration", () => {
     assert.doesNotThrow(() => load(BASE, { env }));
   });
 
+  const inFees = (limit: number): string => `${BASE}[fees]\nmax_feerate_sat_per_vbyte = ${limit}\n`;
   const inBitcoind = (line: string): string => BASE.replace("[bitcoind]", `[bitcoind]\n${line}`);
   const refused: readonly (readonly [why: string, text: string, key: string])[] = [
     ["an unknown key", `lisen = "127.0.0.1:1"\n${BASE}`, "lisen"],
@@ -128,6 +131,9 @@ describe("monitor configuration", () => {
     ],
     ["polling too often", inBitcoind("poll_interval_seconds = 0.09"), POLL_KEY],
     ["polling too seldom", inBitcoind("poll_interval_seconds = 60.1"), POLL_KEY],
+    ["too low a limit of feerates", inFees(9.9), FEERATE_KEY],
+    ["too high a limit of feerates", inFees(10_001), FEERATE_KEY],
+    ["an unknown key of fees", `${BASE}[fees]\nmax = 1\n`, "fees.max"],
     ["no manager", BASE.replace(/\[\[managers\]\][^]*/, ""), "managers"],
     ["a manager twice", BASE + BASE.slice(BASE.indexOf("[[managers]]")), "managers"],
   ];
@@ -143,6 +149,14 @@ describe("monitor configuration", () => {
   it("takes the poll interval at both edges", () => {
     assert.equal(load(inBitcoind("poll_interval_seconds = 0.1")).bitcoind.pollIntervalMs, 100);
     assert.equal(load(inBitcoind("poll_interval_seconds = 60")).bitcoind.pollIntervalMs, 60_000);
+  });
+
+  it("takes the limit of feerates at both edges, by default what the claim engine takes", () => {
+    assert.equal(load(inFees(10)).maxFeerate, 2_500);
+    assert.equal(load(inFees(10_000)).maxFeerate, 2_500_000);
+    assert.equal(load(BASE).maxFeerate, DEFAULT_MAX_FEERATE);
+    const env = { FARWATCH_MONITOR_FEES_MAX_FEERATE_SAT_PER_VBYTE: "12.5" };
+    assert.equal(load(BASE, { env }).maxFeerate, 3_125);
   });
 
   it("refuses an unknown variable, a word for a switch and a word for a number", () => {

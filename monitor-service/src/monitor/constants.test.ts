@@ -1,6 +1,7 @@
 /** The numbers that decide when the monitor acts, at their edges. */
 import assert from "node:assert/strict";
-import { claimBuffer } from "./constants.js";
+import { MAX_REORG_DEPTH } from "../chain/follow-chain.js";
+import { IRREVOCABLE_DEPTH, claimBuffer } from "./constants.js";
 import { matureAfterCsv, matureHeight } from "./chain/waiting.js";
 import { blockHeight } from "@farwatch/protocol/block";
 
@@ -19,5 +20,11 @@ describe("monitor constants", () => {
     assert.equal(matureAfterCsv(blockHeight(100), 6), 105);
     assert.equal(matureAfterCsv(blockHeight(100), 7), 106);
     assert.equal(matureAfterCsv(blockHeight(100), 144), 243);
+  });
+});
+
+describe("depths", () => {
+  it("keep for as long as the chain follower may take blocks off", () => {
+    assert.equal(IRREVOCABLE_DEPTH, MAX_REORG_DEPTH);
   });
 });

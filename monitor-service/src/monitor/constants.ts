@@ -23,20 +23,38 @@ export const LATENCY_GRACE_PERIOD_BLOCKS = 3;
 export const claimBuffer = (profile: ConstantsProfile): number => (profile === "ldk_0_1" ? 18 : 36);
 
 /**
- * An output the counterparty can also spend within this many blocks is claimed alone, so that a
- * pinned or contested input cannot hold up the others. LDK
- * `COUNTERPARTY_CLAIMABLE_WITHIN_BLOCKS_PINNABLE` (12).
+ * Blocks above a fact that make it irrevocable (BOLT 5: "irrevocably resolved"). Until then all is kept
+ * that is needed to claim again; the chain follower takes off no more blocks than this
+ * (MAX_REORG_DEPTH). Lower and a deep reorganisation leaves an output to the counterparty.
  */
-export const CONTESTED_SOON_BLOCKS = 12;
+export const IRREVOCABLE_DEPTH = 100;
 
 /**
  * Blocks between the expiry of an outbound HTLC and that of the inbound one it was forwarded from, at
- * least. LDK `MIN_CLTV_EXPIRY_DELTA` (48 since 0.2). Here: how long a refund may take before it is late.
+ * least. LDK `MIN_CLTV_EXPIRY_DELTA`: 42 in 0.1, 48 later. Here: how long a refund may take before it
+ * is late.
  */
-export const MIN_CLTV_EXPIRY_DELTA = 48;
+export const minCltvExpiryDelta = (profile: ConstantsProfile): number =>
+  profile === "ldk_0_1" ? 42 : 48;
 
-/** Inputs of one justice transaction: 200 * about 490 weight units stays a quarter of standard weight. */
-export const MAX_CLAIM_INPUTS = 200;
+/**
+ * Blocks within which a claim at the urgent feerate confirms at worst. LDK `MAX_BLOCKS_FOR_CONF` (18).
+ * A deadline nearer than that is urgent, whatever else the channel holds.
+ */
+export const MAX_BLOCKS_FOR_CONF = 18;
+
+/**
+ * Versions of one claim made at one height because bitcoind refused those before: the fee grows 2.4-fold.
+ * More would let one estimate that is far off, or somebody who outbids us each time, empty the claim
+ * within seconds.
+ */
+export const REFUSALS_PER_BLOCK = 4;
+
+/**
+ * Highest feerate a claim ever pays unless configured: 1000 sat/vB, above every block so far and the
+ * default of lnd's sweeper. Lower risks a claim in a fee spike, higher burns it on a wrong estimate.
+ */
+export const DEFAULT_MAX_FEERATE = feeratePerKw(250_000);
 
 /** LDK `FEERATE_FLOOR`: lower bound of every estimate, 253 sat per 1000 weight units = 1 sat/vB. */
 export const FLOOR_FEERATES: Feerates = { urgent: feeratePerKw(253), normal: feeratePerKw(253) };

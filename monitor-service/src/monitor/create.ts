@@ -85,5 +85,8 @@ export function createMonitor(
     confirmedHolder: undefined,
     holderHtlcClaims: [],
     bumps: [],
+    settled: { facts: [], tracked: [], claims: [] },
+    formerClaims: [],
+    toldSpendable: new Set(),
   });
 }

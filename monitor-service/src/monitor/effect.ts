@@ -55,6 +55,15 @@ export interface Publish {
   readonly spends: readonly Outpoint[];
   readonly tasks: readonly SigningTask[];
   readonly finish: (signatures: readonly Uint8Array[]) => Uint8Array;
+  /** Set when the fee is ours to choose: what to do about a refusal is the core's decision. */
+  readonly claim?: ClaimOffer;
+}
+
+export interface ClaimOffer {
+  /** Name of the claim. */
+  readonly id: string;
+  /** A higher fee was due, but the operator's limit or the value does not allow it. */
+  readonly atLimit: boolean;
 }
 
 /** What a wallet should pay for now, at which feerate; from state by `bumpRequests`. */

@@ -8,23 +8,22 @@ import { txid as toTxid } from "@farwatch/protocol/ids";
 import { channelTypeRules } from "../bolt/channel-type.js";
 import { addFundingWitness, commitmentSighash } from "../bolt/commitment-tx.js";
 import { SIGHASH_ALL } from "../bolt/signature.js";
-import { buildClaimTx, inputSighash, inputWitness } from "../tx/claim.js";
 import { htlcTxWitness } from "../tx/second-stage.js";
 import { must } from "@farwatch/protocol/assert";
-import { liveInputs, signingKey, toTxInput } from "./claims/claim-inputs.js";
+import { claimTransactions } from "./claims/claim-tx.js";
 import { channelFundingScript, holderHtlcTx, rebuildHolder } from "./commitments.js";
 import type { MonitorContext } from "./context.js";
 import type { Publish } from "./effect.js";
 import { mayBeRevoked } from "./holder-floor.js";
 import { readyHolderHtlcs, type ReadyHtlc } from "./feeless-claims.js";
 import { fundingKey } from "./scopes.js";
-import type { Claim, MonitorState } from "./state.js";
+import type { MonitorState } from "./state.js";
 
 export function outstanding(ctx: MonitorContext, state: MonitorState): readonly Publish[] {
   return [
     ...(wantsHolderCommitment(state) ? [holderCommitment(ctx, state)] : []),
     ...readyHolderHtlcs(state).flatMap((ready) => holderHtlc(ctx, state, ready)),
-    ...state.claims.flatMap((claim) => claimTransaction(state, claim)),
+    ...claimTransactions(state),
   ];
 }
 
@@ -113,39 +112,6 @@ function holderHtlc(
           digest: digest(SIGHASH_ALL),
         },
       ],
-      finish,
-    },
-  ];
-}
-
-function claimTransaction(state: MonitorState, claim: Claim): readonly Publish[] {
-  const inputs = liveInputs(state, claim);
-  if (claim.feeSat === undefined || inputs.length === 0) return [];
-  const { channelType, destinationScript } = state.parameters;
-  const txInputs = inputs.map((input) => toTxInput(channelType, input));
-  const tx = buildClaimTx(txInputs, destinationScript, claim.feeSat, claim.locktime);
-  const tasks = inputs.map((input, index) => ({
-    key: signingKey(input),
-    digest: inputSighash(tx, index, must(txInputs[index], "same length")),
-  }));
-  const finish = (signatures: readonly Uint8Array[]): Uint8Array => {
-    for (const [index, input] of inputs.entries()) {
-      const signature = must(signatures[index], "one signature per input");
-      const extras = {
-        preimage: input.kind === "counterpartyOffered" ? input.preimage : undefined,
-        revocationPubkey: input.kind === "revokedHtlc" ? input.revocationPubkey : undefined,
-      };
-      tx.setWitness(index, inputWitness(must(txInputs[index], "same length"), signature, extras));
-    }
-    return tx.toBuffer();
-  };
-  const isJustice = inputs.some((input) => input.kind.startsWith("revoked"));
-  return [
-    {
-      role: isJustice ? "justice" : "counterpartyHtlcClaim",
-      txid: toTxid(tx.getId()),
-      spends: inputs.map(({ outpoint }) => outpoint),
-      tasks,
       finish,
     },
   ];

@@ -119,6 +119,8 @@ export type ClaimInput = {
   readonly contestedFrom: BlockHeight;
   /** nLockTime the claim needs; 0 for none. */
   readonly notBefore: BlockHeight;
+  /** A claim not confirmed below this height may be worth nothing; undefined: time costs nothing. */
+  readonly deadline: BlockHeight | undefined;
 } & (
   | {
       readonly kind: "revokedToLocal" | "revokedSecondStage";
@@ -143,11 +145,32 @@ export interface Claim {
   /** Stable name: outpoint of the first input it was created with. */
   readonly id: string;
   readonly inputs: readonly ClaimInput[];
-  /** Fee of the current version; undefined while it is locked or uneconomic. */
+  /** Fee of the newest version; undefined while there is none: locked, uneconomic, not chosen yet. */
   readonly feeSat: Sat | undefined;
+  /** Of the newest version or of those before: never falls while the inputs can pay it. */
   readonly feeratePerKw: FeeratePerKw | undefined;
+  /** Outpoint keys of inputs the newest version does not spend: they were spent when it was made. */
+  readonly leftOut: readonly string[];
+  /** What older transactions of ours pay that its first version has to replace. */
+  readonly replacesSat: Sat;
   readonly locktime: number;
   readonly nextBumpAt: BlockHeight;
+  /** Versions made because one was refused, at one height; undefined: none. */
+  readonly refusals: { readonly height: BlockHeight; readonly count: number } | undefined;
+  /** A higher fee was due and is not allowed or not affordable. */
+  readonly atLimit: boolean;
+}
+
+/**
+ * What is deep enough to be over (6 blocks) but can still be undone: a deep reorganisation puts it back
+ * where it was. Forgotten when it is 100 deep (BOLT 5: irrevocably resolved).
+ */
+export interface Settled {
+  readonly facts: readonly WaitingFact[];
+  /** Outputs whose spend is final. */
+  readonly tracked: readonly TrackedOutput[];
+  /** Claims all of whose inputs are spent for good. */
+  readonly claims: readonly Claim[];
 }
 
 /** A second-stage transaction of the holder commitment; fully determined unless a wallet pays its fee. */
@@ -240,7 +263,7 @@ export interface MonitorState extends FundingScope {
   readonly spendReported: boolean;
   readonly waiting: readonly WaitingFact[];
   readonly tracked: readonly TrackedOutput[];
-  /** Confirmed spends of tracked outputs, by outpoint key. */
+  /** Confirmed spends of tracked outputs, by outpoint key, until they are 100 deep. */
   readonly outputSpends: ReadonlyMap<string, OutputSpend>;
   readonly claims: readonly Claim[];
   /** Transactions that spend outputs of a commitment no update has named yet, in chain order. */
@@ -251,4 +274,9 @@ export interface MonitorState extends FundingScope {
   readonly holderHtlcClaims: readonly HolderHtlcClaim[];
   /** What a wallet pays for: our commitment until one confirms, then its second stages. */
   readonly bumps: readonly Bump[];
+  readonly settled: Settled;
+  /** Claims that are none any more, after a reorganisation or a late secret: mempools may hold them. */
+  readonly formerClaims: readonly Claim[];
+  /** Outpoint keys of spendable outputs that were told: each is told once, whatever the chain does. */
+  readonly toldSpendable: ReadonlySet<string>;
 }

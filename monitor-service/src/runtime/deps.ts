@@ -1,4 +1,5 @@
 /** What the shell needs from outside: ports, keys, time, chance, and where its troubles go. */
+import type { FeeratePerKw } from "@farwatch/protocol/amount";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import type { ChainSource } from "../chain/chain-source.js";
 import type { FeeWallet } from "../chain/fee-wallet.js";
@@ -28,6 +29,8 @@ export interface HostDeps {
     ChainSource,
     "tip" | "header" | "block" | "broadcast" | "feerates" | "mempoolSpender" | "mempoolTx"
   >;
+  /** Of claims whose fee is ours to choose; undefined: the claim engine's default. */
+  readonly maxFeerate?: FeeratePerKw;
   /** Pays for second stages without a fee; without one they are not published. */
   readonly feeWallet?: FeeWallet;
   readonly chain: ChainName;

@@ -65,7 +65,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
   const { curve, chainHash, monitorSecret, signer, source, log } = deps;
   const key = monitorKey(keyOfSecret(curve, monitorSecret));
   const own = { monitorKey: key, storeId: stored.storeId, chainHash };
-  const context = { curve };
+  const context = { curve, maxFeerate: deps.maxFeerate };
   const seed = new DataView(Uint8Array.from(deps.randomBytes(SEED_BYTES)).buffer).getUint32(0);
   const monitors = new Monitors(seed);
   const lastChannelNo = Math.max(0, ...stored.channels.map(({ channelNo }) => channelNo));

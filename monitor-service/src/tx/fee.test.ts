@@ -6,7 +6,9 @@ import { fromHex } from "@farwatch/protocol/bytes";
 import {
   FEERATE_FLOOR,
   bumpFee,
+  carriedFee,
   chooseFirstFee,
+  deadlineFeerate,
   dustLimitSat,
   feeAtFeerate,
   type FeeChoice,
@@ -86,7 +88,9 @@ describe("fee of a replacement", () => {
   it("may take more than half of the value, down to exactly the dust limit", () => {
     const at = (value: number) => bumpFee(question(253, value), choice(2000, 2000), "force");
     assert.deepEqual(at(2500 + 294), choice(2500, 2500));
-    assert.equal(at(2500 + 293), undefined);
+    assert.deepEqual(at(2500 + 293), choice(2499, 2499));
+    assert.deepEqual(at(2253 + 294), choice(2253, 2253));
+    assert.equal(at(2253 + 293), undefined, "too little for a replacement");
   });
 
   it("always grows until nothing is left", () => {
@@ -100,20 +104,92 @@ describe("fee of a replacement", () => {
       assert.ok(asked.valueSat - next.feeSat >= DUST);
       current = next;
     }
-    assert.ok(asked.valueSat - current.feeSat < 9000n / 2n);
+    assert.ok(asked.valueSat - current.feeSat < DUST + 156n, "nothing is left to add");
     assert.equal(bumpFee(asked, current, "force"), undefined);
   });
 
   it("is refused when the inputs left cannot pay the previous fee", () => {
     assert.equal(bumpFee(question(253, 2293), first, "retry"), undefined);
     assert.equal(bumpFee(question(253, 2294), first, "retry"), first);
-    const carried = feeAtFeerate(first.feeratePerKw, 500);
-    assert.deepEqual(carried, choice(1000, 2000));
-    assert.deepEqual(bumpFee(question(253, 2293, 500), carried, "force"), choice(1250, 2500));
+  });
+
+  it("stays where it is when the same estimate is given again", () => {
+    const asked = question(2500, 100_000, 617);
+    const raised = must(bumpFee(asked, choice(617, 1000), "highest"), "raised");
+    assert.deepEqual(raised, choice(1542, 2500));
+    assert.equal(bumpFee(asked, raised, "highest"), raised);
+  });
+
+  it("is at least what a deadline asks for", () => {
+    const least = (rate: number) =>
+      bumpFee(question(253, 100_000), first, "highest", feeratePerKw(rate));
+    assert.equal(least(2000), first);
+    assert.deepEqual(least(2100), choice(2253, 2253));
+    assert.deepEqual(least(9000), choice(9000, 9000));
   });
 
   it("is not chosen while even the floor is uneconomic", () => {
     assert.equal(bumpFee(question(253, 500), choice(100, 253), "force"), undefined);
+  });
+});
+
+describe("the operator's limit", () => {
+  const limited = (estimate: number, highest: number) => ({
+    ...question(estimate, 100_000),
+    highest: feeratePerKw(highest),
+  });
+
+  it("caps first fees and bumps, and never lowers what was paid before", () => {
+    assert.deepEqual(chooseFirstFee(limited(5000, 3000)), choice(3000, 3000));
+    const at = (previous: number, estimate = 253) =>
+      bumpFee(limited(estimate, 3000), choice(previous, previous), "force");
+    assert.deepEqual(at(2000, 5000), choice(3000, 3000));
+    assert.deepEqual(at(2700), choice(3000, 3000));
+    assert.equal(at(2748), undefined, "a replacement would have to pay 3001");
+    assert.equal(at(3000), undefined);
+    assert.equal(at(4000), undefined);
+    assert.deepEqual(
+      bumpFee(limited(5000, 3000), choice(4000, 4000), "highest"),
+      choice(4000, 4000),
+    );
+  });
+});
+
+describe("fee as a deadline nears", () => {
+  it("is half of the value, or the limit, two blocks before; half of that for each block more", () => {
+    const asked = question(253, 64_000);
+    const at = (blocksLeft: number) => deadlineFeerate(asked, blocksLeft);
+    assert.deepEqual(
+      [-5, 0, 1, 2, 3, 4, 7].map(at),
+      [32_000, 32_000, 32_000, 32_000, 16_000, 8_000, 1_000],
+    );
+    assert.equal(at(Number.POSITIVE_INFINITY), 0);
+    assert.equal(deadlineFeerate({ ...asked, highest: feeratePerKw(5_000) }, 3), 2_500);
+  });
+});
+
+describe("fee of a claim with other inputs than before", () => {
+  const carried = (valueSat: number, rate: number, standing: number, estimate = 253) =>
+    carriedFee(question(estimate, valueSat, 500), feeratePerKw(rate), sat(standing));
+
+  it("keeps the feerate, or follows a higher estimate", () => {
+    assert.deepEqual(carried(100_000, 2000, 0), choice(1000, 2000));
+    assert.deepEqual(carried(100_000, 2000, 0, 3000), choice(1500, 3000));
+    assert.deepEqual(feeAtFeerate(feeratePerKw(2000), 500), choice(1000, 2000));
+  });
+
+  it("starts anew when the inputs left cannot pay it", () => {
+    assert.deepEqual(carried(1294, 2000, 0), choice(1000, 2000));
+    assert.deepEqual(carried(1293, 2000, 0), choice(126, 253));
+    assert.equal(carried(250, 2000, 0), undefined);
+  });
+
+  it("pays for what it replaces, down to dust", () => {
+    assert.deepEqual(carried(100_000, 2000, 874), choice(1000, 2000));
+    assert.deepEqual(carried(100_000, 2000, 875), choice(1001, 2002));
+    assert.deepEqual(carried(1293, 2000, 700), choice(999, 1998));
+    assert.deepEqual(carried(1293, 2000, 873), choice(999, 1998));
+    assert.equal(carried(1293, 2000, 874), undefined);
   });
 });
 

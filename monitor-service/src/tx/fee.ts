@@ -1,7 +1,8 @@
 /**
- * How much fee a claim pays, first and when it is replaced (onchain-engine 9.4; BIP 125). An
- * estimate never takes more than half of the value; forced bumps may go on until only dust is
- * left. undefined means: not worth a (new) transaction; the one already sent stays.
+ * How much fee a claim pays, first and when it is replaced (onchain-engine 9.4; BIP 125). Neither an
+ * estimate nor a deadline takes more than half of the value; forced bumps may go on until only dust
+ * is left. Nothing goes above the highest feerate the operator allows. undefined means: not worth a
+ * (new) transaction; the one already sent stays.
  */
 import type { FeeratePerKw, Sat } from "@farwatch/protocol/amount";
 import { feeratePerKw, sat } from "@farwatch/protocol/amount";
@@ -18,6 +19,13 @@ export const INCREMENTAL_RELAY_FEERATE: FeeratePerKw = feeratePerKw(253);
 const MAX_ESTIMATED_SHARE = 2n;
 /** A forced bump adds 1/4 to the previous feerate. */
 const BUMP_DIVISOR = 4;
+/**
+ * A transaction offered when the tip is 2 blocks below a deadline can confirm in the last block before
+ * it: by then the fee is at its highest. Halved for every block farther away.
+ */
+export const HIGHEST_BEFORE_DEADLINE = 2;
+/** What the unit can hold: never a limit in practice. */
+const HIGHEST_FEERATE = 0xffffffff;
 
 // bitcoind's dust limits at its default dust relay fee (BOLT 3, "Dust Limits").
 const DUST_P2PKH = sat(546);
@@ -37,6 +45,8 @@ export interface FeeQuestion {
   readonly valueSat: Sat;
   /** Of the only output. */
   readonly dustLimitSat: Sat;
+  /** No choice is above it, except one that was made before; undefined: no limit. */
+  readonly highest?: FeeratePerKw | undefined;
 }
 
 export interface FeeChoice {
@@ -64,42 +74,91 @@ export function dustLimitSat(scriptPubkey: Uint8Array): Sat {
 
 /** Fee of a claim not sent before. */
 export function chooseFirstFee(question: FeeQuestion): FeeChoice | undefined {
-  const { estimate, weight, valueSat } = question;
-  const halfRate = ((valueSat / MAX_ESTIMATED_SHARE) * 1000n) / BigInt(weight);
+  const { estimate, weight } = question;
   const wanted = Math.max(estimate, FEERATE_FLOOR);
-  const rate = halfRate < BigInt(wanted) ? feeratePerKw(Number(halfRate)) : feeratePerKw(wanted);
+  const rate = feeratePerKw(Math.min(wanted, limitOfEstimates(question)));
   return rate < FEERATE_FLOOR ? undefined : aboveDust(question, feeForWeight(rate, weight), rate);
 }
 
+/** Half of the value, or the operator's limit. */
+function limitOfEstimates({ weight, valueSat, highest }: FeeQuestion): number {
+  const halfRate = ((valueSat / MAX_ESTIMATED_SHARE) * 1000n) / BigInt(weight);
+  return Math.min(Number(halfRate), highest ?? HIGHEST_FEERATE, HIGHEST_FEERATE);
+}
+
 /**
- * What `feerate` costs at `weight`: the previous fee of a claim that has lost some of its inputs.
+ * The least a claim pays that has been out for a block and is still unconfirmed `blocksLeft` blocks
+ * before its deadline: what an estimate may pay at most, HIGHEST_BEFORE_DEADLINE blocks before, and
+ * half of it for each block more.
  */
+export function deadlineFeerate(question: FeeQuestion, blocksLeft: number): FeeratePerKw {
+  const halvings = Math.max(0, blocksLeft - HIGHEST_BEFORE_DEADLINE);
+  return feeratePerKw(Math.floor(limitOfEstimates(question) / 2 ** halvings));
+}
+
+/** What `feerate` costs at `weight`. */
 export const feeAtFeerate = (feerate: FeeratePerKw, weight: number): FeeChoice => ({
   feeSat: feeForWeight(feerate, weight),
   feeratePerKw: feerate,
 });
 
+/** Fee of a replacement of transactions that pay `standingSat` together (BIP 125 rules 3 and 4). */
+const replacing = (standingSat: Sat, weight: number): Sat =>
+  standingSat === 0n ? sat(0) : sat(standingSat + feeForWeight(INCREMENTAL_RELAY_FEERATE, weight));
+
 /**
- * Fee of the next version of a claim sent before with the same inputs. `previous` again means: send
- * the same transaction again.
+ * First fee of a claim whose inputs were claimed before in another composition: at no lower feerate
+ * than then, unless the inputs left cannot pay that, and enough to replace what `standingSat` was
+ * paid for (0: nothing of ours stands in its way).
+ */
+export function carriedFee(
+  question: FeeQuestion,
+  carried: FeeratePerKw,
+  standingSat: Sat,
+): FeeChoice | undefined {
+  const { weight, valueSat, dustLimitSat: dust } = question;
+  const first = chooseFirstFee(question);
+  const rate = feeratePerKw(Math.max(first?.feeratePerKw ?? 0, carried));
+  const atRate = feeAtFeerate(rate, weight);
+  const least = replacing(standingSat, weight);
+  const most = valueSat - dust;
+  if (atRate.feeSat >= least && atRate.feeSat <= most) return atRate;
+  if (least === 0n) return first;
+  if (least > most) return undefined;
+  const feeSat = atRate.feeSat > most ? sat(most) : least;
+  return { feeSat, feeratePerKw: feerateOf(feeSat, weight) };
+}
+
+/**
+ * Fee of the next version of a claim sent before with the same inputs, at `least` per 1000 WU.
+ * `previous` again means: send the same transaction again.
  */
 export function bumpFee(
   question: FeeQuestion,
   previous: FeeChoice,
   strategy: BumpStrategy,
+  least: FeeratePerKw = FEERATE_FLOOR,
 ): FeeChoice | undefined {
   const { weight, valueSat, dustLimitSat: dust } = question;
-  const affordable = (choice: FeeChoice): FeeChoice | undefined =>
-    valueSat - choice.feeSat < dust ? undefined : choice;
-  if (strategy === "retry") return affordable(previous);
+  if (strategy === "retry") return valueSat - previous.feeSat < dust ? undefined : previous;
   const fresh = chooseFirstFee(question);
   if (fresh === undefined) return undefined;
-  const rate = nextFeerate(fresh.feeratePerKw, previous.feeratePerKw, strategy);
-  if (rate === previous.feeratePerKw) return affordable(previous);
-  const lowestReplacement = previous.feeSat + feeForWeight(INCREMENTAL_RELAY_FEERATE, weight);
-  const naive = feeForWeight(rate, weight);
-  const feeSat = sat(naive > lowestReplacement ? naive : lowestReplacement);
-  return affordable({ feeSat, feeratePerKw: feerateOf(feeSat, weight) });
+  const wanted = Math.max(nextFeerate(fresh.feeratePerKw, previous.feeratePerKw, strategy), least);
+  if (wanted <= previous.feeratePerKw) return bumpFee(question, previous, "retry");
+  const lowest = replacing(previous.feeSat, weight);
+  const most = highestFee(question);
+  if (lowest > most) return undefined;
+  const naive = feeAtFeerate(feeratePerKw(wanted), weight);
+  if (naive.feeSat >= lowest && naive.feeSat <= most) return naive;
+  const feeSat = sat(naive.feeSat < lowest ? lowest : most);
+  return { feeSat, feeratePerKw: feerateOf(feeSat, weight) };
+}
+
+/** Leaves only dust, or keeps the operator's limit. */
+function highestFee({ weight, valueSat, dustLimitSat: dust, highest }: FeeQuestion): bigint {
+  const most = valueSat - dust;
+  const limit = highest === undefined ? most : feeForWeight(highest, weight);
+  return limit < most ? limit : most;
 }
 
 function nextFeerate(

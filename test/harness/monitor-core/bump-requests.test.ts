@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { Transaction } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
+import { IRREVOCABLE_DEPTH } from "@farwatch/monitor-service/monitor/constants";
 import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
 import { outpointKey, txidToInternal, type Outpoint } from "@farwatch/protocol/ids";
 import { anchorScript, p2wsh, SHARED_ANCHOR_SCRIPT } from "@farwatch/monitor-service/bolt/scripts";
@@ -325,15 +326,16 @@ describe("monitor core: a wallet's fee for second stages", () => {
     assert.equal(facts(p).at(-1)?.claimId, claims.at(-1));
   });
 
-  it("asks for nothing when all of a claim is spent, and forgets it 6 deep", async () => {
+  it("asks for nothing when all of a claim is spent, and forgets it 100 deep", async () => {
     const { p, htlcs, at } = await closedWithMany();
     p.mineTo(530);
     const later = must(htlcs[6], "later");
     assert.equal(requests(p).length, 4);
     p.mine(claimWithPreimage(p.channel, "holder", at, later, secretNamed("later").preimage));
     assert.equal(requests(p).length, 3);
+    p.mineEmpty(IRREVOCABLE_DEPTH - 1);
     assert.equal(p.state.bumps.length, 4);
-    p.mineEmpty(5);
+    p.mine();
     assert.equal(p.state.bumps.length, 3);
   });
 

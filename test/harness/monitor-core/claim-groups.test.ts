@@ -1,16 +1,12 @@
 /**
- * How inputs are grouped into claims (onchain-engine 9.2): calm ones together up to a limit, each that
- * the counterparty can spend now or soon alone, so that it never holds up the others.
+ * Claims that are opened together (onchain-engine 9.2; which inputs share one: tx/package.test.ts).
  */
 import assert from "node:assert/strict";
 import { sat } from "@farwatch/protocol/amount";
 import { blockHeight } from "@farwatch/protocol/block";
 import { perCommitmentSecret } from "@farwatch/protocol/ids";
 import { addClaims } from "@farwatch/monitor-service/monitor/claims/add-claims";
-import {
-  CONTESTED_SOON_BLOCKS,
-  MAX_CLAIM_INPUTS,
-} from "@farwatch/monitor-service/monitor/constants";
+import { MAX_CLAIM_INPUTS } from "@farwatch/monitor-service/tx/package";
 import { outstanding } from "@farwatch/monitor-service/monitor/outstanding";
 import type { ClaimInput } from "@farwatch/monitor-service/monitor/state";
 import { startWork } from "@farwatch/monitor-service/monitor/work";
@@ -31,6 +27,7 @@ const input = (vout: number, contestedFrom: number): ClaimInput => ({
   createdAt: blockHeight(500),
   contestedFrom: blockHeight(contestedFrom),
   notBefore: blockHeight(0),
+  deadline: undefined,
   secret: perCommitmentSecret(new Uint8Array(32).fill(1)),
   revocationPubkey: new Uint8Array(33).fill(2),
   offered: true,
@@ -60,12 +57,6 @@ describe("monitor core: grouping of claims", () => {
     );
     assert.ok(claimWeight(inputs, destinationScript) * 2 < MAX_STANDARD_WEIGHT);
     assert.equal(outstanding(p.ctx, work.state).length, 1);
-  });
-
-  it("keeps alone what is contested within 12 blocks, and joins what is contested later", async () => {
-    const soon = 500 + CONTESTED_SOON_BLOCKS;
-    const { sizes } = await grouped([input(0, soon), input(1, soon + 1), input(2, soon + 1)]);
-    assert.deepEqual([...sizes].sort(), [1, 2]);
   });
 
   it("adds an outpoint once", async () => {

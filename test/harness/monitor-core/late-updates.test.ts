@@ -125,8 +125,8 @@ for (const channelType of CHANNEL_TYPES) {
       p.reload();
       for (const steps of late) p.update(steps);
       assert.deepEqual(outcomes(p, ours), ["claimed:chain"]);
-      p.mineEmpty(6);
-      assert.ok(p.state.outputSpends.size === 0, "the spend is forgotten when it is deep");
+      p.mineEmpty(93);
+      assert.ok(p.state.outputSpends.size === 0, "the spend is forgotten when it is 100 deep");
     });
 
     it("and a reorg takes back what was seen before it was named", async () => {

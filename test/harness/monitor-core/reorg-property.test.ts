@@ -23,6 +23,8 @@ const reversible = (state: MonitorState) => ({
   nextEventId: undefined,
   reported: undefined,
   fulfilled: undefined,
+  toldSpendable: undefined,
+  formerClaims: undefined,
   feerates: undefined,
   claims: state.claims.map(({ id, inputs }) => ({ id, inputs })),
 });

@@ -7,9 +7,10 @@ import { must } from "@farwatch/protocol/assert";
 import { blockHeight, type BlockHeight } from "@farwatch/protocol/block";
 import { outpointKey } from "@farwatch/protocol/ids";
 import { channelTypeRules } from "../../bolt/channel-type.js";
+import { PINNABLE_WITHIN_BLOCKS } from "../../tx/package.js";
 import { nextPackageFeerate } from "../../tx/package-feerate.js";
 import { nextBump } from "../claims/fees.js";
-import { CONTESTED_SOON_BLOCKS, MIN_CLTV_EXPIRY_DELTA } from "../constants.js";
+import { minCltvExpiryDelta } from "../constants.js";
 import { readyHolderHtlcs, type ReadyHtlc } from "../feeless-claims.js";
 import { liveHtlcs } from "../htlcs.js";
 import { wantsHolderCommitment } from "../outstanding.js";
@@ -110,13 +111,14 @@ function groups(
 
 /** The counterparty can spend it too, now or soon (9.2). A refund competes with a preimage from the start. */
 function isPinnable({ best }: MonitorState, { claim: { htlc } }: ReadyHtlc): boolean {
-  return htlc.offered || htlc.cltvExpiry <= best.height + CONTESTED_SOON_BLOCKS;
+  return htlc.offered || htlc.cltvExpiry <= best.height + PINNABLE_WITHIN_BLOCKS;
 }
 
-function htlcTimer({ best }: MonitorState, members: readonly ReadyHtlc[]): BlockHeight {
+function htlcTimer({ best, parameters }: MonitorState, members: readonly ReadyHtlc[]): BlockHeight {
+  const delta = minCltvExpiryDelta(parameters.constantsProfile);
   const deadlines = members.map(({ claim: { htlc } }) =>
     // Until then the refund of a forward is in time for the inbound HTLC.
-    htlc.offered ? htlc.cltvExpiry + MIN_CLTV_EXPIRY_DELTA : htlc.cltvExpiry,
+    htlc.offered ? htlc.cltvExpiry + delta : htlc.cltvExpiry,
   );
   return nextBump(best.height, Math.min(...deadlines));
 }

@@ -14,6 +14,7 @@ import { failBackInTime } from "./early-fail-back.js";
 import { onFundingSpend } from "./funding-spend.js";
 import { checkDeadlines } from "./holder-broadcast.js";
 import { matureFacts } from "./maturity.js";
+import { forgetIrrevocable } from "./settled.js";
 import { onTrackedSpend } from "./tracked-spend.js";
 import { collectSpendable } from "./spendable.js";
 
@@ -25,6 +26,7 @@ export function connectBlock(work: Work, input: Block): void {
   checkDeadlines(work);
   matureFacts(work);
   failBackInTime(work);
+  forgetIrrevocable(work);
   refreshClaims(work);
 }
 

@@ -1,56 +1,72 @@
 /**
- * The chain lost its blocks above the fork point: forget what only they said. Emits nothing (R6); events
- * already told stay told (a preimage is proof; failures waited 6 blocks). Claims on outputs that still
- * exist live on and are published again.
+ * The chain lost its blocks above the fork point: forget what only they said, put back what they had
+ * settled (onchain-engine 12). Emits nothing (R6); events already told stay told (a preimage is proof;
+ * failures waited 6 blocks). Claims on outputs that still exist live on and are published again.
  */
 import type { BlockPoint } from "@farwatch/protocol/block";
+import { keyOfInput } from "../claims/claim-inputs.js";
 import { FLOOR_FEERATES } from "../constants.js";
 import type { Claim } from "../state.js";
-import { change, type Work } from "../work.js";
+import { change, withoutKeys, type Work } from "../work.js";
+import { unsettled } from "./settled.js";
+import { matureHeight } from "./waiting.js";
 
 export function disconnectBlocks(work: Work, fork: BlockPoint): void {
-  const { state } = work;
   const stays = (height: number): boolean => height <= fork.height;
-  // Also one that was final: without it, the same commitment confirming again would not be claimed again.
-  const spendStays = state.spend === undefined || stays(state.spend.block.height);
-  const spends = new Map([...state.outputSpends].filter(([, spend]) => stays(spend.height)));
-  const spendsChanged = spends.size !== state.outputSpends.size;
+  const { outputSpends } = work.state;
+  const spends = withoutKeys(outputSpends, (key) => stays(outputSpends.get(key)?.height ?? 0));
+  const { claims, ...lists } = unsettled(work.state, spends, fork.height);
   change(work, {
     best: fork,
     feerates: FLOOR_FEERATES,
-    waiting: kept(state.waiting, ({ block }) => stays(block.height)),
-    unidentifiedSpends: kept(state.unidentifiedSpends, ({ block }) => stays(block.height)),
-    tracked: kept(state.tracked, ({ createdAt }) => stays(createdAt)),
-    claims: claimsAfter(state.claims, stays, spendsChanged),
+    outputSpends: spends,
+    ...lists,
+    unidentifiedSpends: work.state.unidentifiedSpends.filter(({ block }) => stays(block.height)),
   });
-  if (spendsChanged) change(work, { outputSpends: spends });
-  if (!spendStays)
-    change(work, { spend: undefined, confirmedHolder: undefined, holderHtlcClaims: [] });
-  const { fundingConfirmedAt } = state;
+  keepClaims(work, claims, stays);
+  disconnectSpend(work, fork);
+  const { fundingConfirmedAt } = work.state;
   if (fundingConfirmedAt !== undefined && !stays(fundingConfirmedAt)) {
     change(work, { fundingConfirmedAt: undefined });
   }
 }
 
-/**
- * Inputs whose output is gone leave their claim; inputs whose spend is gone come back. Either way the
- * claim has another size, so its fee is chosen anew at the next block.
- */
-function claimsAfter(
-  claims: readonly Claim[],
-  stays: (height: number) => boolean,
-  spendsChanged: boolean,
-): readonly Claim[] {
-  const inputStays = ({ createdAt }: Claim["inputs"][number]): boolean => stays(createdAt);
-  if (!spendsChanged && claims.every(({ inputs }) => inputs.every(inputStays))) return claims;
-  return claims
-    .map((claim) => ({
-      ...claim,
-      inputs: claim.inputs.filter(inputStays),
-      feeSat: undefined,
-    }))
-    .filter(({ inputs }) => inputs.length > 0);
+/** Also one that was final: without it, the same commitment confirming again would not be claimed again. */
+function disconnectSpend(work: Work, fork: BlockPoint): void {
+  const { spend } = work.state;
+  if (spend === undefined) return;
+  if (spend.block.height > fork.height) {
+    change(work, { spend: undefined, confirmedHolder: undefined, holderHtlcClaims: [] });
+    return;
+  }
+  const final = matureHeight(spend.block.height) <= fork.height;
+  if (spend.final && !final) change(work, { spend: { ...spend, final } });
 }
 
-const kept = <T>(items: readonly T[], keep: (item: T) => boolean): readonly T[] =>
-  items.every(keep) ? items : items.filter(keep);
+/**
+ * Inputs whose output is gone leave their claim. What it paid is remembered: the transaction may come
+ * back from a mempool together with its parent.
+ */
+function keepClaims(
+  work: Work,
+  claims: readonly Claim[],
+  stays: (height: number) => boolean,
+): void {
+  const kept: Claim[] = [];
+  const former: Claim[] = [];
+  for (const claim of claims) {
+    const inputs = claim.inputs.filter(({ createdAt }) => stays(createdAt));
+    if (inputs.length === claim.inputs.length) {
+      kept.push(claim);
+      continue;
+    }
+    former.push(claim);
+    if (inputs.length === 0) continue;
+    const keys = new Set(inputs.map(keyOfInput));
+    const leftOut = claim.leftOut.filter((key) => keys.has(key));
+    kept.push({ ...claim, inputs, leftOut, feeSat: undefined });
+  }
+  const ids = new Set(former.map(({ id }) => id));
+  const older = work.state.formerClaims.filter(({ id }) => !ids.has(id));
+  change(work, { claims: kept, formerClaims: [...older, ...former] });
+}

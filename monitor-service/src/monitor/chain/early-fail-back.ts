@@ -19,7 +19,8 @@ export function failBackInTime(work: Work): void {
   }
 }
 
-function inboundExpiry({ origin }: HtlcSource): number {
+/** Earliest expiry of what it was forwarded from; infinite for our own payments. */
+export function inboundExpiry({ origin }: HtlcSource): number {
   switch (origin.kind) {
     case "own":
     case "probe":

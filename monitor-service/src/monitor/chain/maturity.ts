@@ -1,8 +1,13 @@
-/** What happens when a waiting fact is deep enough (onchain-engine 5.4). In order of maturity. */
+/**
+ * What happens when a waiting fact is deep enough (onchain-engine 5.4). In order of maturity. A fact may
+ * mature again after a deep reorganisation: what it says is told once.
+ */
 import { assertNever } from "@farwatch/protocol/assert";
+import type { EventOrigin, SpendableOutput } from "@farwatch/protocol/event";
 import { outpointKey } from "@farwatch/protocol/ids";
 import type { WaitingFact } from "../state.js";
 import { change, emit, failOutbound, type Work } from "../work.js";
+import { settleFact, settleOutput } from "./settled.js";
 
 export function matureFacts(work: Work): void {
   const height = work.state.best.height;
@@ -12,7 +17,9 @@ export function matureFacts(work: Work): void {
   for (const fact of [...due].sort((a, b) => a.matureAt - b.matureAt)) mature(work, fact);
 }
 
-function mature(work: Work, { fact, txid, block }: WaitingFact): void {
+function mature(work: Work, waiting: WaitingFact): void {
+  const { fact, txid, block } = waiting;
+  settleFact(work, waiting);
   switch (fact.kind) {
     case "fundingSpend": {
       const { spend } = work.state;
@@ -23,37 +30,20 @@ function mature(work: Work, { fact, txid, block }: WaitingFact): void {
       failOutbound(work, fact.htlc, { kind: "chain", txid, block });
       return;
     case "outputResolved":
-      forget(work, outpointKey(fact.outpoint));
+      settleOutput(work, fact.outpoint);
       return;
     case "spendable":
-      emit(
-        work,
-        { kind: "spendableOutputs", outputs: [fact.output] },
-        { kind: "chain", txid, block },
-      );
+      tellSpendable(work, fact.output, { kind: "chain", txid, block });
       return;
     default:
       assertNever(fact);
   }
 }
 
-/** The output's spend is irreversible: nothing of ours may spend it any more. */
-function forget(work: Work, key: string): void {
-  const { state } = work;
-  const spends = new Map(state.outputSpends);
-  spends.delete(key);
-  change(work, {
-    tracked: state.tracked.filter(({ outpoint }) => outpointKey(outpoint) !== key),
-    outputSpends: spends,
-    claims: state.claims
-      .map((claim) => ({
-        ...claim,
-        inputs: claim.inputs.filter(({ outpoint }) => outpointKey(outpoint) !== key),
-      }))
-      .filter(({ inputs }) => inputs.length > 0),
-    holderHtlcClaims: state.holderHtlcClaims.filter(
-      ({ commitmentTxid, outputIndex }) =>
-        outpointKey({ txid: commitmentTxid, vout: outputIndex }) !== key,
-    ),
-  });
+function tellSpendable(work: Work, output: SpendableOutput, origin: EventOrigin): void {
+  const { toldSpendable } = work.state;
+  const key = outpointKey(output.outpoint);
+  if (toldSpendable.has(key)) return;
+  change(work, { toldSpendable: new Set(toldSpendable).add(key) });
+  emit(work, { kind: "spendableOutputs", outputs: [output] }, origin);
 }

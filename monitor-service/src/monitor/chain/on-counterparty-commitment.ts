@@ -13,6 +13,7 @@ import { counterpartyKeys, htlcScript, nonDustByOutput } from "../commitments.js
 import type { ClaimInput, TrackedOutput } from "../state.js";
 import { change, type Work } from "../work.js";
 import { failAbsentHtlcs } from "./absent-htlcs.js";
+import { inboundExpiry } from "./early-fail-back.js";
 import { track } from "./waiting.js";
 
 export function handleCounterpartyCommitment(
@@ -75,6 +76,7 @@ function claimInput(
         kind: "counterpartyReceived",
         contestedFrom: createdAt,
         notBefore: htlc.cltvExpiry,
+        deadline: refundDeadline(htlc),
       },
     ];
   }
@@ -87,6 +89,13 @@ function claimInput(
       preimage,
       contestedFrom: htlc.cltvExpiry,
       notBefore: blockHeight(0),
+      deadline: htlc.cltvExpiry,
     },
   ];
+}
+
+/** A forward's refund must be safe before the inbound side expires; an own payment only waits. */
+function refundDeadline({ source }: CommitmentHtlc): BlockHeight | undefined {
+  const expiry = source === undefined ? Infinity : inboundExpiry(source);
+  return Number.isFinite(expiry) ? blockHeight(expiry) : undefined;
 }

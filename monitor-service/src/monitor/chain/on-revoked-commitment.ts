@@ -66,18 +66,18 @@ export function handleRevokedCommitment(work: Work, revoked: RevokedSpend): void
 
 /**
  * The confirmed commitment is revoked only now. What we claimed there as from an honest one is claimed
- * as from a revoked one, except what is spent already: a reorganisation may bring that claim back.
+ * as from a revoked one, what is spent already too: a reorganisation may give it back.
  */
 export function punishConfirmed(work: Work, commitment: CounterpartyCommitment): void {
-  const { spend, secrets, claims, outputSpends } = work.state;
+  const { spend, secrets, claims, settled, formerClaims } = work.state;
   if (spend?.txid !== commitment.txid) return;
   const secret = must(revokedSecret({ secrets }, commitment.commitmentNumber), "its secret");
   const tx = toParsedTx(rebuildCounterparty(work.ctx, work.state, commitment).tx);
   change(work, {
     spend: { ...spend, kind: "revoked", identified: true },
-    claims: claims.filter(({ inputs }) =>
-      inputs.some(({ outpoint }) => outputSpends.has(outpointKey(outpoint))),
-    ),
+    claims: [],
+    settled: { ...settled, claims: [] },
+    formerClaims: [...formerClaims, ...claims, ...settled.claims],
   });
   handleRevokedCommitment(work, { tx, block: spend.block, secret, stored: commitment });
 }
@@ -136,6 +136,7 @@ function delayedOutputs(
             createdAt: block.height,
             contestedFrom: blockHeight(block.height + delay),
             notBefore: blockHeight(0),
+            deadline: blockHeight(block.height + delay),
           },
         ]
       : [],
@@ -164,6 +165,7 @@ function htlcOutputs(
         createdAt: block.height,
         contestedFrom: contestedFrom(htlc, block),
         notBefore: blockHeight(0),
+        deadline: undefined, // spent by the cheater it goes to a second stage that is ours too
       },
     ];
   });

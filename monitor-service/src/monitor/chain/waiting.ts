@@ -40,9 +40,12 @@ export function waitForFailure(
 }
 
 export function track(work: Work, outputs: readonly TrackedOutput[]): void {
-  const known = new Set(work.state.tracked.map(({ outpoint }) => outpointKey(outpoint)));
+  const { tracked, settled } = work.state;
+  const known = new Set(
+    [...tracked, ...settled.tracked].map(({ outpoint }) => outpointKey(outpoint)),
+  );
   const added = outputs.filter(({ outpoint }) => !known.has(outpointKey(outpoint)));
-  if (added.length > 0) change(work, { tracked: [...work.state.tracked, ...added] });
+  if (added.length > 0) change(work, { tracked: [...tracked, ...added] });
 }
 
 export function recordSpend(
@@ -54,14 +57,6 @@ export function recordSpend(
   const key = outpointKey(outpoint);
   const { txid, byPreimage } = spender;
   const entry = { txid, height: block.height, byPreimage };
-  change(work, {
-    outputSpends: withEntry(work.state.outputSpends, key, entry),
-    // A joint claim that lost an input is another transaction: its fee is chosen anew.
-    claims: work.state.claims.map((claim) =>
-      claim.inputs.some((input) => outpointKey(input.outpoint) === key)
-        ? { ...claim, feeSat: undefined }
-        : claim,
-    ),
-  });
+  change(work, { outputSpends: withEntry(work.state.outputSpends, key, entry) });
   wait(work, txid, block, { kind: "outputResolved", outpoint });
 }

@@ -1,79 +1,149 @@
 /**
- * Chooses each open claim's fee, and raises it when its timer is due (onchain-engine 9.4, 9.5). The
- * chosen fee is state: the same claim is rebuilt and signed to the same bytes after a restart.
+ * Chooses each open claim's fee, and raises it when its timer is due, when the estimate rose, or when
+ * its deadline is near (onchain-engine 9.4, 9.5). The chosen fee is state: the same claim is rebuilt and
+ * signed to the same bytes after a restart. A claim not worth a fee now is asked again at every block.
  */
+import { sat, type FeeratePerKw } from "@farwatch/protocol/amount";
 import { blockHeight, type BlockHeight } from "@farwatch/protocol/block";
 import { claimValueSat, claimWeight } from "../../tx/claim.js";
 import {
   bumpFee,
+  carriedFee,
   chooseFirstFee,
+  deadlineFeerate,
   dustLimitSat,
-  feeAtFeerate,
+  type BumpStrategy,
   type FeeChoice,
   type FeeQuestion,
 } from "../../tx/fee.js";
+import { MAX_BLOCKS_FOR_CONF } from "../constants.js";
+import { maxFeerateOf, type MonitorContext } from "../context.js";
+import { liveHtlcs } from "../htlcs.js";
 import type { Claim, ClaimInput, MonitorState } from "../state.js";
 import { change, type Work } from "../work.js";
-import { bumpDeadline, earliestHeight, liveInputs, toTxInput } from "./claim-inputs.js";
+import {
+  deadlineOf,
+  earliestHeight,
+  liveInputs,
+  spentInputs,
+  timerTarget,
+  toTxInput,
+} from "./claim-inputs.js";
 
 /** Blocks between fee bumps as the deadline nears: LDK's LOW, MIDDLE and HIGH_FREQUENCY_BUMP_INTERVAL. */
 const BUMP_INTERVALS = { far: 15, near: 3, now: 1 } as const;
 
 export function refreshClaims(work: Work): void {
-  const { state } = work;
-  const claims = state.claims.map((claim) => refresh(state, claim));
+  const { ctx, state } = work;
+  const claims = state.claims.map((claim) => refresh(ctx, state, claim));
   if (claims.some((claim, index) => claim !== state.claims[index])) change(work, { claims });
 }
 
-function refresh(state: MonitorState, claim: Claim): Claim {
+/** One claim, its unspent inputs, the keys of the spent ones, and what a fee has to answer. */
+interface Subject {
+  readonly state: MonitorState;
+  readonly claim: Claim;
+  readonly inputs: readonly ClaimInput[];
+  readonly leftOut: readonly string[];
+  readonly asked: FeeQuestion;
+}
+
+function refresh(ctx: MonitorContext, state: MonitorState, claim: Claim): Claim {
   const inputs = liveInputs(state, claim);
-  const height = state.best.height;
-  if (inputs.length === 0 || earliestHeight(inputs) > height) return claim;
-  const isNew = claim.feeSat === undefined;
-  const isDue = isNew || height >= claim.nextBumpAt;
-  const choice = chooseFee(question(state, inputs), claim, isDue ? "force" : "highest");
-  if (choice === undefined) return claim; // uneconomic for now: asked again at the next block
-  // Between timers only a higher estimate counts: a claim opened on a guess must not sit below the floor.
-  if (!isDue && choice.feeSat === claim.feeSat) return claim;
+  // Nothing to spend now: the newest version stays, a reorganisation may make it good again.
+  if (inputs.length === 0 || earliestHeight(inputs) > state.best.height) return claim;
+  const leftOut = spentInputs(state, claim);
+  const subject = { state, claim, inputs, leftOut, asked: question(ctx, state, inputs) };
+  const isSame = claim.feeSat !== undefined && sameKeys(leftOut, claim.leftOut);
+  return isSame ? nextVersion(subject) : firstVersion(subject);
+}
+
+const sameKeys = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((key, index) => key === b[index]);
+
+/** Other inputs than the version before, if there was one: chosen anew, never from the floor again. */
+function firstVersion({ state, claim, inputs, leftOut, asked }: Subject): Claim {
+  const { feeratePerKw, locktime } = claim;
+  const isVoid = leftOut.some((key) => !claim.leftOut.includes(key));
+  const standing = claim.feeSat === undefined ? claim.replacesSat : isVoid ? sat(0) : claim.feeSat;
+  const choice =
+    feeratePerKw === undefined ? chooseFirstFee(asked) : carriedFee(asked, feeratePerKw, standing);
+  if (choice === undefined) {
+    return isVoid && claim.feeSat !== undefined ? { ...claim, feeSat: undefined } : claim;
+  }
+  const { height } = state.best;
   return {
     ...claim,
     ...choice,
-    locktime: isNew ? Math.max(height, earliestHeight(inputs)) : claim.locktime,
-    nextBumpAt: nextBump(height, bumpDeadline(inputs)),
+    leftOut,
+    replacesSat: sat(0),
+    locktime: locktime === 0 ? Math.max(height, earliestHeight(inputs)) : locktime,
+    nextBumpAt: nextBumpOf(state, inputs),
+    atLimit: false,
   };
 }
 
-function question(state: MonitorState, inputs: readonly ClaimInput[]): FeeQuestion {
+function nextVersion({ state, claim, inputs, asked }: Subject): Claim {
+  const { height } = state.best;
+  const isDue = height >= claim.nextBumpAt;
+  // The first block decides by the estimate alone; only what it did not confirm is late.
+  const isOld = height > claim.locktime;
+  const least = isOld ? deadlineFeerate(asked, deadlineOf(inputs) - height) : undefined;
+  const raised = raisedFee(asked, claim, isDue ? "force" : "highest", least);
+  if (raised !== undefined) {
+    return { ...claim, ...raised, nextBumpAt: nextBumpOf(state, inputs), atLimit: false };
+  }
+  return isDue && !claim.atLimit ? { ...claim, atLimit: true } : claim;
+}
+
+/** undefined: the version that is out stays as it is. */
+export function raisedFee(
+  asked: FeeQuestion,
+  { feeSat, feeratePerKw }: Claim,
+  strategy: BumpStrategy,
+  least?: FeeratePerKw,
+): FeeChoice | undefined {
+  if (feeSat === undefined || feeratePerKw === undefined) return undefined;
+  const choice = bumpFee(asked, { feeSat, feeratePerKw }, strategy, least);
+  return choice === undefined || choice.feeSat === feeSat ? undefined : choice;
+}
+
+export function question(
+  ctx: MonitorContext,
+  state: MonitorState,
+  inputs: readonly ClaimInput[],
+): FeeQuestion {
   const { channelType, destinationScript } = state.parameters;
   const txInputs = inputs.map((input) => toTxInput(channelType, input));
   return {
-    estimate: state.feerates.urgent,
+    estimate: isUrgent(state, inputs) ? state.feerates.urgent : state.feerates.normal,
     weight: claimWeight(txInputs, destinationScript),
     valueSat: claimValueSat(txInputs),
     dustLimitSat: dustLimitSat(destinationScript),
+    highest: maxFeerateOf(ctx),
   };
 }
 
-function chooseFee(
-  asked: FeeQuestion,
-  claim: Claim,
-  strategy: "force" | "highest",
-): FeeChoice | undefined {
-  const { feeSat, feeratePerKw } = claim;
-  if (feeSat !== undefined && feeratePerKw !== undefined) {
-    return bumpFee(asked, { feeSat, feeratePerKw }, strategy);
-  }
-  const first = chooseFirstFee(asked);
-  if (feeratePerKw === undefined || (first?.feeratePerKw ?? 0) >= feeratePerKw) return first;
-  // The claim lost or regained inputs: it starts where it was, never from the floor again.
-  const carried = feeAtFeerate(feeratePerKw, asked.weight);
-  return asked.valueSat - carried.feeSat >= asked.dustLimitSat ? carried : first;
+/**
+ * LDK `closure_conf_target`: any HTLC, dust included, in a commitment that is not revoked. Ours too: a
+ * deadline nearer than an unhurried transaction may take.
+ */
+function isUrgent(state: MonitorState, inputs: readonly ClaimInput[]): boolean {
+  const hasHtlc = liveHtlcs(state).next().done !== true;
+  return hasHtlc || deadlineOf(inputs) <= state.best.height + MAX_BLOCKS_FOR_CONF;
 }
 
-/** Height of the next bump of what should confirm by `deadline` (onchain-engine 9.5). */
-export function nextBump(height: BlockHeight, deadline: number): BlockHeight {
-  if (deadline <= height + BUMP_INTERVALS.near) return blockHeight(height + BUMP_INTERVALS.now);
+function nextBumpOf(
+  { best, parameters }: MonitorState,
+  inputs: readonly ClaimInput[],
+): BlockHeight {
+  return nextBump(best.height, timerTarget(parameters.constantsProfile, inputs));
+}
+
+/** Height of the next bump of what should confirm by `target` (onchain-engine 9.5). */
+export function nextBump(height: BlockHeight, target: number): BlockHeight {
+  if (target <= height + BUMP_INTERVALS.near) return blockHeight(height + BUMP_INTERVALS.now);
   return blockHeight(
-    height + (deadline <= height + BUMP_INTERVALS.far ? BUMP_INTERVALS.near : BUMP_INTERVALS.far),
+    height + (target <= height + BUMP_INTERVALS.far ? BUMP_INTERVALS.near : BUMP_INTERVALS.far),
   );
 }
