@@ -146,6 +146,7 @@ describe("bitcoind source", () => {
     assert.deepEqual(await accepted.broadcast(raw), { kind: "accepted" });
     const cases: [number, string, string][] = [
       [-25, "bad-txns-inputs-missingorspent", "missingInputs"],
+      [-26, "txn-mempool-conflict", "missingInputs"],
       [-26, "min relay fee not met, 0 < 141", "insufficientFee"],
       [-26, "insufficient fee, rejecting replacement ab; new feerate", "insufficientFee"],
       [-26, "non-BIP68-final", "nonFinal"],

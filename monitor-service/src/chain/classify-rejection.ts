@@ -13,7 +13,16 @@ const KNOWN = [
 ];
 
 const REASONS: readonly (readonly [BroadcastRefusal, readonly string[]])[] = [
-  ["missingInputs", ["missingorspent", "missing-inputs", "missing inputs", "bad-txns-spends-conf"]],
+  [
+    "missingInputs",
+    [
+      "missingorspent",
+      "missing-inputs",
+      "missing inputs",
+      "bad-txns-spends-conf",
+      "mempool-conflict",
+    ],
+  ],
   [
     "insufficientFee",
     [

@@ -5,6 +5,7 @@ import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import type {
   CommitmentNumber,
   Hash32,
+  Outpoint,
   Preimage,
   SourceKey,
   Txid,
@@ -52,7 +53,19 @@ export type MonitorInput =
       readonly reason: string;
       readonly overrideStale: boolean;
     }
+  /** The mempool did not take a claim's newest version. Never emits. */
+  | {
+      readonly kind: "claimRefused";
+      /** Name of the claim. */
+      readonly claim: string;
+      /** The version that was refused. */
+      readonly txid: Txid;
+      readonly reason: "insufficientFee" | "missingInputs";
+      /** Its outpoints that unconfirmed transactions of others spend. */
+      readonly contested: readonly Outpoint[];
+    }
   /** A commitment of ours was told durable, as remembered apart from this state. Never emits. */
   | { readonly kind: "holderFloorKnown"; readonly number: CommitmentNumber };
 
+export type RefusedClaim = Extract<MonitorInput, { kind: "claimRefused" }>;
 export type ReceivedUpdate = Extract<MonitorInput, { kind: "updateReceived" }>;

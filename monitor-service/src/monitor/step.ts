@@ -8,6 +8,7 @@ import { ok, type Result } from "@farwatch/protocol/result";
 import { refreshBumps } from "./bumps/refresh-bumps.js";
 import { connectBlock } from "./chain/block-connected.js";
 import { disconnectBlocks } from "./chain/blocks-disconnected.js";
+import { onClaimRefused } from "./claims/claim-refused.js";
 import { broadcastByOperator } from "./chain/holder-broadcast.js";
 import type { MonitorContext } from "./context.js";
 import type { Transition } from "./effect.js";
@@ -51,6 +52,9 @@ function dispatch(work: Work, input: MonitorInput): Result<void, Refusal> {
       return ok(undefined);
     case "blocksDisconnected":
       disconnectBlocks(work, input.forkPoint);
+      return ok(undefined);
+    case "claimRefused":
+      onClaimRefused(work, input);
       return ok(undefined);
     case "broadcastHolder":
       return broadcastByOperator(work, input);

@@ -36,6 +36,8 @@ export interface Core {
   readonly publisher: Publisher;
   readonly rows: RowCounters;
   readonly epochs: Map<ManagerKey, EpochRow>;
+  /** When everything outstanding was last offered to the chain source. */
+  offeredAtMs: number;
   /** Newest first, as the chain follower wants them; replaced as a whole. */
   headers: readonly BlockHeader[];
 }

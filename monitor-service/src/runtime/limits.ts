@@ -22,6 +22,11 @@ export const SNAPSHOT_AT_MOST_ROWS = 20_000;
 export const SNAPSHOTS_PER_IDLE = 4;
 /** Updates decided without a pause; longer would hold up blocks and other managers. */
 export const UPDATES_PER_SLICE = 64;
+/**
+ * Milliseconds between offers of everything outstanding: LDK's ChainMonitor rebroadcasts about as often.
+ * A mempool that dropped something is without it no longer; more often only repeats known answers.
+ */
+export const REBROADCAST_MS = 30_000;
 /** Log rows read at once when the service starts. */
 export const LOG_PAGE_ROWS = 1_000;
 

@@ -1,13 +1,14 @@
 /**
  * Brings outstanding transactions to the network: asks the durable state what should be out, signs,
  * broadcasts. It holds no queue of its own work: what is refused or lost is outstanding again at the
- * next block or after the outage (architecture 3.6). Never throws; one transaction's failure never stops another.
+ * next block, the next round of offering again, or after the outage (architecture 3.6). Never throws; one
+ * transaction's failure never stops another.
  */
-import type { Txid } from "@farwatch/protocol/ids";
-import type { ChainSource } from "../chain/chain-source.js";
+import type { ChannelId, Txid } from "@farwatch/protocol/ids";
+import type { BroadcastResult, ChainSource } from "../chain/chain-source.js";
 import type { FeeWallet } from "../chain/fee-wallet.js";
 import type { MonitorContext } from "../monitor/context.js";
-import type { FeelessClaim, Publish } from "../monitor/effect.js";
+import type { FeelessClaim, Publish, PublishRole } from "../monitor/effect.js";
 import { feelessClaims } from "../monitor/feeless-claims.js";
 import { outstanding } from "../monitor/outstanding.js";
 import { SigningRefused } from "../signer/holder-floors.js";
@@ -23,14 +24,20 @@ export interface PublisherDeps {
   readonly source: Pick<ChainSource, "broadcast" | "mempoolSpender" | "mempoolTx">;
   readonly log: HostLog;
   readonly wallet: FeeWallet | undefined;
+  /** Lets the core decide about a refused claim; what it decides is requested again. */
+  readonly claimRefused: (entry: ChannelEntry, publish: Publish, why: Refused) => Promise<void>;
 }
+
+type Refused = Extract<BroadcastResult, { kind: "refused" }>["reason"];
 
 export class Publisher {
   readonly #deps: PublisherDeps;
   readonly #feeClaims: FeeClaims;
   readonly #requested = new Set<ChannelEntry>();
-  /** Accepted since the last block, per channel: not sent again before the next one. */
-  readonly #accepted = new Map<ChannelEntry, Set<Txid>>();
+  /** Answered since the last round, per channel: not sent again before the next one. */
+  readonly #offered = new Map<ChannelEntry, Set<Txid>>();
+  /** What was logged since the last block: once is enough. */
+  readonly #told = new Set<string>();
   /** The source did not answer for something of theirs. */
   readonly #failed = new Set<ChannelEntry>();
   #running: Promise<void> = Promise.resolve();
@@ -53,8 +60,15 @@ export class Publisher {
 
   /** A block came or went: what was accepted before it is sent again when next requested. */
   newBlock(): void {
-    this.#accepted.clear();
+    this.#offered.clear();
+    this.#told.clear();
     this.#feeClaims.newBlock();
+  }
+
+  /** A mempool may have dropped or lost something without our knowing (onchain-engine 9.7). */
+  rebroadcast(entries: Iterable<ChannelEntry>): void {
+    this.#offered.clear();
+    for (const entry of entries) this.request(entry);
   }
 
   /** After an outage: the source may have started anew, without its mempool. */
@@ -120,21 +134,17 @@ export class Publisher {
 
   async #publish(entry: ChannelEntry, publish: Publish): Promise<void> {
     const { role, txid } = publish;
-    const accepted = this.#accepted.get(entry) ?? new Set();
-    if (accepted.has(txid)) return;
+    const offered = this.#offered.get(entry) ?? new Set();
+    if (offered.has(txid)) return;
+    this.#offered.set(entry, offered);
     const facts = { channelId: entry.channelId, role, txid };
     try {
       const { channelKeysId } = entry.durable.parameters;
       const signatures = this.#deps.signer.sign(channelKeysId, publish.tasks);
       const result = await this.#deps.source.broadcast(publish.finish(signatures));
-      if (result.kind === "refused") {
-        const { reason, message } = result;
-        this.#deps.log.warn({ ...facts, reason, message }, "broadcast refused");
-        return;
-      }
-      accepted.add(txid);
-      this.#accepted.set(entry, accepted);
-      this.#deps.log.info({ ...facts, result: result.kind }, "broadcast");
+      offered.add(txid);
+      this.#tell(facts, publish, result);
+      if (result.kind === "refused") await this.#deps.claimRefused(entry, publish, result.reason);
     } catch (error) {
       if (error instanceof SigningRefused) {
         const { commitmentNumber, floor } = error;
@@ -145,6 +155,30 @@ export class Publisher {
       this.#failed.add(entry);
     }
   }
+
+  /** The same answer about the same transaction is logged once a block. */
+  #tell(facts: Facts, { claim }: Publish, result: BroadcastResult): void {
+    const { log } = this.#deps;
+    const about = result.kind === "refused" ? result.reason : "out";
+    const key = `${facts.txid} ${about}`;
+    if (this.#told.has(key) && result.kind !== "accepted") return;
+    this.#told.add(key);
+    if (result.kind === "refused") {
+      const { reason, message } = result;
+      log.warn({ ...facts, reason, message }, "broadcast refused");
+    } else {
+      log.info({ ...facts, result: result.kind }, "broadcast");
+    }
+    if (claim?.atLimit === true) {
+      log.warn({ ...facts, claim: claim.id }, "a claim cannot pay more: its limit is reached");
+    }
+  }
+}
+
+interface Facts {
+  readonly channelId: ChannelId;
+  readonly role: PublishRole;
+  readonly txid: Txid;
 }
 
 interface Outstanding {

@@ -13,11 +13,13 @@ import { storedHeader, verifyHeader } from "../chain/verify-header.js";
 import { EventFeed } from "../outbox/event-feed.js";
 import type { StoredState } from "../store/store.js";
 import { createChainSink } from "./chain-sink.js";
+import { claimRefused } from "./claim-refused.js";
 import { Commits } from "./commits.js";
 import type { Core } from "./core.js";
 import type { HostDeps } from "./deps.js";
 import { createMonitorHost } from "./create-monitor-host.js";
 import { writeDueSnapshots } from "./idle-snapshots.js";
+import { REBROADCAST_MS } from "./limits.js";
 import { loadChannels } from "./load-channels.js";
 import type { MonitorHost } from "./monitor-host.js";
 import { Monitors } from "./monitors.js";
@@ -48,7 +50,7 @@ export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
     host: createMonitorHost(core),
     sink: createChainSink(core),
     maintain: () => {
-      if (deps.chainState() === "synced") core.publisher.retryFailed();
+      if (deps.chainState() === "synced") offerAgain(core);
       return writeDueSnapshots(core);
     },
     published: () => core.publisher.idle(),
@@ -57,6 +59,15 @@ export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
       await core.publisher.stop();
     },
   };
+}
+
+/** What failed at once, everything outstanding from time to time. */
+function offerAgain(core: Core): void {
+  core.publisher.retryFailed();
+  const now = core.deps.nowMs();
+  if (now - core.offeredAtMs < REBROADCAST_MS) return;
+  core.offeredAtMs = now;
+  core.publisher.rebroadcast(core.monitors.all());
 }
 
 const SEED_BYTES = 4;
@@ -69,7 +80,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
   const seed = new DataView(Uint8Array.from(deps.randomBytes(SEED_BYTES)).buffer).getUint32(0);
   const monitors = new Monitors(seed);
   const lastChannelNo = Math.max(0, ...stored.channels.map(({ channelNo }) => channelNo));
-  return {
+  const core: Core = {
     deps,
     context,
     own,
@@ -84,11 +95,20 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
     monitors,
     commits: new Commits(deps.store, (error) => deps.onFatal(error), deps.failpoint),
     feed: new EventFeed(monitors),
-    publisher: new Publisher({ context, signer, source, log, wallet: deps.feeWallet }),
+    publisher: new Publisher({
+      context,
+      signer,
+      source,
+      log,
+      wallet: deps.feeWallet,
+      claimRefused: (entry, publish, reason) => claimRefused(core, entry, publish, reason),
+    }),
+    offeredAtMs: deps.nowMs(),
     rows: { ...stored.nextRowIds, channel: lastChannelNo + 1 },
     epochs: new Map(stored.epochs.map((row) => [row.managerKey, row])),
     headers: [],
   };
+  return core;
 }
 
 /** A new store takes the source's last headers: enough to follow a reorganisation at once. */

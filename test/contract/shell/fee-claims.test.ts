@@ -79,6 +79,7 @@ class Desk {
         error: (_, message) => assert.fail(message),
       },
       wallet: withWallet ? this.wallet : undefined,
+      claimRefused: () => Promise.resolve(),
     });
   }
 

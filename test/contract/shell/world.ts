@@ -58,6 +58,7 @@ export class World {
   readonly manager: TestManager;
   /** Outlives the store, as its file does. */
   readonly floors: HolderFloors;
+  nowMs = 1_700_000_000_000;
   /** Called with every receipt. */
   onAccepted: () => void = () => undefined;
   readonly #folder = mkdtempSync(join(tmpdir(), "farwatch-shell-"));
@@ -142,7 +143,7 @@ export class World {
       chainHash: REGTEST_CHAIN_HASH,
       monitorSecret: new Uint8Array(32).fill(0x33),
       log: { info: line("info"), warn: line("warn"), error: line("error") },
-      nowMs: () => 1_700_000_000_000,
+      nowMs: () => this.nowMs,
       randomBytes: (length) => Uint8Array.from(randomBytes(length)),
       chainState: () => "synced",
       onFatal: (error) => void this.fatal.push(error),

@@ -102,6 +102,8 @@ export class FakeChain implements ChainSource {
   /** Best chain, by height. */
   best: FakeBlock[] = [mineBlock(undefined)];
   readonly broadcasts: Uint8Array[] = [];
+  /** Answer to a broadcast. */
+  judge: (rawTx: Uint8Array) => BroadcastResult = () => ({ kind: "accepted" });
   /** By outpoint key. */
   readonly mempoolSpenders = new Map<string, Txid>();
   readonly mempoolTxs = new Map<Txid, Uint8Array>();
@@ -176,7 +178,7 @@ export class FakeChain implements ChainSource {
   async broadcast(rawTx: Uint8Array): Promise<BroadcastResult> {
     this.#answering();
     this.broadcasts.push(rawTx);
-    return { kind: "accepted" };
+    return this.judge(rawTx);
   }
   async broadcastPackage(rawTxs: readonly Uint8Array[]): Promise<BroadcastResult> {
     this.#answering();

@@ -133,7 +133,8 @@ function isUrgent(state: MonitorState, inputs: readonly ClaimInput[]): boolean {
   return hasHtlc || deadlineOf(inputs) <= state.best.height + MAX_BLOCKS_FOR_CONF;
 }
 
-function nextBumpOf(
+/** Height of the next bump of these inputs. */
+export function nextBumpOf(
   { best, parameters }: MonitorState,
   inputs: readonly ClaimInput[],
 ): BlockHeight {
