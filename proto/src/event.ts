@@ -40,7 +40,9 @@ export type FundingSpendKind =
 export type CloseReason =
   | { readonly kind: "nodeRequested"; readonly text: string }
   | { readonly kind: "htlcDeadline"; readonly paymentHash: PaymentHash }
-  | { readonly kind: "operator"; readonly text: string };
+  | { readonly kind: "operator"; readonly text: string }
+  /** What had closed the channel was lost in a reorganisation, and another funding confirmed. */
+  | { readonly kind: "fundingReplaced" };
 
 export type SpendableOutputKind =
   | { readonly kind: "static" }

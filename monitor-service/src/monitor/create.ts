@@ -53,6 +53,7 @@ export function createMonitor(
     parameters,
     firstFunding: parameters.funding,
     pendingFundings: [],
+    retiredFundings: [],
     alternativeFunding: undefined,
     obscureFactor: factor,
     latestUpdateId: args.updateId,

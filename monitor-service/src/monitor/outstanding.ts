@@ -16,8 +16,8 @@ import type { MonitorContext } from "./context.js";
 import type { Publish } from "./effect.js";
 import { mayBeRevoked } from "./holder-floor.js";
 import { readyHolderHtlcs, type ReadyHtlc } from "./feeless-claims.js";
-import { fundingKey } from "./scopes.js";
-import type { MonitorState } from "./state.js";
+import { broadcastView, fundingKey, knownScopes } from "./scopes.js";
+import type { FundingScope, MonitorState } from "./state.js";
 
 export function outstanding(ctx: MonitorContext, state: MonitorState): readonly Publish[] {
   return [
@@ -33,13 +33,21 @@ export interface Watched {
 }
 
 export function watched(state: MonitorState): Watched {
-  const { funding } = state.parameters;
+  const { alternativeFunding, fundingConfirmedAt } = state;
+  const scopes = state.spend === undefined ? knownScopes(state) : [];
+  const isSeen = (scope: FundingScope): boolean =>
+    scope === state
+      ? fundingConfirmedAt !== undefined
+      : scope.parameters.funding.txid === alternativeFunding?.txid;
+  const awaited = state.spend === undefined ? scopes : [state];
   return {
     outpoints: [
-      ...(state.spend === undefined ? [funding] : []),
+      ...scopes.map(({ parameters }) => parameters.funding),
       ...state.tracked.map(({ outpoint }) => outpoint),
     ],
-    txids: state.fundingConfirmedAt === undefined ? [funding.txid] : [],
+    txids: awaited
+      .filter((scope) => !isSeen(scope))
+      .map(({ parameters }) => parameters.funding.txid),
   };
 }
 
@@ -51,9 +59,11 @@ export const wantsHolderCommitment = (state: MonitorState): boolean =>
 
 /** Call only when `wantsHolderCommitment`. */
 export function holderCommitment(ctx: MonitorContext, state: MonitorState): Publish {
-  const { holderBroadcast, parameters } = state;
-  const { commitment } = must(holderBroadcast, "a commitment to broadcast");
-  const { tx, txid } = rebuildHolder(ctx, state, commitment);
+  const { holderBroadcast } = state;
+  const { commitment, funding } = must(holderBroadcast, "a commitment to broadcast");
+  const scope = broadcastView(state);
+  const { parameters } = scope;
+  const { tx, txid } = rebuildHolder(ctx, scope, commitment);
   const digest = commitmentSighash(
     tx,
     channelFundingScript(parameters),
@@ -72,8 +82,8 @@ export function holderCommitment(ctx: MonitorContext, state: MonitorState): Publ
   return {
     role: "holderCommitment",
     txid,
-    spends: [parameters.funding],
-    tasks: [{ key: fundingKey(state, commitment), digest }],
+    spends: [funding],
+    tasks: [{ key: fundingKey(scope, commitment), digest }],
     finish,
   };
 }

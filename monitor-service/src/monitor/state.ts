@@ -221,19 +221,29 @@ export interface FundingScope {
   readonly counterpartyPrevious: CounterpartyCommitment | undefined;
 }
 
+export interface PendingFunding extends FundingScope {
+  /** It was told that this funding will not confirm (DiscardFunding). */
+  readonly discarded: boolean;
+}
+
 /** Its own FundingScope is the one of the locked funding. */
 export interface MonitorState extends FundingScope {
   /** Funding the channel was watched with: names the channel in signed headers, whatever is spliced. */
   readonly firstFunding: Outpoint;
   /** Splices and fee bumps of them that are not locked, in the order they were negotiated. */
-  readonly pendingFundings: readonly FundingScope[];
+  readonly pendingFundings: readonly PendingFunding[];
+  /**
+   * Fundings that were given up when another one was locked, with their commitments of that time. A
+   * reorganisation can bring one back, so they are kept until the locked one is buried.
+   */
+  readonly retiredFundings: readonly FundingScope[];
+  /** A pending or retired funding whose transaction is in the chain instead of the locked one's. */
+  readonly alternativeFunding: { readonly txid: Txid; readonly block: BlockPoint } | undefined;
   /**
    * Lowest commitment of ours that may be broadcast: once the node was told that this one is durable it
    * may reveal the secrets of all before it. Above `holder` only in a state restored from a backup.
    */
   readonly holderFloor: CommitmentNumber;
-  /** The pending funding whose transaction confirmed. */
-  readonly alternativeFunding: { readonly txid: Txid; readonly block: BlockPoint } | undefined;
   readonly obscureFactor: bigint;
   readonly latestUpdateId: UpdateId;
   readonly latestUpdateHash: Hash32;

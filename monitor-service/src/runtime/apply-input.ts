@@ -166,7 +166,7 @@ const preimageLog = (records: readonly PreimageKnowledge[], batchRowId: number):
   updateHash: undefined,
   header: concatBytes(...records.map(({ header }) => header)),
   payload: concatBytes(...records.map(({ preimage }) => preimage)),
-  counterpartyTxid: undefined,
+  counterpartyTxids: [],
   batchRowId,
 });
 

@@ -52,7 +52,7 @@ export async function broadcastHolder(
       updateHash: undefined,
       header: new Uint8Array(),
       payload: utf8(JSON.stringify({ reason, overrideStale })),
-      counterpartyTxid: undefined,
+      counterpartyTxids: [],
       batchRowId: NO_BATCH,
     }));
     if (!applied.ok) return applied;

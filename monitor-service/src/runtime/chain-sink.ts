@@ -4,17 +4,12 @@
  * channel that breaks an invariant is halted and the others go on.
  */
 import type { BlockPoint } from "@farwatch/protocol/block";
-import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
-import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
-import { outpointKey, type Txid } from "@farwatch/protocol/ids";
 import type { ChainSink } from "../chain/follower.js";
 import { HEADER_RING_SIZE, pointOf } from "../chain/follow-chain.js";
 import { scanBlock, type Match } from "../chain/scan-block.js";
 import type { VerifiedBlock } from "../chain/verify-block.js";
 import { FLOOR_FEERATES } from "../monitor/constants.js";
-import { holderCommitments } from "../monitor/htlcs.js";
 import type { Feerates } from "../monitor/input.js";
-import type { LogRow } from "../store/store.js";
 import { parseTx, type ParsedTx } from "../tx/parsed-tx.js";
 import { applyInput } from "./apply-input.js";
 import type { Core } from "./core.js";
@@ -23,8 +18,7 @@ import { causeOf } from "./error-cause.js";
 import { haltChannel } from "./halt.js";
 import type { ChannelEntry } from "./monitors.js";
 import { runStep } from "./run-step.js";
-
-type StoredCommitments = ReadonlyMap<Txid, CounterpartyCommitment>;
+import { storedCommitments, type StoredCommitments } from "./stored-commitments.js";
 
 /** What a block says to one channel. */
 interface Relevant {
@@ -135,37 +129,4 @@ async function gather(
     relevant.set(entry, { transactions, stored });
   }
   return relevant;
-}
-
-/**
- * The counterparty commitments behind funding spends, from the update log: their HTLCs are only there
- * once they are revoked. Looked up for current ones too, because they may be revoked before the step.
- */
-async function storedCommitments(
-  core: Core,
-  entry: ChannelEntry,
-  transactions: readonly ParsedTx[],
-): Promise<StoredCommitments> {
-  const found = new Map<Txid, CounterpartyCommitment>();
-  const funding = outpointKey(entry.state.parameters.funding);
-  const ours = new Set(holderCommitments(entry.state).map(({ txid }) => txid));
-  for (const { txid, inputs } of transactions) {
-    if (!inputs.some(({ outpoint }) => outpointKey(outpoint) === funding)) continue;
-    if (ours.has(txid)) continue;
-    const first = entry.firstCounterpartyCommitment;
-    const row = await core.deps.store.findCounterpartyCommitment(entry.headRowId, txid);
-    const commitment = first.txid === txid ? first : commitmentIn(row, txid);
-    if (commitment !== undefined) found.set(txid, commitment);
-  }
-  return found;
-}
-
-function commitmentIn(row: LogRow | undefined, txid: Txid): CounterpartyCommitment | undefined {
-  const steps = row === undefined ? undefined : parseUpdatePayload(row.payload);
-  for (const step of steps?.ok === true ? steps.value : []) {
-    if (step.kind === "latestCounterpartyCommitment" && step.commitment.txid === txid) {
-      return step.commitment;
-    }
-  }
-  return undefined;
 }

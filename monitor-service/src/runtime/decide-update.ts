@@ -24,6 +24,8 @@ import type { Draft } from "./draft.js";
 import { haltedRefusal } from "./halt.js";
 import type { Principal } from "./monitor-host.js";
 import type { ChannelEntry } from "./monitors.js";
+import { counterpartyCommitmentsIn } from "./stored-commitments.js";
+import { checkKeys } from "./watch-channel.js";
 import { repeatedStatus, watermarkOf, type ReceiptFacts } from "./receipts.js";
 
 export interface OfferedUpdate {
@@ -133,11 +135,8 @@ function apply(
   }
   const steps = parseUpdatePayload(offered.payload);
   if (!steps.ok) return steps;
-  const commitments = counterpartyTxids(steps.value);
-  if (commitments.length > 1) {
-    const details = { field: "steps" };
-    return err(refuse("malformed", "more than one counterparty commitment", details));
-  }
+  const foreign = foreignKeys(core, steps.value);
+  if (foreign !== undefined) return err(foreign);
   const input = {
     kind: "updateReceived" as const,
     updateId: header.updateId,
@@ -151,7 +150,7 @@ function apply(
     updateHash: hash,
     header: offered.header,
     payload: offered.payload,
-    counterpartyTxid: commitments[0],
+    counterpartyTxids: counterpartyTxids(steps.value),
     batchRowId: offered.proof(),
   }));
   if (!applied.ok) return applied;
@@ -159,11 +158,19 @@ function apply(
   return ok(factsOf(core, entry, offered, status));
 }
 
-/** The update log finds a revoked commitment by its txid: one per update (state.ts). */
+/** The funding key of a splice must be one that this host can sign with (contract 2.20). */
+function foreignKeys(core: Core, steps: readonly UpdateStep[]): Refusal | undefined {
+  for (const step of steps) {
+    const problem =
+      step.kind === "renegotiatedFunding" ? checkKeys(core, step.parameters) : undefined;
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/** The update log finds a revoked commitment by its txid. */
 const counterpartyTxids = (steps: readonly UpdateStep[]): readonly Txid[] =>
-  steps.flatMap((step) =>
-    step.kind === "latestCounterpartyCommitment" ? [step.commitment.txid] : [],
-  );
+  steps.flatMap(counterpartyCommitmentsIn).map(({ txid }) => txid);
 
 const factsOf = (
   core: Core,

@@ -96,7 +96,11 @@ export class Monitors implements Outbox {
     const same =
       before.tracked === state.tracked &&
       before.spend === state.spend &&
-      before.fundingConfirmedAt === state.fundingConfirmedAt;
+      before.fundingConfirmedAt === state.fundingConfirmedAt &&
+      before.parameters === state.parameters &&
+      before.pendingFundings.length === state.pendingFundings.length &&
+      before.retiredFundings === state.retiredFundings &&
+      before.alternativeFunding === state.alternativeFunding;
     if (!same) this.#watch(before, entry);
   }
 

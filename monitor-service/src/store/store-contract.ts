@@ -181,6 +181,7 @@ function contract(factory: StoreFactory, reopened: boolean): void {
 
   it("walks one channel's log back to a commitment and to an update id", async () => {
     const wanted = txid(hex("5e", 32));
+    const other = txid(hex("e5", 32));
     await store.transact(
       Array.from({ length: 2500 }, (_, index) => ({
         op: "appendLog" as const,
@@ -189,7 +190,7 @@ function contract(factory: StoreFactory, reopened: boolean): void {
           channelNo: 1 + (index % 2),
           prevRowId: Math.max(0, index - 1),
           updateId: updateId(index >> 1),
-          counterpartyTxid: index < 4 ? wanted : undefined,
+          counterpartyTxids: index < 4 ? [other, wanted] : [],
         }),
       })),
     );
@@ -197,6 +198,8 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     const found = (row: LogRow | undefined): number => must(row, "found").rowId;
     assert.equal(found(await from.findCounterpartyCommitment(2500, wanted)), 4);
     assert.equal(found(await from.findCounterpartyCommitment(2499, wanted)), 3);
+    assert.equal(found(await from.findCounterpartyCommitment(2499, other)), 3);
+    assert.deepEqual((await allLog(from))[0]?.counterpartyTxids, [other, wanted]);
     assert.equal(await from.findCounterpartyCommitment(2500, txid(hex("00", 32))), undefined);
     assert.equal(found(await from.findUpdate(2500, updateId(10))), 22);
     assert.equal(await from.findUpdate(2500, updateId(5000)), undefined);

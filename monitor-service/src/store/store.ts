@@ -33,8 +33,11 @@ export interface LogRow {
   readonly header: Uint8Array;
   /** Exact payload bytes as received. */
   readonly payload: Uint8Array;
-  /** Set when the update carries a counterparty commitment: how justice finds its HTLCs again. */
-  readonly counterpartyTxid: Txid | undefined;
+  /**
+   * The counterparty commitments that the update carries, one for every funding: how justice finds
+   * their HTLCs again.
+   */
+  readonly counterpartyTxids: readonly Txid[];
   /** Row of the signed batch that proves it; 0 for none. */
   readonly batchRowId: number;
 }

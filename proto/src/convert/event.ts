@@ -172,6 +172,8 @@ function readCloseReason(reason: NonNullable<wire.HolderForceClosed["reason"]>):
         kind: "htlcDeadline",
         paymentHash: paymentHash(fixedHex(reason.value, 32, "htlc_deadline")),
       };
+    case "fundingReplaced":
+      return { kind: "fundingReplaced" };
     default:
       return assertNever(reason);
   }
@@ -262,6 +264,8 @@ function writeCloseReason(reason: CloseReason): wire.HolderForceClosed["reason"]
       return { $case: reason.kind, value: reason.text };
     case "htlcDeadline":
       return { $case: "htlcDeadline", value: Buffer.from(fromHex(reason.paymentHash)) };
+    case "fundingReplaced":
+      return { $case: "fundingReplaced", value: {} };
     default:
       return assertNever(reason);
   }

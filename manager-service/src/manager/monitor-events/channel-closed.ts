@@ -41,6 +41,12 @@ function broadcast(body: Extract<Closing, { kind: "holderForceClosed" }>): Closu
       return { reason: "holderForceClosed", closingTxid, text: reason.text };
     case "operator":
       return { reason: "holderForceClosed", closingTxid, text: `operator: ${reason.text}` };
+    case "fundingReplaced":
+      return {
+        reason: "holderForceClosed",
+        closingTxid,
+        text: "a reorganisation confirmed another funding than the one that was closed",
+      };
     default:
       return assertNever(reason);
   }

@@ -7,6 +7,7 @@ import type { BlockHeight } from "@farwatch/protocol/block";
 import { outpointKey } from "@farwatch/protocol/ids";
 import { nonDustByOutput } from "../commitments.js";
 import { matureAfterCsv, matureHeight } from "../chain/waiting.js";
+import { spendView } from "../scopes.js";
 import type { FundingSpend, MonitorState } from "../state.js";
 import type { Balance } from "./balance.js";
 import { awaitingHtlc, htlcBalance } from "./htlc.js";
@@ -25,7 +26,7 @@ export function balancesOfMutualClose(
   return [
     {
       kind: "claimableAwaitingConfirmations",
-      amountSat: state.holder.toLocalSat,
+      amountSat: spendView(state).holder.toLocalSat,
       confirmationHeight,
       source: "coopClose",
     },

@@ -7,6 +7,7 @@ import { assertNever } from "@farwatch/protocol/assert";
 import type { ChannelType, CommitmentHtlc, HolderCommitment } from "@farwatch/protocol/channel";
 import { ANCHOR_SAT, channelTypeRules, SHARED_ANCHOR_MAX_SAT } from "../../bolt/channel-type.js";
 import { commitmentFeeSat } from "../../bolt/weights.js";
+import { confirmedScope, fundingScopes, scopeView } from "../scopes.js";
 import type { MonitorState } from "../state.js";
 import type { Balance, ClaimableOnChannelClose, CloseCandidate } from "./balance.js";
 import { isOwnPayment, maybePreimage, maybeTimeout } from "./htlc.js";
@@ -15,10 +16,11 @@ const MSAT_PER_SAT = 1000n;
 
 export function balancesOnClose(state: MonitorState): readonly Balance[] {
   const { htlcs } = state.holder;
+  const scopes = fundingScopes(state);
   const onClose: ClaimableOnChannelClose = {
     kind: "claimableOnChannelClose",
-    candidates: [candidate(state)],
-    confirmedCandidate: 0,
+    candidates: scopes.map((scope) => candidate(scopeView(state, scope))),
+    confirmedCandidate: Math.max(0, scopes.indexOf(confirmedScope(state))),
     outboundPaymentHtlcRoundedMsat: rounded(
       htlcs.filter((htlc) => htlc.offered && isOwnPayment(htlc)),
     ),

@@ -25,6 +25,7 @@ import type { MonitorContext } from "../context.js";
 import type { BumpRequest, CommitmentBump, HtlcBump, HtlcToBump, OwnInput } from "../effect.js";
 import { readyHolderHtlcs, type ReadyHtlc } from "../feeless-claims.js";
 import { holderCommitment } from "../outstanding.js";
+import { broadcastView } from "../scopes.js";
 import type { Bump, MonitorState } from "../state.js";
 
 /**
@@ -45,14 +46,15 @@ export function bumpRequests(ctx: MonitorContext, state: MonitorState): readonly
 
 function commitmentBump(ctx: MonitorContext, state: MonitorState, bump: Bump): CommitmentBump {
   const { commitment } = must(state.holderBroadcast, "bumped while it is broadcast");
-  const built = rebuildHolder(ctx, state, commitment);
+  const view = broadcastView(state);
+  const built = rebuildHolder(ctx, view, commitment);
   const paid = built.tx.outs.reduce((sum, { value }) => sum + value, 0n);
   return {
     kind: "commitment",
     claimId: bump.claimId,
     targetFeerate: bump.feeratePerKw,
     commitment: holderCommitment(ctx, state),
-    commitmentFeeSat: sat(state.parameters.channelValueSat - paid),
+    commitmentFeeSat: sat(view.parameters.channelValueSat - paid),
     commitmentWeight: built.tx.weight() + SEGWIT_HEADER_WEIGHT + FUNDING_WITNESS,
     anchor: anchorOf(state, built),
     maxFeeSat: shareOf(atStakeSat(state)),

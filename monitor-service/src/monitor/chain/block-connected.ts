@@ -7,9 +7,11 @@ import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import { outpointKey, type Txid } from "@farwatch/protocol/ids";
 import type { BlockPoint } from "@farwatch/protocol/block";
 import type { ParsedTx } from "../../tx/parsed-tx.js";
+import { scopeFundedBy, scopeSpentBy } from "../scopes.js";
 import { refreshClaims } from "../claims/fees.js";
 import type { MonitorInput } from "../input.js";
 import { change, type Work } from "../work.js";
+import { onFundingConfirmed, settleFundings } from "./alternative-funding.js";
 import { failBackInTime } from "./early-fail-back.js";
 import { onFundingSpend } from "./funding-spend.js";
 import { checkDeadlines } from "./holder-broadcast.js";
@@ -25,6 +27,7 @@ export function connectBlock(work: Work, input: Block): void {
   for (const tx of input.transactions) scan(work, tx, input.block, input.storedCommitments);
   checkDeadlines(work);
   matureFacts(work);
+  settleFundings(work);
   failBackInTime(work);
   forgetIrrevocable(work);
   refreshClaims(work);
@@ -36,16 +39,13 @@ function scan(
   block: BlockPoint,
   stored: ReadonlyMap<Txid, CounterpartyCommitment>,
 ): void {
-  const { funding } = work.state.parameters;
-  if (tx.txid === funding.txid && work.state.fundingConfirmedAt === undefined) {
-    change(work, { fundingConfirmedAt: block.height });
-  }
+  const funded = scopeFundedBy(work.state, tx.txid);
+  if (funded !== undefined) onFundingConfirmed(work, funded, block);
   let relevant = false;
-  const spendsFunding = tx.inputs.some(
-    ({ outpoint }) => outpointKey(outpoint) === outpointKey(funding),
-  );
-  if (spendsFunding && work.state.spend === undefined) {
-    onFundingSpend(work, tx, block, stored.get(tx.txid));
+  // A splice spends the funding before it; that closes nothing.
+  const scope = funded === undefined ? scopeSpentBy(work.state, tx) : undefined;
+  if (scope !== undefined && work.state.spend === undefined) {
+    onFundingSpend(work, { tx, block, scope, stored: stored.get(tx.txid) });
     relevant = true;
   }
   const tracked = new Map(

@@ -8,6 +8,7 @@ import { keyOfInput } from "../claims/claim-inputs.js";
 import { FLOOR_FEERATES } from "../constants.js";
 import type { Claim } from "../state.js";
 import { change, withoutKeys, type Work } from "../work.js";
+import { onFundingsDisconnected } from "./alternative-funding.js";
 import { unsettled } from "./settled.js";
 import { matureHeight } from "./waiting.js";
 
@@ -25,10 +26,7 @@ export function disconnectBlocks(work: Work, fork: BlockPoint): void {
   });
   keepClaims(work, claims, stays);
   disconnectSpend(work, fork);
-  const { fundingConfirmedAt } = work.state;
-  if (fundingConfirmedAt !== undefined && !stays(fundingConfirmedAt)) {
-    change(work, { fundingConfirmedAt: undefined });
-  }
+  onFundingsDisconnected(work, fork.height);
 }
 
 /** Also one that was final: without it, the same commitment confirming again would not be claimed again. */

@@ -10,27 +10,35 @@ import type { CommitmentNumber, PerCommitmentSecret } from "@farwatch/protocol/i
 import { decodeCommitmentNumber } from "../../bolt/commitment-number.js";
 import type { ParsedTx } from "../../tx/parsed-tx.js";
 import { revokedSecret } from "../commitments.js";
-import { counterpartyCommitments, holderCommitments } from "../htlcs.js";
-import type { MonitorState } from "../state.js";
+import { holdersOn } from "../scopes.js";
+import type { FundingScope, MonitorState } from "../state.js";
 import { change, emit, type Work } from "../work.js";
 import { handleCounterpartyCommitment } from "./on-counterparty-commitment.js";
 import { handleHolderCommitment } from "./on-holder-commitment.js";
 import { handleRevokedCommitment } from "./on-revoked-commitment.js";
 import { track, wait } from "./waiting.js";
 
-export function onFundingSpend(
-  work: Work,
-  tx: ParsedTx,
-  block: BlockPoint,
-  stored: CounterpartyCommitment | undefined,
-): void {
+export interface SeenSpend {
+  readonly tx: ParsedTx;
+  readonly block: BlockPoint;
+  /** Of the funding that is spent. */
+  readonly scope: FundingScope;
+  /** From the update log. */
+  readonly stored: CounterpartyCommitment | undefined;
+}
+
+export function onFundingSpend(work: Work, { tx, block, scope, stored }: SeenSpend): void {
   const number = hiddenNumber(work.state, tx);
   const secret = number === undefined ? undefined : revokedSecret(work.state, number);
-  const kind = classify(work.state, tx, number, secret);
+  const holder = holdersOn(work.state, scope).find(({ txid }) => txid === tx.txid);
+  const counterparty = [scope.counterparty, scope.counterpartyPrevious].find(
+    (commitment) => commitment?.txid === tx.txid,
+  );
+  const kind = classify(scope, { tx, number, secret, isHolder: holder !== undefined });
   change(work, {
     spend: {
       txid: tx.txid,
-      funding: work.state.parameters.funding,
+      funding: scope.parameters.funding,
       block,
       kind,
       commitmentNumber: number,
@@ -55,12 +63,10 @@ export function onFundingSpend(
     );
   }
   wait(work, tx.txid, block, { kind: "fundingSpend" });
-  const { state } = work;
-  const holder = holderCommitments(state).find(({ txid }) => txid === tx.txid);
-  const counterparty = counterpartyCommitments(state).find(({ txid }) => txid === tx.txid);
   if (holder !== undefined) handleHolderCommitment(work, holder, block);
-  else if (counterparty !== undefined) handleCounterpartyCommitment(work, counterparty, block);
-  else if (secret !== undefined) handleRevokedCommitment(work, { tx, block, secret, stored });
+  else if (secret !== undefined) {
+    handleRevokedCommitment(work, { tx, block, secret, stored: stored ?? counterparty });
+  } else if (counterparty !== undefined) handleCounterpartyCommitment(work, counterparty, block);
   else if (kind === "unknown") keepWatching(work, tx, block);
 }
 
@@ -84,15 +90,18 @@ function hiddenNumber(state: MonitorState, tx: ParsedTx): CommitmentNumber | und
     : decodeCommitmentNumber(tx.locktime, input.sequence, state.obscureFactor);
 }
 
-function classify(
-  state: MonitorState,
-  tx: ParsedTx,
-  number: CommitmentNumber | undefined,
-  secret: PerCommitmentSecret | undefined,
-): FundingSpendKind {
-  if (holderCommitments(state).some(({ txid }) => txid === tx.txid)) return "holder";
-  if (state.counterparty.txid === tx.txid) return "counterparty";
-  if (state.counterpartyPrevious?.txid === tx.txid) return "counterpartyPrevious";
-  if (number === undefined) return "mutual";
-  return secret === undefined ? "unknown" : "revoked";
+interface Signs {
+  readonly tx: ParsedTx;
+  readonly number: CommitmentNumber | undefined;
+  readonly secret: PerCommitmentSecret | undefined;
+  readonly isHolder: boolean;
+}
+
+function classify(scope: FundingScope, { tx, number, secret, isHolder }: Signs): FundingSpendKind {
+  if (isHolder) return "holder";
+  // Also what a funding given up long ago still calls current.
+  if (secret !== undefined) return "revoked";
+  if (scope.counterparty.txid === tx.txid) return "counterparty";
+  if (scope.counterpartyPrevious?.txid === tx.txid) return "counterpartyPrevious";
+  return number === undefined ? "mutual" : "unknown";
 }

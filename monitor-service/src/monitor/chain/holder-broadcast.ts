@@ -11,16 +11,24 @@ import { LATENCY_GRACE_PERIOD_BLOCKS, claimBuffer } from "../constants.js";
 import { isBehind } from "../holder-floor.js";
 import { pendingHtlcs } from "../htlcs.js";
 import type { MonitorInput } from "../input.js";
+import { confirmedScope, fundingScopes, holderOn } from "../scopes.js";
+import type { FundingScope, MonitorState } from "../state.js";
 import { change, emit, type Work } from "../work.js";
 
 /** Does nothing when a spend is confirmed, we already broadcast, or what we hold may be revoked. */
 export function startHolderBroadcast(work: Work, reason: CloseReason): void {
   const { state } = work;
   if (state.spend !== undefined || state.holderBroadcast !== undefined || isBehind(state)) return;
-  const commitment = state.holder;
-  const { funding } = state.parameters;
+  const { commitment, funding } = holderOn(broadcastScope(state));
+  const elsewhere = fundingScopes(state).map(holderOn);
   change(work, {
-    holderBroadcast: { reason, commitment, funding, elsewhere: [], since: state.best.height },
+    holderBroadcast: {
+      reason,
+      commitment,
+      funding,
+      elsewhere: elsewhere.filter((other) => other.commitment !== commitment),
+      since: state.best.height,
+    },
   });
   emit(
     work,
@@ -34,9 +42,16 @@ export function startHolderBroadcast(work: Work, reason: CloseReason): void {
   );
 }
 
+/** The confirmed funding, unless nothing newer than what we revoked was ever signed for it. */
+function broadcastScope(state: MonitorState): FundingScope {
+  const scope = confirmedScope(state);
+  return scope.holder.commitmentNumber === state.holder.commitmentNumber ? scope : state;
+}
+
 function originOf(work: Work, reason: CloseReason): EventOrigin {
   switch (reason.kind) {
     case "htlcDeadline":
+    case "fundingReplaced":
       return { kind: "block", block: work.state.best };
     case "nodeRequested":
       return { kind: "command", command: "ChannelForceClosed" };

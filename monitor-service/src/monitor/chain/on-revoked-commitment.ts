@@ -22,6 +22,7 @@ import {
   revokedSecret,
 } from "../commitments.js";
 import { liveSourceKeys } from "../htlcs.js";
+import { spendView } from "../scopes.js";
 import type { ClaimInput, MonitorState, TrackedOutput } from "../state.js";
 import { change, type Work } from "../work.js";
 import { failAbsentHtlcs } from "./absent-htlcs.js";
@@ -72,7 +73,7 @@ export function punishConfirmed(work: Work, commitment: CounterpartyCommitment):
   const { spend, secrets, claims, settled, formerClaims } = work.state;
   if (spend?.txid !== commitment.txid) return;
   const secret = must(revokedSecret({ secrets }, commitment.commitmentNumber), "its secret");
-  const tx = toParsedTx(rebuildCounterparty(work.ctx, work.state, commitment).tx);
+  const tx = toParsedTx(rebuildCounterparty(work.ctx, spendView(work.state), commitment).tx);
   change(work, {
     spend: { ...spend, kind: "revoked", identified: true },
     claims: [],

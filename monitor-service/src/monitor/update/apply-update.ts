@@ -17,6 +17,8 @@ import { revokeCounterparty } from "./commitment-secret.js";
 import { nextCounterpartyCommitment } from "./latest-counterparty-commitment.js";
 import { nextHolderCommitment } from "./latest-holder-commitment.js";
 import { addPreimage } from "./payment-preimage.js";
+import { lockFunding } from "./renegotiated-funding-locked.js";
+import { renegotiateFunding } from "./renegotiated-funding.js";
 
 export function applyUpdate(work: Work, update: ReceivedUpdate): Result<void, Refusal> {
   const wasClosing = isClosing(work.state);
@@ -45,7 +47,7 @@ function applyStep(work: Work, update: ReceivedUpdate, step: UpdateStep): Result
     case "latestHolderCommitment":
       return nextHolderCommitment(work, update, step);
     case "latestCounterpartyCommitment":
-      return nextCounterpartyCommitment(work, update, step.commitment);
+      return nextCounterpartyCommitment(work, update, step);
     case "commitmentSecret":
       return revokeCounterparty(work, update, step);
     case "paymentPreimage":
@@ -57,8 +59,9 @@ function applyStep(work: Work, update: ReceivedUpdate, step: UpdateStep): Result
     case "shutdownScript":
       return setShutdownScript(work, step.scriptPubkey);
     case "renegotiatedFunding":
+      return renegotiateFunding(work, update, step);
     case "renegotiatedFundingLocked":
-      return err(refuse("unimplemented", "splices are not supported yet"));
+      return lockFunding(work, update, step.fundingTxid);
     case "ldkReleasePaymentComplete":
       return ok(undefined);
     default:

@@ -15,6 +15,7 @@ import { punishConfirmed } from "../chain/on-revoked-commitment.js";
 import { asOutbound, hasSource, isClosing, livePaymentHashes, liveSourceKeys } from "../htlcs.js";
 import { change, failOutbound, withoutKeys, type Work } from "../work.js";
 import type { ReceivedUpdate } from "../input.js";
+import { counterpartyCommitmentOf } from "../scopes.js";
 import type { MonitorState } from "../state.js";
 
 type SecretStep = Extract<UpdateStep, { kind: "commitmentSecret" }>;
@@ -52,8 +53,19 @@ export function revokeCounterparty(
     if (hasSource(work.state.counterparty.htlcs, key) || standsOnChain(work.state, key)) continue;
     failOutbound(work, outbound, { kind: "update", updateId: update.updateId });
   }
-  change(work, { secrets: inserted.value, counterpartyPrevious: undefined });
-  punishConfirmed(work, revoked);
+  const { spend } = work.state;
+  const confirmed =
+    spend === undefined ? undefined : counterpartyCommitmentOf(work.state, spend.txid);
+  change(work, {
+    secrets: inserted.value,
+    counterpartyPrevious: undefined,
+    pendingFundings: work.state.pendingFundings.map((scope) => ({
+      ...scope,
+      counterpartyPrevious: undefined,
+    })),
+  });
+  // One secret revokes the commitments of that number on every funding.
+  if (confirmed?.commitmentNumber === step.commitmentNumber) punishConfirmed(work, confirmed);
   prune(work);
   return ok(undefined);
 }

@@ -4,15 +4,17 @@
  */
 import { msat } from "@farwatch/protocol/amount";
 import { commitmentNumber, hashOfPreimage, htlcId, type SourceKey } from "@farwatch/protocol/ids";
-import type { CommitmentHtlc } from "@farwatch/protocol/channel";
+import { must } from "@farwatch/protocol/assert";
+import type { CommitmentHtlc, HolderCommitment } from "@farwatch/protocol/channel";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { ClaimedHtlc, UpdateStep } from "@farwatch/protocol/update";
-import { checkHolderCommitment } from "../commitments.js";
+import { checkHolderCommitment, type ChannelBasis } from "../commitments.js";
 import { asOutbound, counterpartyCommitments, holderCommitments } from "../htlcs.js";
 import type { MonitorState, OutboundHtlc } from "../state.js";
 import { change, claimOutbound, learnPreimage, withEntry, type Work } from "../work.js";
 import type { ReceivedUpdate } from "../input.js";
+import { checkPending } from "./on-every-funding.js";
 
 type HolderStep = Extract<UpdateStep, { kind: "latestHolderCommitment" }>;
 
@@ -31,10 +33,12 @@ export function nextHolderCommitment(
       }),
     );
   }
-  if (update.verifySignatures) {
-    const checked = checkHolderCommitment(work.ctx, work.state, commitment);
-    if (!checked.ok) return checked;
-  }
+  const verify = (basis: ChannelBasis, on: HolderCommitment): Result<void, Refusal> =>
+    update.verifySignatures ? checkHolderCommitment(work.ctx, basis, on) : ok(undefined);
+  const checked = verify(work.state, commitment);
+  if (!checked.ok) return checked;
+  const onPending = checkPending(work.state, step, verify);
+  if (!onPending.ok) return onPending;
   for (const [index, claimed] of step.claimed.entries()) {
     const told = claim(work, update, claimed);
     if (!told) {
@@ -48,7 +52,15 @@ export function nextHolderCommitment(
   for (const { sourceKey, reason } of step.failed) {
     change(work, { failReasons: withEntry(work.state.failReasons, sourceKey, reason) });
   }
-  change(work, { holder: commitment, holderPrevious: work.state.holder });
+  change(work, {
+    holder: commitment,
+    holderPrevious: work.state.holder,
+    pendingFundings: work.state.pendingFundings.map((scope, index) => ({
+      ...scope,
+      holder: must(onPending.value[index], "one for every funding"),
+      holderPrevious: scope.holder,
+    })),
+  });
   return ok(undefined);
 }
 

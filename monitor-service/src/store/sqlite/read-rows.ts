@@ -8,8 +8,8 @@ import {
   hash32,
   managerKey,
   storeId,
-  txid,
   updateId,
+  type Txid,
 } from "@farwatch/protocol/ids";
 import { assert } from "@farwatch/protocol/assert";
 import type {
@@ -24,7 +24,7 @@ import type {
   SnapshotRow,
   StoredState,
 } from "../store.js";
-import { loadedU64 } from "./write-ops.js";
+import { loadedTxids, loadedU64 } from "./write-ops.js";
 
 export interface RawEpoch {
   readonly manager_key: string;
@@ -101,7 +101,7 @@ export interface RawState {
 export type ReadCall =
   | { readonly kind: "load" }
   | { readonly kind: "readLog"; readonly afterRowId: number; readonly limit: number }
-  | { readonly kind: "findCommitment"; readonly headRowId: number; readonly txid: string }
+  | { readonly kind: "findCommitment"; readonly headRowId: number; readonly txid: Txid }
   | { readonly kind: "findUpdate"; readonly headRowId: number; readonly updateId: bigint };
 
 export type ReadResult =
@@ -123,7 +123,7 @@ export const toLogRow = (raw: RawLog): LogRow => ({
   kind: logKind(raw.kind),
   updateId: updateId(loadedU64(raw.update_id)),
   updateHash: raw.update_hash === null ? undefined : hash32(raw.update_hash),
-  counterpartyTxid: raw.counterparty_txid === null ? undefined : txid(raw.counterparty_txid),
+  counterpartyTxids: loadedTxids(raw.counterparty_txid),
   batchRowId: Number(raw.batch_row_id),
   header: raw.header,
   payload: raw.payload,

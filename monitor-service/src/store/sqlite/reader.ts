@@ -18,7 +18,7 @@ import type {
   ReadResult,
 } from "./read-rows.js";
 import { readMeta } from "./open-database.js";
-import { storedU64 } from "./write-ops.js";
+import { loadedTxids, storedU64 } from "./write-ops.js";
 
 /** Rows looked at per slice: about 2 ms of point look-ups. */
 export const WALK_SLICE = 1000;
@@ -59,7 +59,9 @@ export class Reader {
         return { done: true, result: { kind: "log", rows } };
       }
       case "findCommitment":
-        return this.#walk(call, (link) => link.counterparty_txid === call.txid);
+        return this.#walk(call, ({ counterparty_txid: stored }) =>
+          loadedTxids(stored).includes(call.txid),
+        );
       case "findUpdate": {
         const wanted = storedU64(call.updateId);
         return this.#walk(call, (link) => link.update_id === wanted && link.kind === "update");

@@ -4,6 +4,7 @@
  * whole buffer behind them.
  */
 import { assertNever } from "@farwatch/protocol/assert";
+import { txid, type Txid } from "@farwatch/protocol/ids";
 import type { StoreOp } from "../store.js";
 
 export type Bound = string | number | bigint | null | Uint8Array;
@@ -39,6 +40,12 @@ export interface WriteCall {
 /** The 64 bits of a u64 as SQLite's signed integer. */
 export const storedU64 = (value: bigint): bigint => BigInt.asIntN(64, value);
 export const loadedU64 = (value: bigint): bigint => BigInt.asUintN(64, value);
+
+/** Several txids in one column, apart by a space; a channel has more than one only while splices pend. */
+const storedTxids = (txids: readonly Txid[]): string | null =>
+  txids.length === 0 ? null : txids.join(" ");
+export const loadedTxids = (stored: string | null): readonly Txid[] =>
+  stored === null ? [] : stored.split(" ").map((text) => txid(text));
 
 const own = (bytes: Uint8Array): Uint8Array =>
   bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
@@ -92,7 +99,7 @@ const logValues = (row: RowOf<"appendLog">): readonly Bound[] => [
   row.kind,
   storedU64(row.updateId),
   row.updateHash ?? null,
-  row.counterpartyTxid ?? null,
+  storedTxids(row.counterpartyTxids),
   row.batchRowId,
   own(row.header),
   own(row.payload),

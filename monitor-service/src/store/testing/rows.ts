@@ -21,7 +21,7 @@ export const logRow = (fields: Partial<LogRow> & { readonly rowId: number }): Lo
   updateHash: undefined,
   header: bytes(1, 100),
   payload: bytes(2, 300),
-  counterpartyTxid: undefined,
+  counterpartyTxids: [],
   batchRowId: 0,
   ...fields,
 });

@@ -116,7 +116,13 @@ export interface HolderForceClosed {
     | //
     /** BroadcastHolderCommitment by an operator. */
     { readonly $case: "operator"; readonly value: string }
+    | //
+    /** What had closed the channel was lost in a reorganisation, and another funding confirmed. */
+    { readonly $case: "fundingReplaced"; readonly value: FundingReplaced }
     | undefined;
+}
+
+export interface FundingReplaced {
 }
 
 /** The funding output was spent by a confirmed transaction. Once per monitor. */
@@ -1026,6 +1032,9 @@ export const HolderForceClosed: MessageFns<HolderForceClosed> = {
       case "operator":
         writer.uint32(42).string(message.reason.value);
         break;
+      case "fundingReplaced":
+        FundingReplaced.encode(message.reason.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1083,6 +1092,14 @@ export const HolderForceClosed: MessageFns<HolderForceClosed> = {
             message.reason = { $case: "operator", value: reader.string() };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.reason = { $case: "fundingReplaced", value: FundingReplaced.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1123,7 +1140,56 @@ export const HolderForceClosed: MessageFns<HolderForceClosed> = {
         }
         break;
       }
+      case "fundingReplaced": {
+        if (object.reason?.value !== undefined && object.reason?.value !== null) {
+          message.reason = { $case: "fundingReplaced", value: FundingReplaced.fromPartial(object.reason.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseFundingReplaced(): FundingReplaced {
+  return {};
+}
+
+export const FundingReplaced: MessageFns<FundingReplaced> = {
+  encode(_: FundingReplaced, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FundingReplaced {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFundingReplaced() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FundingReplaced>): FundingReplaced {
+    return FundingReplaced.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<FundingReplaced>): FundingReplaced {
+    const message = createBaseFundingReplaced() as any;
     return message;
   },
 };

@@ -79,6 +79,7 @@ const bodies: Arbitrary<MonitorEventBody> = fc.oneof(
       fc.record({ kind: fc.constant("nodeRequested" as const), text: texts }),
       fc.record({ kind: fc.constant("operator" as const), text: texts }),
       fc.record({ kind: fc.constant("htlcDeadline" as const), paymentHash: hashes }),
+      fc.constant({ kind: "fundingReplaced" as const }),
     ),
   }),
   fc.record({
