@@ -7,6 +7,7 @@ import { outpointKey, type ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { eventId } from "@farwatch/protocol/ids";
+import { isSpent } from "../monitor/htlcs.js";
 import { outstanding } from "../monitor/outstanding.js";
 import type { MonitorState } from "../monitor/state.js";
 import type { Core } from "./core.js";
@@ -59,15 +60,18 @@ function openClaims(core: Core, state: MonitorState): ChannelView["openClaims"] 
       feeratePerKw: feeratePerKw ?? 0,
     })),
   );
-  const secondStage = state.holderHtlcClaims.map(({ commitmentTxid, outputIndex, htlc }) => {
+  const secondStage = state.holderHtlcClaims.flatMap(({ commitmentTxid, outputIndex, htlc }) => {
     const outpoint = { txid: commitmentTxid, vout: outputIndex };
-    return {
-      outpoint,
-      kind: htlc.offered ? "holderHtlcTimeout" : "holderHtlcSuccess",
-      valueSat: htlc.amountMsat / 1000n,
-      txid: published.get(outpointKey(outpoint)),
-      feeratePerKw: state.confirmedHolder?.feeratePerKw ?? 0,
-    };
+    if (isSpent(state, outpoint)) return [];
+    return [
+      {
+        outpoint,
+        kind: htlc.offered ? "holderHtlcTimeout" : "holderHtlcSuccess",
+        valueSat: htlc.amountMsat / 1000n,
+        txid: published.get(outpointKey(outpoint)),
+        feeratePerKw: state.confirmedHolder?.feeratePerKw ?? 0,
+      },
+    ];
   });
   return [...claims, ...secondStage];
 }

@@ -1,0 +1,195 @@
+/**
+ * How each close goes, for all its cells together: every step is done for all of them before the next
+ * block. The counterparty's own transactions go straight into blocks; the monitor's have to come from
+ * bitcoind's mempool.
+ */
+import { must } from "@farwatch/protocol/assert";
+import { txid } from "@farwatch/protocol/ids";
+import { p2wpkh } from "@farwatch/monitor-service/bolt/scripts";
+import { Transaction } from "bitcoinjs-lib";
+import {
+  broadcastableCommitment,
+  htlcSuccessTx,
+  htlcTimeoutTx,
+} from "../../harness/channel/broadcast.js";
+import { claimAfterTimeout, claimWithPreimage } from "../../harness/channel/claims.js";
+import { cooperativeCloseTx } from "../../harness/channel/cooperative-close.js";
+import { offer } from "../../harness/channel/test-channel.js";
+import type { Bed } from "./bed.js";
+import type { Cell } from "./cell.js";
+import { cellName, type Close } from "./cells.js";
+import { trySweeps } from "./sweeps.js";
+
+/** Past the depth at which facts are final, and past to_self_delay. */
+const BLOCKS_TO_THE_END = 16;
+/** Blocks until what waits for 6 confirmations is told, with one to spare. */
+const BLOCKS_TO_FINAL = 7;
+const CLOSING_FEE_SAT = 500n;
+
+type Phase = (bed: Bed, cells: readonly Cell[]) => Promise<void>;
+
+const forAll = async (
+  cells: readonly Cell[],
+  work: (cell: Cell) => Promise<void>,
+): Promise<void> => {
+  await Promise.all(cells.map(work));
+};
+
+/** Block by block, so that what is told as spendable is tried at once. */
+async function mineToTheEnd(bed: Bed, cells: readonly Cell[], blocks: number): Promise<void> {
+  for (let i = 0; i < blocks; i++) {
+    await bed.mine();
+    for (const cell of cells) await trySweeps(bed, cell);
+  }
+}
+
+/** Both sides go on: what the plan calls "first" is fulfilled. */
+async function settleFirst({ channel, htlcs }: Cell): Promise<void> {
+  for (const { plan, htlc, secret } of htlcs) {
+    if (plan.fate === "first") await channel.fulfillHtlc(htlc, secret.preimage);
+  }
+  await channel.settle();
+}
+
+/** Our monitor learns what it may claim with. */
+async function learnOurs({ channel, htlcs }: Cell): Promise<void> {
+  for (const { plan, secret } of htlcs) {
+    if (plan.from === "counterparty" && plan.fate === "first") {
+      await channel.learnPreimage("holder", secret.preimage);
+    }
+  }
+}
+
+const commitments = (cells: readonly Cell[]): readonly Uint8Array[] =>
+  cells.map(({ channel, commitment: { side, number } }) =>
+    broadcastableCommitment(channel, side, number),
+  );
+
+/** The counterparty's commitment of now; it is revoked by what happens next. */
+async function prepareRevoked(cell: Cell): Promise<void> {
+  await cell.offerAll();
+  cell.closing = cell.channel.commitment("counterparty");
+  await settleFirst(cell);
+}
+
+const revoked: Phase = async (bed, cells) => {
+  await forAll(cells, prepareRevoked);
+  await bed.mineOnly(commitments(cells));
+  await bed.mine();
+  await mineToTheEnd(bed, cells, BLOCKS_TO_FINAL);
+};
+
+const revokedSecondStage: Phase = async (bed, cells) => {
+  await forAll(cells, prepareRevoked);
+  // What the counterparty offered can be taken back in the block behind its commitment.
+  await bed.mineTo(Math.max(...cells.map(({ expiry }) => expiry)) - 1);
+  await bed.mineOnly(commitments(cells));
+  await bed.mineOnly(
+    cells.flatMap((cell) =>
+      cell.outputs().map(({ plan, htlc, secret }) => {
+        const { channel, commitment } = cell;
+        return plan.from === "holder"
+          ? htlcSuccessTx(channel, "counterparty", commitment.number, htlc, secret.preimage)
+          : htlcTimeoutTx(channel, "counterparty", commitment.number, htlc);
+      }),
+    ),
+  );
+  await bed.mine();
+  await mineToTheEnd(bed, cells, BLOCKS_TO_FINAL);
+};
+
+/** HTLC by HTLC after a commitment that is not revoked: ours from the mempool, theirs in between. */
+async function resolveHtlcs(bed: Bed, closing: readonly Cell[]): Promise<void> {
+  // One whose commitment did not confirm fails by itself and not the others with it.
+  const cells = closing.filter(({ commitment }) => bed.mined.tx(commitment.built.txid));
+  await bed.mine(); // ours with a preimage
+  await bed.mineOnly(cells.flatMap(theirPreimageClaims));
+  await bed.mineTo(Math.max(...cells.map(({ expiry }) => expiry)));
+  await bed.mine(); // ours after the timeout
+  await bed.mineOnly(cells.flatMap(theirTimeouts));
+  await mineToTheEnd(bed, closing, BLOCKS_TO_THE_END);
+}
+
+const theirPreimageClaims = (cell: Cell): readonly Uint8Array[] =>
+  cell.outputsOf("holder", "first").map(({ htlc, secret }) => {
+    const { channel, commitment } = cell;
+    const claim = commitment.side === "holder" ? claimWithPreimage : htlcSuccessTx;
+    return claim(channel, commitment.side, commitment.number, htlc, secret.preimage);
+  });
+
+const theirTimeouts = (cell: Cell): readonly Uint8Array[] =>
+  cell.outputsOf("counterparty", "second").map(({ htlc }) => {
+    const { channel, commitment } = cell;
+    const claim = commitment.side === "holder" ? claimAfterTimeout : htlcTimeoutTx;
+    return claim(channel, commitment.side, commitment.number, htlc);
+  });
+
+const holder: Phase = async (bed, cells) => {
+  await forAll(cells, async (cell) => {
+    await cell.offerAll();
+    await learnOurs(cell);
+    cell.closing = cell.channel.commitment("holder");
+    await cell.channel.forceClose("holder");
+  });
+  await bed.follow();
+  await bed.mine();
+  await resolveHtlcs(bed, cells);
+};
+
+const counterpartyCurrent: Phase = async (bed, cells) => {
+  await forAll(cells, async (cell) => {
+    await cell.offerAll();
+    await learnOurs(cell);
+    cell.closing = cell.channel.commitment("counterparty");
+  });
+  await bed.mineOnly(commitments(cells));
+  await resolveHtlcs(bed, cells);
+};
+
+/** In the newest commitment only, so never on chain. */
+const EXTRA_SAT = 15_000;
+
+const counterpartyPrevious: Phase = async (bed, cells) => {
+  await forAll(cells, async (cell) => {
+    const { channel, expiry, id } = cell;
+    await cell.offerAll();
+    await learnOurs(cell);
+    cell.closing = channel.commitment("counterparty");
+    cell.absent = offer(channel, "holder", EXTRA_SAT, `${cellName(id)}: extra`, expiry);
+    await channel.signCommitment("holder");
+  });
+  await bed.mineOnly(commitments(cells));
+  await resolveHtlcs(bed, cells);
+};
+
+const coop: Phase = async (bed, cells) => {
+  const script = p2wpkh(bed.curve.publicKey(new Uint8Array(32).fill(0x55)));
+  const raws: Uint8Array[] = [];
+  await forAll(cells, async (cell) => {
+    const { channel } = cell;
+    await cell.offerAll();
+    await settleFirst(cell);
+    for (const { plan, htlc } of cell.htlcs) if (plan.fate === "second") channel.failHtlc(htlc);
+    await channel.settle();
+    await channel.shutdown("holder", script);
+    const raw = cooperativeCloseTx(channel, CLOSING_FEE_SAT, { holder: script });
+    const tx = Transaction.fromBuffer(raw);
+    const vout = tx.outs.findIndex(({ script: paid }) => Buffer.from(paid).equals(script));
+    cell.closingOutput = { txid: txid(tx.getId()), vout };
+    raws.push(raw);
+  });
+  for (const raw of raws) await bed.send(raw);
+  await mineToTheEnd(bed, cells, BLOCKS_TO_FINAL);
+};
+
+const PHASES: Readonly<Partial<Record<Close, Phase>>> = {
+  revoked,
+  "revoked + second stage": revokedSecondStage,
+  holder,
+  "counterparty current": counterpartyCurrent,
+  "counterparty previous": counterpartyPrevious,
+  coop,
+};
+
+export const runPhase = (close: Close, bed: Bed, cells: readonly Cell[]): Promise<void> =>
+  must(PHASES[close], `the ${close} phase`)(bed, cells);
