@@ -108,7 +108,7 @@ export class Run {
 
   /** An HTLC amount that every commitment carries as an output; not whole satoshis on purpose. */
   htlcMsat(label: string): bigint {
-    const sat = this.draw.int(`${label} sat`, 14_000, 70_000);
+    const sat = this.draw.int(`${label} sat`, 14_000, 60_000);
     return BigInt(Math.round((sat * this.options.scalePercent) / 100) * 1_000) + this.#msat(label);
   }
 
@@ -128,7 +128,7 @@ export class Run {
   }
 
   #channelPlan(opener: string): ChannelPlan {
-    const drawn = this.draw.int(`channel of ${opener}`, 800_000, 2_400_000);
+    const drawn = this.draw.int(`channel of ${opener}`, 1_200_000, 2_600_000);
     const valueSat = this.options.channelSat ?? drawn;
     const pushed = this.draw.int(`pushed by ${opener}, percent`, 30, 45);
     return { valueSat, pushMsat: valueSat * 10 * pushed };

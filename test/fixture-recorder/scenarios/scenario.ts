@@ -86,10 +86,16 @@ export function offer(run: Run, offers: Offer): string[] {
   });
 }
 
-/** Mines until no monitor waits for anything, and a few blocks more; then sweeps. */
-export function finish(run: Run): void {
+/**
+ * Mines until no monitor waits for anything, and a few blocks more; then sweeps. Balances of a type in
+ * `staying` are waited for by nobody: a channel that stays open has one for as long as it does.
+ */
+export function finish(run: Run, staying: readonly string[] = []): void {
   const { network, draw } = run;
-  const quiet = () => network.nodes.every((node) => node.balances().length === 0);
+  const quiet = () =>
+    network.nodes.every((node) =>
+      node.balances().every(({ type }) => staying.includes(String(type))),
+    );
   network.mineUntil(quiet, MOST_BLOCKS);
   network.mine(draw.int("blocks after the end", 6, 20));
   run.sweep();
