@@ -75,6 +75,13 @@ export interface TrackedOutput {
         /** The HTLC output that a second stage spent. */
         readonly parent: Outpoint | undefined;
       }
+    | {
+        /** Of a commitment that is not revoked: the counterparty's, unless the secret arrives. */
+        readonly kind: "secondStage";
+        readonly valueSat: Sat;
+        readonly worthSat: Sat;
+        readonly parent: Outpoint | undefined;
+      }
     /** Of a commitment that no update has named yet: its spends are kept until one does. */
     | { readonly kind: "unidentified" };
 }

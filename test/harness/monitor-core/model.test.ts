@@ -98,7 +98,9 @@ function runOut({ p, secrets }: Dancer): void {
   // What is left is the counterparty's, or waits for a fee from a wallet (second stages on anchors).
   p.mine(...pickBlock(p, secrets, [...Array(MOST_CANDIDATES).keys()]));
   p.mineEmpty(6);
-  assert.deepEqual(p.state.tracked, []);
+  // The counterparty's own second stages are watched on: a late secret would make them ours.
+  const open = p.state.tracked.filter(({ role }) => role.kind !== "secondStage");
+  assert.deepEqual(open, []);
 }
 
 /** Every output of the cheater was taken by us, or its second stage's output was. */

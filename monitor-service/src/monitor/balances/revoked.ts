@@ -48,6 +48,7 @@ function worthSat(role: TrackedOutput["role"]): Sat | undefined {
       return msatToSatFloor(role.htlc.amountMsat);
     case "revoked":
       return role.worthSat;
+    case "secondStage":
     case "unidentified":
       return undefined;
   }

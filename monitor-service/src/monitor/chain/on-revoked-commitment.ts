@@ -2,17 +2,16 @@
  * A revoked commitment confirmed (BOLT 5, "Revoked Transaction Close Handling"): with the secret of
  * that commitment every output of the counterparty's is ours. to_local is found by its script alone;
  * HTLC outputs by rebuilding their scripts from the stored update, so that a lost log row costs only
- * those. Second-stage transactions that confirm first are followed to their outputs.
+ * those. Second-stage transactions that confirm first are followed to their outputs (second-stage.ts).
  */
-import { msatToSatFloor, type Sat } from "@farwatch/protocol/amount";
 import type { BlockPoint } from "@farwatch/protocol/block";
 import { blockHeight } from "@farwatch/protocol/block";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import type { CommitmentHtlc, CounterpartyCommitment } from "@farwatch/protocol/channel";
-import { outpointKey, type Outpoint, type PerCommitmentSecret } from "@farwatch/protocol/ids";
+import type { PerCommitmentSecret } from "@farwatch/protocol/ids";
 import { must } from "@farwatch/protocol/assert";
 import type { CommitmentKeys } from "../../bolt/keys.js";
-import { p2wsh, toLocalScript } from "../../bolt/scripts.js";
+import { p2wsh } from "../../bolt/scripts.js";
 import { toParsedTx, type ParsedTx } from "../../tx/parsed-tx.js";
 import { addClaims } from "../claims/add-claims.js";
 import {
@@ -26,6 +25,7 @@ import { spendView } from "../scopes.js";
 import type { ClaimInput, MonitorState, TrackedOutput } from "../state.js";
 import { change, type Work } from "../work.js";
 import { failAbsentHtlcs } from "./absent-htlcs.js";
+import { claimSecondStages, delayedClaim, delayedOutputs } from "./second-stage.js";
 import { track } from "./waiting.js";
 
 export interface RevokedSpend {
@@ -36,25 +36,16 @@ export interface RevokedSpend {
   readonly stored: CounterpartyCommitment | undefined;
 }
 
-/** The script of the counterparty's delayed outputs under a revoked commitment's keys. */
-function revokedDelayedScript(work: Work, keys: CommitmentKeys): Uint8Array {
-  return toLocalScript(
-    keys.revocationPubkey,
-    work.state.parameters.holderSelectedContestDelay,
-    keys.broadcasterDelayedPubkey,
-  );
-}
-
 export function handleRevokedCommitment(work: Work, revoked: RevokedSpend): void {
   const { tx, block, secret, stored } = revoked;
   const perCommitmentPoint = work.ctx.curve.publicKey(secret);
   const spend = must(work.state.spend, "set by the caller");
   change(work, { spend: { ...spend, perCommitmentPoint } });
   const keys = counterpartyKeys(work.ctx, work.state.parameters, perCommitmentPoint);
-  const inputs = [
-    ...delayedOutputs(work, tx, block, keys, secret),
-    ...htlcOutputs(work, revoked, keys),
-  ];
+  const toLocal = delayedOutputs(work, keys, tx).map((output) =>
+    delayedClaim(work, keys, { ...output, createdAt: block.height }, secret),
+  );
+  const inputs = [...toLocal, ...htlcOutputs(work, revoked, keys)];
   const htlcs = withLiveSources(work.state, stored?.htlcs ?? []);
   track(
     work,
@@ -81,6 +72,7 @@ export function punishConfirmed(work: Work, commitment: CounterpartyCommitment):
     formerClaims: [...formerClaims, ...claims, ...settled.claims],
   });
   handleRevokedCommitment(work, { tx, block: spend.block, secret, stored: commitment });
+  claimSecondStages(work);
 }
 
 /**
@@ -115,35 +107,6 @@ function trackedOutput(input: ClaimInput, htlcs: readonly CommitmentHtlc[]): Tra
   };
 }
 
-function delayedOutputs(
-  work: Work,
-  tx: ParsedTx,
-  block: BlockPoint,
-  keys: CommitmentKeys,
-  secret: PerCommitmentSecret,
-): readonly ClaimInput[] {
-  const script = revokedDelayedScript(work, keys);
-  const scriptPubkey = p2wsh(script);
-  const delay = work.state.parameters.holderSelectedContestDelay;
-  return tx.outputs.flatMap((output, vout): readonly ClaimInput[] =>
-    equalBytes(output.scriptPubkey, scriptPubkey)
-      ? [
-          {
-            kind: "revokedToLocal",
-            outpoint: { txid: tx.txid, vout },
-            valueSat: output.valueSat,
-            script,
-            secret,
-            createdAt: block.height,
-            contestedFrom: blockHeight(block.height + delay),
-            notBefore: blockHeight(0),
-            deadline: blockHeight(block.height + delay),
-          },
-        ]
-      : [],
-  );
-}
-
 function htlcOutputs(
   work: Work,
   { tx, block, secret, stored }: RevokedSpend,
@@ -175,37 +138,3 @@ function htlcOutputs(
 /** The cheater takes back what it offered after expiry; what it received it may take with a preimage now. */
 const contestedFrom = (htlc: CommitmentHtlc, block: BlockPoint) =>
   htlc.offered ? htlc.cltvExpiry : block.height;
-
-/**
- * The cheater's second-stage transaction confirmed before our justice: its outputs stand under the same
- * revocation key for to_self_delay. Inputs and outputs are paired by index (SIGHASH_SINGLE on anchors).
- */
-export function followSecondStage(work: Work, tx: ParsedTx, block: BlockPoint): void {
-  const { spend, parameters } = work.state;
-  if (spend?.kind !== "revoked" || spend.perCommitmentPoint === undefined) return;
-  const number = must(spend.commitmentNumber, "number of a revoked commitment");
-  const secret = must(revokedSecret(work.state, number), "secret of a revoked commitment");
-  const keys = counterpartyKeys(work.ctx, parameters, spend.perCommitmentPoint);
-  const inputs = delayedOutputs(work, tx, block, keys, secret).map((input): ClaimInput => ({
-    ...input,
-    kind: "revokedSecondStage",
-    secret,
-  }));
-  track(
-    work,
-    inputs.map(({ outpoint, createdAt, valueSat }) => {
-      const parent = tx.inputs[outpoint.vout]?.outpoint;
-      const worthSat = htlcAmountAt(work.state, parent) ?? valueSat;
-      return { outpoint, createdAt, role: { kind: "revoked", worthSat, parent } };
-    }),
-  );
-  addClaims(work, inputs);
-}
-
-function htlcAmountAt({ tracked }: MonitorState, at: Outpoint | undefined): Sat | undefined {
-  if (at === undefined) return undefined;
-  const key = outpointKey(at);
-  const role = tracked.find(({ outpoint }) => outpointKey(outpoint) === key)?.role;
-  if (role?.kind === "htlc") return msatToSatFloor(role.htlc.amountMsat);
-  return role?.kind === "revoked" ? role.worthSat : undefined;
-}

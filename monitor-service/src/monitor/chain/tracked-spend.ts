@@ -15,7 +15,7 @@ import type { ParsedInput, ParsedTx } from "../../tx/parsed-tx.js";
 import { asOutbound } from "../htlcs.js";
 import type { TrackedOutput } from "../state.js";
 import { change, claimOutbound, type Work } from "../work.js";
-import { followSecondStage } from "./on-revoked-commitment.js";
+import { followSecondStage } from "./second-stage.js";
 import { recordSpend, waitForFailure } from "./waiting.js";
 
 const PREIMAGE_LENGTH = 32;
