@@ -75,8 +75,22 @@ const GENERAL: readonly Option[] = [
     "seed_file",
     "path",
     "<data_dir>/channel.seed",
-    "file with the node's 32-byte seed, raw or as 64 hex characters, mode 0600",
+    "file with the node's 32-byte seed, sealed, raw or as 64 hex characters, mode 0600",
     "channel keys come from it; another seed than the node's cannot claim, and is refused by channel",
+  ),
+  option(
+    "key_store",
+    "path",
+    "<data_dir>/channel.keys",
+    "sealed file with the secrets of single channels; `keys import` writes it",
+    "for nodes whose seed must not be here; channels in it do not need the seed",
+  ),
+  option(
+    "passphrase_file",
+    "path",
+    undefined,
+    "file whose first line opens key_store and a sealed seed, mode 0600, or a systemd credential",
+    "no default: a passphrase beside what it opens protects only copies of the disk without it",
   ),
   option(
     "floor_file",

@@ -101,6 +101,8 @@ export const ConfigShape = z.strictObject({
   create_keys: z.boolean().default(false),
   seed_file: file.optional(),
   floor_file: file.optional(),
+  key_store: file.optional(),
+  passphrase_file: file.optional(),
   curve: z.enum(["auto", "noble", "tiny-secp256k1"]).default("auto"),
   log_level: z.enum(LOG_LEVELS).default("info"),
   tls: z.strictObject({ ca: file, cert: file, key: file }),

@@ -58,6 +58,10 @@ export interface MonitorConfig {
   readonly createKeys: boolean;
   readonly seedFile: string;
   readonly floorFile: string;
+  /** Sealed secrets of single channels; need not exist. */
+  readonly keyStore: string;
+  /** Opens sealed files; undefined: nothing sealed can be read. */
+  readonly passphraseFile: string | undefined;
   readonly curve: ConfigInput["curve"];
   readonly logLevel: ConfigInput["log_level"];
   readonly tls: TlsPaths;
@@ -193,6 +197,8 @@ function resolve(input: ConfigInput): MonitorConfig {
     createKeys: input.create_keys,
     seedFile: input.seed_file ?? path.join(dataDir, "channel.seed"),
     floorFile: input.floor_file ?? path.join(dataDir, "holder.floors"),
+    keyStore: input.key_store ?? path.join(dataDir, "channel.keys"),
+    passphraseFile: input.passphrase_file,
     curve: input.curve,
     logLevel: input.log_level,
     tls,

@@ -5,12 +5,15 @@
  */
 import { Command, CommanderError, Option as Flag } from "commander";
 import { CurveUnavailable } from "@farwatch/protocol/curve/select-curve";
+import { addKeysCommands } from "./cli-keys.js";
 import { createApp, EXIT_FATAL, readTls, type App, type AppOverrides } from "./app.js";
 import { isServing } from "./app-health.js";
 import { ConfigError, loadConfig, type FlagValue, type MonitorConfig } from "./config.js";
 import { OPTIONS } from "./config-options.js";
 import { createLog, errorFacts, type Log } from "./observe/log.js";
 import { serviceVersion } from "./observe/version.js";
+import { ImportError } from "./signer/import-keys.js";
+import { SecretFileError } from "./signer/secret-file.js";
 import { StoreFailure } from "./store/store.js";
 
 export const EXIT_FAILED = 1;
@@ -43,6 +46,7 @@ function program(overrides: RunOverrides): Command {
   withOptions(root.command("health"))
     .description("exit 0 when the monitor on this host serves, else 1")
     .action(async (_, command: Command) => health(configOf(command, overrides)));
+  addKeysCommands(root, { withOptions, configOf: (command) => configOf(command, overrides) });
   return root;
 }
 
@@ -121,6 +125,8 @@ function exitCodeOf(error: unknown): number {
   const readable =
     error instanceof ConfigError ||
     error instanceof StoreFailure ||
+    error instanceof ImportError ||
+    error instanceof SecretFileError ||
     error instanceof CurveUnavailable;
   const text = readable ? error.message : `cannot start: ${JSON.stringify(errorFacts(error))}`;
   process.stderr.write(`farwatch-monitor: ${text}\n`);

@@ -246,7 +246,13 @@ describe("monitor configuration", () => {
       "key_file",
     );
     assert.equal(
-      refusedKey(() => loadSeed(path.join(folder, "none"))),
+      refusedKey(() =>
+        loadSeed({
+          seedFile: path.join(folder, "none"),
+          keyStore: file,
+          passphraseFile: undefined,
+        }),
+      ),
       "seed_file",
     );
   });

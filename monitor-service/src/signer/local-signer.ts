@@ -49,12 +49,17 @@ export class LocalSigner implements ChannelSigner {
     const secrets = this.#secrets(channelKeysId);
     assert(secrets !== undefined, "this host holds keys for the channel");
     for (const { key } of tasks) this.#refuseRevoked(key);
-    return tasks.map(({ key, digest }) =>
-      this.#curve.ecdsaSign(
-        expectLength(digest, DIGEST_BYTES, "digest"),
-        this.#secretFor(secrets, key),
-      ),
-    );
+    return tasks.map(({ key, digest }) => this.#signOne(secrets, key, digest));
+  }
+
+  #signOne(secrets: ChannelSecrets, key: SigningKey, digest: Uint8Array): Uint8Array {
+    expectLength(digest, DIGEST_BYTES, "digest");
+    const secret = Uint8Array.from(this.#secretFor(secrets, key));
+    try {
+      return this.#curve.ecdsaSign(digest, secret);
+    } finally {
+      secret.fill(0);
+    }
   }
 
   #refuseRevoked(key: SigningKey): void {
@@ -100,10 +105,16 @@ export class LocalSigner implements ChannelSigner {
     this.#cache.set(name, secrets);
     const oldest = this.#cache.keys().next();
     if (this.#cache.size > MAX_CACHED_CHANNELS && oldest.done !== true) {
+      wipe(this.#cache.get(oldest.value));
       this.#cache.delete(oldest.value);
     }
     return secrets;
   }
+}
+
+/** Sources give copies, so nobody else holds these bytes. */
+function wipe(secrets: ChannelSecrets | undefined): void {
+  for (const secret of Object.values(secrets ?? {})) secret?.fill(0);
 }
 
 const paymentKeys = ({ payment, paymentV2 }: ChannelSecrets): readonly Uint8Array[] =>

@@ -3,7 +3,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toHex } from "@farwatch/protocol/bytes";
-import { readSeedFile, SeedFileError } from "./seed-file.js";
+import { SecretFileError } from "./secret-file.js";
+import { readSeedFile } from "./seed-file.js";
 
 describe("seed file", () => {
   let folder: string;
@@ -31,7 +32,7 @@ describe("seed file", () => {
 
   for (const mode of [0o640, 0o604, 0o620]) {
     it(`is refused with mode ${mode.toString(8)}`, () => {
-      assert.throws(() => readSeedFile(file(seed, mode)), SeedFileError);
+      assert.throws(() => readSeedFile(file(seed, mode)), SecretFileError);
     });
   }
 
@@ -46,7 +47,7 @@ describe("seed file", () => {
     it(`is refused with ${content.length} characters '${content.slice(0, 2)}'`, () => {
       assert.throws(
         () => readSeedFile(file(content)),
-        (error) => error instanceof SeedFileError && !error.message.includes("aa"),
+        (error) => error instanceof SecretFileError && !error.message.includes("aa"),
       );
     });
   }
