@@ -30,6 +30,13 @@ export const claimBuffer = (profile: ConstantsProfile): number => (profile === "
 export const IRREVOCABLE_DEPTH = 100;
 
 /**
+ * Blocks after which a spend of the funding that a reorganisation took away is not waited for any more.
+ * bitcoind puts disconnected transactions back into its mempool, so the next blocks normally hold it
+ * again; sooner we would compete with it, later HTLCs come nearer to expiry.
+ */
+export const LOST_SPEND_BLOCKS = 3;
+
+/**
  * Blocks between the expiry of an outbound HTLC and that of the inbound one it was forwarded from, at
  * least. LDK `MIN_CLTV_EXPIRY_DELTA`: 42 in 0.1, 48 later. Here: how long a refund may take before it
  * is late.

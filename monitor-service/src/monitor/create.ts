@@ -77,6 +77,7 @@ export function createMonitor(
     feerates: FLOOR_FEERATES,
     fundingConfirmedAt: undefined,
     spend: undefined,
+    seenSpend: undefined,
     spendReported: false,
     waiting: [],
     tracked: [],

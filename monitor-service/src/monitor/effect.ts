@@ -42,6 +42,8 @@ export interface SigningTask {
 }
 
 export type PublishRole =
+  /** Of others, or signed by both, and lost in a reorganisation. */
+  | "lostFundingSpend"
   | "holderCommitment"
   | "holderHtlcTimeout"
   | "holderHtlcSuccess"

@@ -10,6 +10,7 @@ import { addFundingWitness, commitmentSighash } from "../bolt/commitment-tx.js";
 import { SIGHASH_ALL } from "../bolt/signature.js";
 import { htlcTxWitness } from "../tx/second-stage.js";
 import { must } from "@farwatch/protocol/assert";
+import { lostSpend } from "./chain/lost-spend.js";
 import { claimTransactions } from "./claims/claim-tx.js";
 import { channelFundingScript, holderHtlcTx, rebuildHolder } from "./commitments.js";
 import type { MonitorContext } from "./context.js";
@@ -23,6 +24,7 @@ export function outstanding(ctx: MonitorContext, state: MonitorState): readonly 
   return [
     ...(wantsHolderCommitment(state) ? [holderCommitment(ctx, state)] : []),
     ...readyHolderHtlcs(state).flatMap((ready) => holderHtlc(ctx, state, ready)),
+    ...lostSpend(state),
     ...claimTransactions(state),
   ];
 }

@@ -62,6 +62,14 @@ export interface FundingSpend {
   readonly final: boolean;
 }
 
+/** The newest spend of a funding output that was seen in a block, to bring it back if it is lost. */
+export interface SeenFundingSpend {
+  readonly tx: ParsedTx;
+  readonly kind: FundingSpendKind;
+  /** Tip after the reorganisation that took it away; undefined: it stands in the chain. */
+  readonly lostAt: BlockHeight | undefined;
+}
+
 /** An output on chain whose spend matters to the channel; watched until the spend is 6 deep. */
 export interface TrackedOutput {
   readonly outpoint: Outpoint;
@@ -276,6 +284,8 @@ export interface MonitorState extends FundingScope {
   readonly feerates: Feerates;
   readonly fundingConfirmedAt: BlockHeight | undefined;
   readonly spend: FundingSpend | undefined;
+  /** Until it is 100 deep. */
+  readonly seenSpend: SeenFundingSpend | undefined;
   /** R20: told once per monitor, also after a reorg. */
   readonly spendReported: boolean;
   readonly waiting: readonly WaitingFact[];

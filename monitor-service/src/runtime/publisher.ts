@@ -189,5 +189,6 @@ interface Outstanding {
 /** Open channels have nothing outstanding: they are most of all channels at every block. */
 const mayPublish = ({ durable }: ChannelEntry): boolean =>
   durable.holderBroadcast !== undefined ||
+  durable.seenSpend?.lostAt !== undefined ||
   durable.claims.length > 0 ||
   durable.holderHtlcClaims.length > 0;

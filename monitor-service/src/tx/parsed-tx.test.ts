@@ -1,9 +1,10 @@
 /** Transactions of BOLT 3 appendix C as plain data. */
 import assert from "node:assert/strict";
+import { Transaction } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
 import { fromHex, toHex } from "@farwatch/protocol/bytes";
 import { appendixC, preimageC } from "../bolt/bolt3-vectors.test.js";
-import { parseTx } from "./parsed-tx.js";
+import { parseTx, serializeTx } from "./parsed-tx.js";
 
 const vector = must(appendixC.cases[1], "five HTLCs");
 
@@ -35,6 +36,15 @@ describe("parsed transaction", () => {
     const before = toHex(must(tx.outputs[0], "output").scriptPubkey);
     raw.fill(0);
     assert.equal(toHex(must(tx.outputs[0], "output").scriptPubkey), before);
+  });
+
+  it("is written again to the bytes it was read from, unless they held a scriptSig", () => {
+    for (const hex of [vector.commitmentTx, ...vector.htlcTxs.map(({ tx }) => tx)]) {
+      assert.deepEqual(toHex(must(serializeTx(parseTx(fromHex(hex))), "bytes")), hex);
+    }
+    const tx = Transaction.fromHex(vector.commitmentTx);
+    tx.setInputScript(0, Uint8Array.of(0x51));
+    assert.equal(serializeTx(parseTx(tx.toBuffer())), undefined);
   });
 
   it("throws on bytes that are no transaction", () => {

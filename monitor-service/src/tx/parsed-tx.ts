@@ -4,7 +4,13 @@
  */
 import { Transaction } from "bitcoinjs-lib";
 import { sat, type Sat } from "@farwatch/protocol/amount";
-import { txid, txidFromInternal, type Outpoint, type Txid } from "@farwatch/protocol/ids";
+import {
+  txid,
+  txidFromInternal,
+  txidToInternal,
+  type Outpoint,
+  type Txid,
+} from "@farwatch/protocol/ids";
 
 export interface ParsedInput {
   readonly outpoint: Outpoint;
@@ -31,6 +37,19 @@ export interface ParsedTx {
  */
 export const parseTx = (raw: Uint8Array): ParsedTx =>
   toParsedTx(Transaction.fromBuffer(Uint8Array.from(raw)));
+
+/** The bytes it was parsed from; undefined when they held a scriptSig, which is not kept. */
+export function serializeTx(parsed: ParsedTx): Uint8Array | undefined {
+  const tx = new Transaction();
+  tx.version = parsed.version;
+  tx.locktime = parsed.locktime;
+  for (const { outpoint, sequence, witness } of parsed.inputs) {
+    const index = tx.addInput(txidToInternal(outpoint.txid), outpoint.vout, sequence);
+    tx.setWitness(index, [...witness]);
+  }
+  for (const { scriptPubkey, valueSat } of parsed.outputs) tx.addOutput(scriptPubkey, valueSat);
+  return tx.getId() === parsed.txid ? Uint8Array.from(tx.toBuffer()) : undefined;
+}
 
 export function toParsedTx(tx: Transaction): ParsedTx {
   return {

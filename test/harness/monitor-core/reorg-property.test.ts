@@ -25,6 +25,7 @@ const reversible = (state: MonitorState) => ({
   fulfilled: undefined,
   toldSpendable: undefined,
   formerClaims: undefined,
+  seenSpend: undefined,
   feerates: undefined,
   claims: state.claims.map(({ id, inputs }) => ({ id, inputs })),
 });

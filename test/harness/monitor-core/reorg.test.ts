@@ -54,7 +54,7 @@ for (const channelType of CHANNEL_TYPES) {
       counterpartyCloses(p, old);
       assert.equal(spendKind(p), "revoked");
       p.disconnect(1);
-      assert.deepEqual(p.published(), []);
+      assert.deepEqual(p.published("justice"), []);
       p.learn(secretNamed("theirs").preimage, theirs.source.sourceKey);
       counterpartyCloses(p);
       assert.equal(p.state.spend?.kind, "counterparty");

@@ -15,6 +15,7 @@ import { onFundingConfirmed, settleFundings } from "./alternative-funding.js";
 import { failBackInTime } from "./early-fail-back.js";
 import { onFundingSpend } from "./funding-spend.js";
 import { checkDeadlines } from "./holder-broadcast.js";
+import { recoverClose } from "./lost-spend.js";
 import { matureFacts } from "./maturity.js";
 import { forgetIrrevocable } from "./settled.js";
 import { onTrackedSpend } from "./tracked-spend.js";
@@ -26,6 +27,7 @@ export function connectBlock(work: Work, input: Block): void {
   change(work, { best: input.block, feerates: input.feerates });
   for (const tx of input.transactions) scan(work, tx, input.block, input.storedCommitments);
   checkDeadlines(work);
+  recoverClose(work);
   matureFacts(work);
   settleFundings(work);
   failBackInTime(work);

@@ -31,10 +31,13 @@ export function disconnectBlocks(work: Work, fork: BlockPoint): void {
 
 /** Also one that was final: without it, the same commitment confirming again would not be claimed again. */
 function disconnectSpend(work: Work, fork: BlockPoint): void {
-  const { spend } = work.state;
+  const { spend, seenSpend } = work.state;
   if (spend === undefined) return;
   if (spend.block.height > fork.height) {
     change(work, { spend: undefined, confirmedHolder: undefined, holderHtlcClaims: [] });
+    if (seenSpend !== undefined) {
+      change(work, { seenSpend: { ...seenSpend, lostAt: fork.height } });
+    }
     return;
   }
   const final = matureHeight(spend.block.height) <= fork.height;

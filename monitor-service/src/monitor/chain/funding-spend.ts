@@ -47,6 +47,7 @@ export function onFundingSpend(work: Work, { tx, block, scope, stored }: SeenSpe
         kind !== "mutual" && kind !== "unknown" && (kind !== "revoked" || stored !== undefined),
       final: false,
     },
+    seenSpend: { tx, kind, lostAt: undefined },
   });
   if (!work.state.spendReported) {
     change(work, { spendReported: true });

@@ -9,7 +9,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { LATENCY_GRACE_PERIOD_BLOCKS, claimBuffer } from "../constants.js";
 import { isBehind } from "../holder-floor.js";
-import { pendingHtlcs } from "../htlcs.js";
+import { counterpartyCommitments, pendingHtlcs } from "../htlcs.js";
 import type { MonitorInput } from "../input.js";
 import { confirmedScope, fundingScopes, holderOn } from "../scopes.js";
 import type { FundingScope, MonitorState } from "../state.js";
@@ -66,11 +66,12 @@ export function broadcastByOperator(
   work: Work,
   request: Extract<MonitorInput, { kind: "broadcastHolder" }>,
 ): Result<void, Refusal> {
-  if (work.state.staleSuspected && !request.overrideStale) {
+  if ((work.state.staleSuspected || knowsOfNewer(work.state)) && !request.overrideStale) {
     return err(
       refuse(
         "staleSuspected",
-        "the node closed this channel without broadcast: its state may be old",
+        "the node closed this channel without broadcast, or a newer commitment was seen: " +
+          "our state may be old",
       ),
     );
   }
@@ -86,11 +87,16 @@ export function broadcastByOperator(
   return ok(undefined);
 }
 
+/** A commitment was seen that no update has named yet: ours may be revoked, so the node has to decide. */
+export const knowsOfNewer = (state: MonitorState): boolean =>
+  state.seenSpend?.kind === "unknown" &&
+  !counterpartyCommitments(state).some(({ txid }) => txid === state.seenSpend?.tx.txid);
+
 /** Evaluated at every block; dust HTLCs count, their value is lost all the same. */
 export function checkDeadlines(work: Work): void {
   const { state } = work;
   if (state.spend !== undefined || state.holderBroadcast !== undefined) return;
-  if (state.staleSuspected) return;
+  if (state.staleSuspected || knowsOfNewer(state)) return;
   const height = state.best.height;
   const buffer = claimBuffer(state.parameters.constantsProfile);
   for (const { htlc, outbound } of pendingHtlcs(state)) {

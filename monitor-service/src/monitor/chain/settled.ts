@@ -88,10 +88,10 @@ export function forgetIrrevocable(work: Work): void {
     [...outputSpends].flatMap(([key, { height }]) => (isGone(height) ? [key] : [])),
   );
   if (gone.size > 0) forgetOutputs(work, gone);
-  const { spend, formerClaims } = work.state;
-  if (spend !== undefined && isGone(spend.block.height) && formerClaims.length > 0) {
-    change(work, { formerClaims: [] });
-  }
+  const { spend, formerClaims, seenSpend } = work.state;
+  if (spend === undefined || !isGone(spend.block.height)) return;
+  if (formerClaims.length > 0) change(work, { formerClaims: [] });
+  if (seenSpend !== undefined) change(work, { seenSpend: undefined });
 }
 
 function forgetOutputs(work: Work, gone: ReadonlySet<string>): void {

@@ -1,0 +1,60 @@
+/**
+ * A reorganisation took the spend of the funding away (onchain-engine 12, "we add"). It is offered again
+ * from what we saw; if it does not come back although the node closed the channel, our own commitment
+ * goes on chain. Nobody else would end the channel, and HTLCs run out of time.
+ */
+import { serializeTx } from "../../tx/parsed-tx.js";
+import { LOST_SPEND_BLOCKS } from "../constants.js";
+import type { Publish } from "../effect.js";
+import { holderCommitments } from "../htlcs.js";
+import { scopeSpentBy } from "../scopes.js";
+import type { MonitorState } from "../state.js";
+import type { Work } from "../work.js";
+import { knowsOfNewer, startHolderBroadcast } from "./holder-broadcast.js";
+
+/**
+ * The lost spend, for as long as no spend is confirmed. Never a commitment of ours: whether it may go
+ * out depends on what was revoked since, and the signer has to say so.
+ */
+export function lostSpend(state: MonitorState): readonly Publish[] {
+  const { spend, seenSpend } = state;
+  if (spend !== undefined || seenSpend?.lostAt === undefined) return [];
+  const { tx } = seenSpend;
+  if (seenSpend.kind === "holder" || isOurs(state)) return [];
+  const raw = serializeTx(tx);
+  const spends = tx.inputs.map(({ outpoint }) => outpoint);
+  return raw === undefined || scopeSpentBy(state, tx) === undefined
+    ? []
+    : [{ role: "lostFundingSpend", txid: tx.txid, spends, tasks: [], finish: () => raw }];
+}
+
+const isOurs = (state: MonitorState): boolean =>
+  holderCommitments(state).some(({ txid }) => txid === state.seenSpend?.tx.txid);
+
+/** Evaluated at every block. */
+export function recoverClose(work: Work): void {
+  const { spend, seenSpend, lockdown, staleSuspected, best } = work.state;
+  if (spend !== undefined || seenSpend?.lostAt === undefined) return;
+  if (!lockdown || staleSuspected || !mayCompete(work.state)) return;
+  if (best.height < seenSpend.lostAt + LOST_SPEND_BLOCKS) return;
+  startHolderBroadcast(work, {
+    kind: "nodeRequested",
+    text: "the spend of the funding was lost in a reorganisation",
+  });
+}
+
+/** A mutual close needs no other, a revoked commitment is worth more to us than our own. */
+function mayCompete(state: MonitorState): boolean {
+  switch (state.seenSpend?.kind) {
+    case "holder":
+    case "counterparty":
+    case "counterpartyPrevious":
+      return true;
+    case "unknown":
+      return !knowsOfNewer(state);
+    case "mutual":
+    case "revoked":
+    case undefined:
+      return false;
+  }
+}
