@@ -4,6 +4,7 @@
  * channel that breaks an invariant is halted and the others go on.
  */
 import type { BlockPoint } from "@farwatch/protocol/block";
+import type { NewMonitorEvent } from "@farwatch/protocol/event";
 import type { ChainSink } from "../chain/follower.js";
 import { HEADER_RING_SIZE, pointOf } from "../chain/follow-chain.js";
 import { scanBlock, type Match } from "../chain/scan-block.js";
@@ -70,8 +71,24 @@ function connectOne(
     feerates,
   };
   const applied = applyInput(core, draft, entry, input, undefined);
-  if (applied.ok || applied.error.reason === "channelHalted") return;
-  haltChannel(core, draft, entry, "all", new Error("a block was refused"));
+  if (applied.ok) alarmUnknownSpend(core, entry, applied.value.events);
+  else if (applied.error.reason !== "channelHalted") {
+    haltChannel(core, draft, entry, "all", new Error("a block was refused"));
+  }
+}
+
+/** Only our plain output of it can be taken: HTLCs in it are lost unless an update still names it. */
+function alarmUnknownSpend(
+  core: Core,
+  { channelId }: ChannelEntry,
+  events: readonly NewMonitorEvent[],
+): void {
+  for (const { body } of events) {
+    if (body.kind !== "commitmentTxConfirmed" || body.spend !== "unknown") continue;
+    const { txid, commitmentNumber } = body;
+    const facts = { channelId, txid, commitmentNumber };
+    core.deps.log.error(facts, "a commitment confirmed that no update has named: state is missing");
+  }
 }
 
 async function disconnected(core: Core, forkPoint: BlockPoint): Promise<void> {
