@@ -47,7 +47,8 @@ try {
   const differences = values.verify ? await verifyFiles(positionals) : await recordAll();
   if (differences > 0) process.exitCode = 1;
 } catch (error) {
-  console.error(error instanceof UsageError ? `${error.message}\n${USAGE}` : error);
+  if (error instanceof UsageError) console.error(`${error.message}\n${USAGE}`);
+  else console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }
 
@@ -78,7 +79,8 @@ async function recordOne(scenario: Scenario, choice: Choice, out: string): Promi
       mkdirSync(out, { recursive: true });
       const log = path.join(out, `${what}.log`);
       writeFileSync(log, `${error.ldkLog.join("\n")}\n`);
-      console.error(`${what}: LDK's log is in ${log}`);
+      console.error(error.cause);
+      throw new Error(`${what}: ${error.message}; LDK's log is in ${log}`);
     }
     throw error;
   }

@@ -9,9 +9,10 @@ import type { LightningNode } from "./lightning-node.js";
 const INVOICE_DELTA_SLACK = 3;
 /**
  * The router hides the recipient behind a random multiple of 40 blocks as far as the total allows; room
- * below 40 leaves it none.
+ * below 40 leaves it none. With forwarding deltas up to 60 the total must also stay below 80, from where
+ * on the router sets 80 blocks aside (rust: routing/router.rs).
  */
-const NO_ROOM_FOR_A_SHADOW = 20;
+const NO_ROOM_FOR_A_SHADOW = 19;
 const INVOICE_EXPIRY_SECS = 7_200;
 
 export interface PaymentPlan {
