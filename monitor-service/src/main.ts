@@ -1,7 +1,7 @@
 /**
- * The command line: run the monitor (the default), or ask a running one for its health. Exit codes:
- * 0 done, 1 cannot start or not healthy, 2 wrong configuration, 70 ended on a failure and to be
- * restarted. Nothing here installs a failpoint; a test-only entry point passes its own overrides.
+ * The command line: run the monitor (the default), ask a running one for its health, import keys, replay
+ * recordings. Exit codes: 0 done, 1 cannot start, not healthy or not as recorded, 2 wrong configuration,
+ * 70 ended on a failure and to be restarted. Nothing here installs a failpoint; a test-only entry point passes its own overrides.
  */
 import { Command, CommanderError, Option as Flag } from "commander";
 import { CurveUnavailable } from "@farwatch/protocol/curve/select-curve";
@@ -12,6 +12,8 @@ import { ConfigError, loadConfig, type FlagValue, type MonitorConfig } from "./c
 import { OPTIONS } from "./config-options.js";
 import { createLog, errorFacts, type Log } from "./observe/log.js";
 import { serviceVersion } from "./observe/version.js";
+import { replayCommand } from "./replay/command.js";
+import { ReplayError } from "./replay/replay-error.js";
 import { ImportError } from "./signer/import-keys.js";
 import { SecretFileError } from "./signer/secret-file.js";
 import { StoreFailure } from "./store/store.js";
@@ -47,6 +49,15 @@ function program(overrides: RunOverrides): Command {
     .description("exit 0 when the monitor on this host serves, else 1")
     .action(async (_, command: Command) => health(configOf(command, overrides)));
   addKeysCommands(root, { withOptions, configOf: (command) => configOf(command, overrides) });
+  root.addCommand(
+    replayCommand(
+      {
+        out: (text) => void process.stdout.write(text),
+        err: (text) => void process.stderr.write(text),
+      },
+      () => (process.exitCode = EXIT_FAILED),
+    ).exitOverride(),
+  );
   return root;
 }
 
@@ -127,6 +138,7 @@ function exitCodeOf(error: unknown): number {
     error instanceof StoreFailure ||
     error instanceof ImportError ||
     error instanceof SecretFileError ||
+    error instanceof ReplayError ||
     error instanceof CurveUnavailable;
   const text = readable ? error.message : `cannot start: ${JSON.stringify(errorFacts(error))}`;
   process.stderr.write(`farwatch-monitor: ${text}\n`);

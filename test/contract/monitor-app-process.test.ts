@@ -104,6 +104,18 @@ describe("monitor command line", () => {
     assert.match(bad.stderr, /listen: expected host:port/);
   });
 
+  it("replays a recording of LDK without a configuration", () => {
+    const recordings = path.resolve(import.meta.dirname, "../../vectors/ldk-fixtures");
+    const file = path.join(recordings, "coop_close.static_remotekey.json");
+    const same = runBin(["replay", file, "--expect"]);
+    assert.equal(same.status, 0, same.stderr);
+    assert.match(same.stderr, /A: as recorded\n.* B: as recorded\n/);
+    const none = runBin(["replay", file, "--node", "Z"]);
+    assert.equal(none.status, 1);
+    assert.match(none.stderr, /^farwatch-monitor: .* has no node Z\n$/);
+    assert.equal(runBin(["replay"]).status, 2);
+  });
+
   it("exits with 2 for a flag it does not know, and with 0 for --help and --version", () => {
     assert.equal(runBin(["run", "--lisen", "x"]).status, 2);
     assert.equal(runBin(["--help"]).status, 0);

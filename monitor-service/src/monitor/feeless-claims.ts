@@ -19,6 +19,7 @@ import { holderHtlcTx } from "./commitments.js";
 import type { MonitorContext } from "./context.js";
 import type { FeelessClaim } from "./effect.js";
 import { isSpent } from "./htlcs.js";
+import { claimsOn } from "./second-stages.js";
 import type { HolderHtlcClaim, MonitorState } from "./state.js";
 
 /** The second stage of this HTLC could be in the next block and no confirmed spend forestalls it. */
@@ -29,14 +30,28 @@ export interface ReadyHtlc {
 }
 
 export function readyHolderHtlcs(state: MonitorState): readonly ReadyHtlc[] {
-  const { confirmedHolder: commitment, best } = state;
+  const { confirmedHolder: commitment = unconfirmed(state), best } = state;
   if (commitment === undefined) return [];
-  return state.holderHtlcClaims.flatMap((claim) => {
+  const claims =
+    commitment === state.confirmedHolder
+      ? state.holderHtlcClaims
+      : claimsOn(commitment, state.preimages);
+  return claims.flatMap((claim) => {
     const { htlc, preimage } = claim;
     const outpoint = { txid: claim.commitmentTxid, vout: claim.outputIndex };
     const ready = htlc.offered ? htlc.cltvExpiry <= best.height : preimage !== undefined;
     return ready && !isSpent(state, outpoint) ? [{ claim, commitment, outpoint }] : [];
   });
+}
+
+/**
+ * Our commitment while it waits for confirmation: second stages that carry their own fee go out with it
+ * and can be in the same block (onchain-engine 8). On the other types their script makes them wait.
+ */
+function unconfirmed(state: MonitorState): HolderCommitment | undefined {
+  const { holderBroadcast, spend, parameters } = state;
+  const together = channelTypeRules(parameters.channelType).secondStagePaysFee;
+  return together && spend === undefined ? holderBroadcast?.commitment : undefined;
 }
 
 /** More than any HTLC can pay: asks for the highest feerate its value allows. */

@@ -2,6 +2,7 @@
  * Feature flags of a channel type (BOLT 9; LDK types/features.rs `ChannelTypeFeatures`). The last byte
  * holds bits 0 to 7.
  */
+import type { ChannelType, ChannelTypeModifier } from "../channel.js";
 
 /** Required (even) bits; LDK writes channel types with these alone. */
 const STATIC_REMOTE_KEY = 12;
@@ -10,10 +11,10 @@ const ZERO_FEE_COMMITMENTS = 40;
 /** Number of zero_fee_commitments while it was being specified. */
 const ZERO_FEE_COMMITMENTS_STAGING = 140;
 /** They change how a channel is used, not its transactions. */
-const SCID_PRIVACY = 46;
-const ZERO_CONF = 50;
-
-export type LdkChannelType = "static_remote_key" | "anchors_zero_fee_htlc" | "zero_fee_commitments";
+const MODIFIERS: ReadonlyMap<number, ChannelTypeModifier> = new Map([
+  [46, "scid_privacy"],
+  [50, "zero_conf"],
+]);
 
 export function featureBits(flags: Uint8Array): readonly number[] {
   const bits: number[] = [];
@@ -25,8 +26,8 @@ export function featureBits(flags: Uint8Array): readonly number[] {
 }
 
 /** undefined: a type whose transactions this version does not know. */
-export function channelTypeOf(flags: Uint8Array): LdkChannelType | undefined {
-  const bits = featureBits(flags).filter((bit) => bit !== SCID_PRIVACY && bit !== ZERO_CONF);
+export function channelTypeOf(flags: Uint8Array): ChannelType | undefined {
+  const bits = featureBits(flags).filter((bit) => !MODIFIERS.has(bit));
   switch (bits.join()) {
     case String(STATIC_REMOTE_KEY):
       return "static_remote_key";
@@ -39,3 +40,6 @@ export function channelTypeOf(flags: Uint8Array): LdkChannelType | undefined {
       return undefined;
   }
 }
+
+export const modifiersOf = (flags: Uint8Array): readonly ChannelTypeModifier[] =>
+  featureBits(flags).flatMap((bit) => MODIFIERS.get(bit) ?? []);

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { concatBytes, toHex } from "../bytes.js";
-import { channelTypeOf, featureBits } from "./channel-type.js";
+import { channelTypeOf, featureBits, modifiersOf } from "./channel-type.js";
 import { commitmentTransaction } from "./commitment.js";
 import { htlcSource, sentIdOf } from "./htlc-source.js";
 import { decodeMonitorEvent } from "./monitor-events.js";
@@ -296,6 +296,9 @@ describe("LDK formats beyond 0.1.0", () => {
     assert.equal(channelTypeOf(uint((1n << 140n) | 4096n, 18)), "zero_fee_commitments");
     assert.equal(channelTypeOf(uint((1n << 20n) | 4096n, 3)), undefined);
     assert.equal(channelTypeOf(new Uint8Array()), undefined);
+    const both = uint((1n << 50n) | (1n << 46n) | 4096n, 7);
+    assert.deepEqual(modifiersOf(both), ["scid_privacy", "zero_conf"]);
+    assert.deepEqual(modifiersOf(Uint8Array.of(0x10, 0x00)), []);
   });
 
   it("takes a commitment without a channel type for static_remote_key", () => {

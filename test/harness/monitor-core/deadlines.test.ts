@@ -32,9 +32,13 @@ describe("monitor core: deadlines", () => {
       const [event] = broadcasts(p);
       assert.deepEqual(event?.reason, { kind: "htlcDeadline", paymentHash: htlc.paymentHash });
       assert.equal(event.commitmentTxid, p.state.holder.txid);
+      const [commitment, ...timeouts] = p.published();
+      assert.equal(commitment?.txid, p.state.holder.txid);
+      const roles = amountSat > 1000 ? ["holderHtlcTimeout"] : [];
       assert.deepEqual(
-        p.published().map(({ txid }) => txid),
-        [p.state.holder.txid],
+        timeouts.map(({ role }) => role),
+        roles,
+        "its HTLC-timeout carries its own fee and can be in the same block",
       );
       p.assertPublishable();
     });

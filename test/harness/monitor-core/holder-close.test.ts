@@ -141,7 +141,10 @@ describe("monitor core: second stages of our commitment", () => {
       const learn = () => p.learn(secretNamed("theirs").preimage, theirs.source.sourceKey);
       if (when === "before") learn();
       await p.channel.forceClose("holder", true);
-      p.minePublished();
+      const published = p.published().map(({ role }) => role);
+      const before = ["holderCommitment", "holderHtlcSuccess"];
+      assert.deepEqual(published, when === "before" ? before : ["holderCommitment"]);
+      p.minePublished("holderCommitment");
       if (when === "after") learn();
       assertClaims(p, [htlcOutpoint(p, "holder", at, theirs)]);
       const [success] = p.minePublished("holderHtlcSuccess");
@@ -151,6 +154,17 @@ describe("monitor core: second stages of our commitment", () => {
       assert.deepEqual(outcomes(p, theirs), []);
     });
   }
+
+  it("can be in the block of the commitment, whose HTLCs then are resolved at once", async () => {
+    const { p, theirs } = await withBoth("static_remote_key");
+    p.learn(secretNamed("theirs").preimage, theirs.source.sourceKey);
+    await p.channel.forceClose("holder", true);
+    const [, success] = p.minePublished();
+    assert.equal(success?.role, "holderHtlcSuccess");
+    assert.deepEqual(p.published(), []);
+    p.mineEmpty(CONTEST_DELAY);
+    assert.ok(spendable(p).includes(`${success.txid}:0`));
+  });
 
   it("those of anchor channels pay no fee and are not published", async () => {
     const { p, theirs } = await withBoth("anchors_zero_fee_htlc");

@@ -227,10 +227,12 @@ export class ProtectedChannel {
     this.#log.clear();
   }
 
-  /** What we publish would be taken into the next block. */
+  /** What we publish, in its order, would be taken into the next block. */
   assertPublishable(): void {
-    for (const { raw, role } of this.published()) {
-      assert.equal(this.chain.hindrance(raw), undefined, role);
+    const published = this.published();
+    const found = this.chain.hindrances(published.map(({ raw }) => raw));
+    for (const [index, reason] of found.entries()) {
+      assert.equal(reason, undefined, published[index]?.role);
     }
   }
 

@@ -79,6 +79,20 @@ export class SimChain {
     return this.#hindrance(tx, blockHeight(this.tip.height + 1));
   }
 
+  /** For each: why the next block may not hold it, alone or behind those before it. */
+  hindrances(raws: readonly Uint8Array[]): readonly (string | undefined)[] {
+    const height = blockHeight(this.tip.height + 1);
+    const alone = raws.map((raw) => this.hindrance(raw));
+    const found = raws.map((raw, index) => {
+      const tx = Transaction.fromBuffer(Uint8Array.from(raw));
+      const reason = this.#hindrance(tx, height);
+      if (reason === undefined) this.#include(tx, height);
+      return alone[index] === undefined ? undefined : reason;
+    });
+    this.#replay();
+    return found;
+  }
+
   /** Transaction that spends the outpoint in this chain. */
   spenderOf(outpoint: Outpoint): Txid | undefined {
     return this.#spenders.get(outpointKey(outpoint));

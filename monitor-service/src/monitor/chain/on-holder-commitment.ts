@@ -8,6 +8,7 @@ import type { BlockPoint } from "@farwatch/protocol/block";
 import type { HolderCommitment } from "@farwatch/protocol/channel";
 import type { PaymentHash, Preimage } from "@farwatch/protocol/ids";
 import { nonDustByOutput } from "../commitments.js";
+import { claimsOn } from "../second-stages.js";
 import { change, type Work } from "../work.js";
 import { failAbsentHtlcs } from "./absent-htlcs.js";
 import { track } from "./waiting.js";
@@ -26,16 +27,7 @@ export function handleHolderCommitment(
       perCommitmentPoint: commitment.perCommitmentPoint,
     },
     confirmedHolder: commitment,
-    holderHtlcClaims: nonDust.map(({ htlc, outputIndex }, position) => ({
-      commitmentTxid: txid,
-      htlc,
-      outputIndex,
-      counterpartySignature: must(
-        commitment.counterpartyHtlcSignatures[position],
-        "one signature per non-dust HTLC",
-      ),
-      preimage: htlc.offered ? undefined : preimages.get(htlc.paymentHash),
-    })),
+    holderHtlcClaims: claimsOn(commitment, preimages),
   });
   track(
     work,

@@ -1,0 +1,204 @@
+/**
+ * The steps of LDK's `ChannelMonitorUpdate` in our words (ldk-binary section 4). A step of an LDK that is
+ * newer than this version is refused: leaving it out would leave the channel unprotected.
+ */
+import { assertNever } from "@farwatch/protocol/assert";
+import type {
+  ChannelParameters,
+  CounterpartyCommitment,
+  HolderCommitment,
+  PendingCommitment,
+} from "@farwatch/protocol/channel";
+import {
+  atMost,
+  fail,
+  present,
+  readFeerate,
+  readSat,
+  readWith,
+} from "@farwatch/protocol/convert/reader";
+import { MAX_SCRIPT_BYTES } from "@farwatch/protocol/convert/limits";
+import type { SourcedHtlc } from "@farwatch/protocol/ldk/commitment";
+import type { ClaimedHtlcId, LdkMonitorUpdate, LdkUpdateStep } from "@farwatch/protocol/ldk/update";
+import type { Refusal } from "@farwatch/protocol/reasons";
+import type { Result } from "@farwatch/protocol/result";
+import type { ClaimedHtlc, UpdateStep } from "@farwatch/protocol/update";
+import { preimage as toPreimage, perCommitmentSecret } from "@farwatch/protocol/ids";
+import {
+  fundingOf,
+  onNewFunding,
+  toCommitmentNumber,
+  toCounterpartyCommitment,
+  toHolderCommitment,
+  toHtlcs,
+  withSources,
+} from "./ldk-commitment.js";
+import { toParameters } from "./ldk-parameters.js";
+import { sourceKeyOf } from "./ldk-source.js";
+
+/** LDK tells its monitor to close, not why. */
+const CLOSED_BY_NODE = "ChannelForceClosed";
+
+/** The channel as it stands on its locked funding before the update. */
+export interface CurrentChannel {
+  readonly parameters: ChannelParameters;
+  readonly holder: HolderCommitment;
+  readonly counterparty: CounterpartyCommitment;
+}
+
+export const toUpdateSteps = (
+  { steps }: LdkMonitorUpdate,
+  current: CurrentChannel,
+): Result<readonly UpdateStep[], Refusal> =>
+  readWith(() => steps.map(({ value }) => toStep(value, current)));
+
+type Step<K extends LdkUpdateStep["kind"]> = Extract<LdkUpdateStep, { kind: K }>;
+
+function toStep(step: LdkUpdateStep, current: CurrentChannel): UpdateStep {
+  switch (step.kind) {
+    case "latestHolderCommitmentInfo":
+      return holderStep(step);
+    case "latestHolderCommitment":
+      return holderStepOfAll(step);
+    case "latestCounterpartyCommitmentInfo":
+      return {
+        kind: "latestCounterpartyCommitment",
+        commitment: counterpartyOf(step),
+        pending: [],
+      };
+    case "latestCounterpartyCommitment":
+      return counterpartyStepOfAll(step);
+    case "paymentPreimage":
+      return {
+        kind: "paymentPreimage",
+        preimage: toPreimage(Uint8Array.from(step.preimage)),
+        paymentInfo: step.paymentInfo === undefined ? undefined : Uint8Array.from(step.paymentInfo),
+      };
+    case "commitmentSecret":
+      return {
+        kind: "commitmentSecret",
+        commitmentNumber: toCommitmentNumber(step.commitmentNumber),
+        secret: perCommitmentSecret(Uint8Array.from(step.secret)),
+      };
+    case "channelForceClosed":
+      return {
+        kind: "channelForceClosed",
+        shouldBroadcast: step.shouldBroadcast,
+        reason: CLOSED_BY_NODE,
+      };
+    case "shutdownScript":
+      return {
+        kind: "shutdownScript",
+        scriptPubkey: atMost(step.scriptPubkey, MAX_SCRIPT_BYTES, "shutdown_script"),
+      };
+    case "renegotiatedFunding":
+      return newFunding(step, current);
+    case "renegotiatedFundingLocked":
+      return { kind: "renegotiatedFundingLocked", fundingTxid: step.fundingTxid };
+    case "releasePaymentComplete":
+      return { kind: "ldkReleasePaymentComplete", sourceKey: sourceKeyOf(step.htlc) };
+    case "unknown":
+      return fail("unknownStep", "steps", `step ${step.variant} is not known here`);
+    default:
+      return assertNever(step);
+  }
+}
+
+const toClaimed = ({ id, preimage }: ClaimedHtlcId): ClaimedHtlc => ({
+  sourceKey: sourceKeyOf(id),
+  preimage: toPreimage(Uint8Array.from(preimage)),
+  skimmedFeeMsat: undefined,
+  attributionData: undefined,
+});
+
+/**
+ * LDK 0.1 lists every HTLC beside the commitment, those with an output signed; 0.2 and later only dust,
+ * with the sources of the others apart. A signature tells which (LDK
+ * `provide_latest_holder_commitment_tx`).
+ */
+function holderStep(step: Step<"latestHolderCommitmentInfo">): UpdateStep {
+  const listsAll = step.htlcs.some(({ signature }) => signature !== undefined);
+  const htlcs: readonly SourcedHtlc[] = listsAll
+    ? step.htlcs
+    : [...withSources(step.commitment.commitment, step.nonDustSources, "holder"), ...step.htlcs];
+  return {
+    kind: "latestHolderCommitment",
+    commitment: toHolderCommitment(step.commitment, toHtlcs(htlcs, "holder")),
+    pending: [],
+    claimed: step.claimed.map(toClaimed),
+    failed: [],
+  };
+}
+
+function holderStepOfAll(step: Step<"latestHolderCommitment">): UpdateStep {
+  const { nonDustSources, dustHtlcs } = step.htlcData;
+  const [locked, ...pending] = step.commitments.map((ldk) => ({
+    funding: fundingOf(ldk.commitment),
+    commitment: toHolderCommitment(
+      ldk,
+      toHtlcs([...withSources(ldk.commitment, nonDustSources, "holder"), ...dustHtlcs], "holder"),
+    ),
+  }));
+  return {
+    kind: "latestHolderCommitment",
+    commitment: present(locked, "commitment_txs").commitment,
+    pending,
+    claimed: step.claimed.map(toClaimed),
+    failed: [],
+  };
+}
+
+const counterpartyOf = (
+  step: Step<"latestCounterpartyCommitmentInfo">,
+): CounterpartyCommitment => ({
+  commitmentNumber: toCommitmentNumber(step.commitmentNumber),
+  perCommitmentPoint: Uint8Array.from(step.perCommitmentPoint),
+  feeratePerKw: readFeerate(present(step.feeratePerKw, "feerate_per_kw")),
+  toBroadcasterSat: readSat(
+    present(step.toBroadcasterSat, "to_broadcaster_value_sat"),
+    "to_broadcaster_value_sat",
+  ),
+  toCountersignatorySat: readSat(
+    present(step.toCountersignatorySat, "to_countersignatory_value_sat"),
+    "to_countersignatory_value_sat",
+  ),
+  htlcs: toHtlcs(step.htlcs, "counterparty"),
+  txid: step.txid,
+});
+
+function counterpartyStepOfAll(step: Step<"latestCounterpartyCommitment">): UpdateStep {
+  const { nonDustSources, dustHtlcs } = step.htlcData;
+  const [locked, ...pending] = step.commitments.map(
+    (ldk): PendingCommitment<CounterpartyCommitment> => ({
+      funding: fundingOf(ldk),
+      commitment: toCounterpartyCommitment(
+        ldk,
+        toHtlcs(
+          [...withSources(ldk, nonDustSources, "counterparty"), ...dustHtlcs],
+          "counterparty",
+        ),
+      ),
+    }),
+  );
+  return {
+    kind: "latestCounterpartyCommitment",
+    commitment: present(locked, "commitment_txs").commitment,
+    pending,
+  };
+}
+
+const newFunding = (
+  { parameters, holderCommitment, counterpartyCommitment }: Step<"renegotiatedFunding">,
+  current: CurrentChannel,
+): UpdateStep => ({
+  kind: "renegotiatedFunding",
+  parameters: toParameters(parameters, current.parameters),
+  holderCommitment: toHolderCommitment(
+    holderCommitment,
+    onNewFunding(current.holder.htlcs, holderCommitment.commitment),
+  ),
+  counterpartyCommitment: toCounterpartyCommitment(
+    counterpartyCommitment,
+    onNewFunding(current.counterparty.htlcs, counterpartyCommitment),
+  ),
+});
