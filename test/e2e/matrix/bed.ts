@@ -62,6 +62,8 @@ export class Bed {
   #follower: ChainFollower | undefined;
   /** Of the last block that is on disk. */
   #followed = "";
+  /** Height of the last block both branches had in common. */
+  #lastFork: number | undefined;
 
   private constructor(parts: Parts) {
     this.#parts = parts;
@@ -157,6 +159,7 @@ export class Bed {
       disconnected: async (forkPoint) => {
         await sink.disconnected(forkPoint);
         this.#followed = forkPoint.hash;
+        this.#lastFork = forkPoint.height;
       },
       synced: () => sink.synced(),
     };
@@ -189,6 +192,30 @@ export class Bed {
   async mineOnly(raws: readonly Uint8Array[]): Promise<void> {
     await this.node.generateBlock(raws.map(toHex));
     await this.follow();
+  }
+
+  /**
+   * The last `depth` blocks give way to one more, all of them empty. The returned function lets the old
+   * branch win again.
+   */
+  async reorganise(depth: number): Promise<() => Promise<void>> {
+    const { node } = this;
+    const hashOf = async (height: number): Promise<string> =>
+      String(await node.rpc("getblockhash", [height]));
+    const first = (await node.height()) - depth + 1;
+    const old = await hashOf(first);
+    await node.invalidateBlock(old);
+    await node.mineEmpty(depth + 1);
+    await this.follow();
+    assert.equal(this.#lastFork, first - 1, "the monitor followed");
+    const fresh = await hashOf(first);
+    return async () => {
+      const height = await node.height();
+      await node.invalidateBlock(fresh);
+      await node.reconsiderBlock(old);
+      await node.mineEmpty(height - (await node.height()) + 1);
+      await this.follow();
+    };
   }
 
   async send(raw: Uint8Array): Promise<void> {

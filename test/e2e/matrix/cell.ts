@@ -41,6 +41,8 @@ export class Cell {
   absent: Htlc | undefined;
   /** Outputs told as spendable whose sweep was tried. */
   readonly swept = new Set<string>();
+  /** Events at the last look for such outputs. */
+  eventsSeen = 0;
   /** What went wrong before the end. */
   readonly faults: string[] = [];
 
@@ -91,7 +93,11 @@ const commitmentDustSat = ({ side }: SignedCommitment, { setup }: Channel): bigi
   setup.sides[side].dustLimitSat;
 
 /** Channels for all of these, funded by one transaction and watched before it confirms. */
-export async function openCells(bed: Bed, ids: readonly CellId[]): Promise<readonly Cell[]> {
+export async function openCells(
+  bed: Bed,
+  ids: readonly CellId[],
+  blocksToExpiry = BLOCKS_TO_EXPIRY,
+): Promise<readonly Cell[]> {
   const plans = ids.map(({ type }) => {
     const made: { channel?: Channel } = {};
     const plan = createChannel({
@@ -115,7 +121,7 @@ export async function openCells(bed: Bed, ids: readonly CellId[]): Promise<reado
     bed,
     plans.map(({ plan }) => plan.fundingScriptPubkey),
   );
-  const expiry = (await bed.node.height()) + BLOCKS_TO_EXPIRY;
+  const expiry = (await bed.node.height()) + blocksToExpiry;
   const cells = await Promise.all(
     plans.map(async ({ plan, made }, vout) => {
       const channel = plan.open({ txid: txid(fundingTxid), vout });

@@ -4,6 +4,8 @@
  * bitcoind's mempool.
  */
 import { must } from "@farwatch/protocol/assert";
+import { equalBytes } from "@farwatch/protocol/bytes";
+import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { txid } from "@farwatch/protocol/ids";
 import { p2wpkh } from "@farwatch/monitor-service/bolt/scripts";
 import { Transaction } from "bitcoinjs-lib";
@@ -26,17 +28,19 @@ const BLOCKS_TO_THE_END = 16;
 const BLOCKS_TO_FINAL = 7;
 const CLOSING_FEE_SAT = 500n;
 
-type Phase = (bed: Bed, cells: readonly Cell[]) => Promise<void>;
-
-const forAll = async (
-  cells: readonly Cell[],
-  work: (cell: Cell) => Promise<void>,
-): Promise<void> => {
-  await Promise.all(cells.map(work));
-};
+interface Phase {
+  /** Everything before the first transaction is on chain. */
+  readonly prepare: (cell: Cell) => Promise<void>;
+  /** To the end, where nothing is left to happen. */
+  readonly run: (bed: Bed, cells: readonly Cell[]) => Promise<void>;
+}
 
 /** Block by block, so that what is told as spendable is tried at once. */
-async function mineToTheEnd(bed: Bed, cells: readonly Cell[], blocks: number): Promise<void> {
+export async function mineToTheEnd(
+  bed: Bed,
+  cells: readonly Cell[],
+  blocks: number,
+): Promise<void> {
   for (let i = 0; i < blocks; i++) {
     await bed.mine();
     for (const cell of cells) await trySweeps(bed, cell);
@@ -60,7 +64,7 @@ async function learnOurs({ channel, htlcs }: Cell): Promise<void> {
   }
 }
 
-const commitments = (cells: readonly Cell[]): readonly Uint8Array[] =>
+export const commitments = (cells: readonly Cell[]): readonly Uint8Array[] =>
   cells.map(({ channel, commitment: { side, number } }) =>
     broadcastableCommitment(channel, side, number),
   );
@@ -72,15 +76,13 @@ async function prepareRevoked(cell: Cell): Promise<void> {
   await settleFirst(cell);
 }
 
-const revoked: Phase = async (bed, cells) => {
-  await forAll(cells, prepareRevoked);
+const punish: Phase["run"] = async (bed, cells) => {
   await bed.mineOnly(commitments(cells));
   await bed.mine();
   await mineToTheEnd(bed, cells, BLOCKS_TO_FINAL);
 };
 
-const revokedSecondStage: Phase = async (bed, cells) => {
-  await forAll(cells, prepareRevoked);
+const punishSecondStage: Phase["run"] = async (bed, cells) => {
   // What the counterparty offered can be taken back in the block behind its commitment.
   await bed.mineTo(Math.max(...cells.map(({ expiry }) => expiry)) - 1);
   await bed.mineOnly(commitments(cells));
@@ -99,7 +101,7 @@ const revokedSecondStage: Phase = async (bed, cells) => {
 };
 
 /** HTLC by HTLC after a commitment that is not revoked: ours from the mempool, theirs in between. */
-async function resolveHtlcs(bed: Bed, closing: readonly Cell[]): Promise<void> {
+export async function resolveHtlcs(bed: Bed, closing: readonly Cell[]): Promise<void> {
   // One whose commitment did not confirm fails by itself and not the others with it.
   const cells = closing.filter(({ commitment }) => bed.mined.tx(commitment.built.txid));
   await bed.mine(); // ours with a preimage
@@ -107,7 +109,6 @@ async function resolveHtlcs(bed: Bed, closing: readonly Cell[]): Promise<void> {
   await bed.mineTo(Math.max(...cells.map(({ expiry }) => expiry)));
   await bed.mine(); // ours after the timeout
   await bed.mineOnly(cells.flatMap(theirTimeouts));
-  await mineToTheEnd(bed, closing, BLOCKS_TO_THE_END);
 }
 
 const theirPreimageClaims = (cell: Cell): readonly Uint8Array[] =>
@@ -124,72 +125,80 @@ const theirTimeouts = (cell: Cell): readonly Uint8Array[] =>
     return claim(channel, commitment.side, commitment.number, htlc);
   });
 
-const holder: Phase = async (bed, cells) => {
-  await forAll(cells, async (cell) => {
-    await cell.offerAll();
-    await learnOurs(cell);
-    cell.closing = cell.channel.commitment("holder");
-    await cell.channel.forceClose("holder");
-  });
-  await bed.follow();
-  await bed.mine();
-  await resolveHtlcs(bed, cells);
-};
+async function prepareHolder(cell: Cell): Promise<void> {
+  await cell.offerAll();
+  await learnOurs(cell);
+  cell.closing = cell.channel.commitment("holder");
+  await cell.channel.forceClose("holder");
+}
 
-const counterpartyCurrent: Phase = async (bed, cells) => {
-  await forAll(cells, async (cell) => {
-    await cell.offerAll();
-    await learnOurs(cell);
-    cell.closing = cell.channel.commitment("counterparty");
-  });
-  await bed.mineOnly(commitments(cells));
-  await resolveHtlcs(bed, cells);
-};
+async function prepareCounterparty(cell: Cell): Promise<void> {
+  await cell.offerAll();
+  await learnOurs(cell);
+  cell.closing = cell.channel.commitment("counterparty");
+}
 
 /** In the newest commitment only, so never on chain. */
 const EXTRA_SAT = 15_000;
 
-const counterpartyPrevious: Phase = async (bed, cells) => {
-  await forAll(cells, async (cell) => {
-    const { channel, expiry, id } = cell;
-    await cell.offerAll();
-    await learnOurs(cell);
-    cell.closing = channel.commitment("counterparty");
-    cell.absent = offer(channel, "holder", EXTRA_SAT, `${cellName(id)}: extra`, expiry);
-    await channel.signCommitment("holder");
-  });
-  await bed.mineOnly(commitments(cells));
+async function preparePrevious(cell: Cell): Promise<void> {
+  await prepareCounterparty(cell);
+  const { channel, expiry, id } = cell;
+  cell.absent = offer(channel, "holder", EXTRA_SAT, `${cellName(id)}: extra`, expiry);
+  await channel.signCommitment("holder");
+}
+
+const closeOurselves: Phase["run"] = async (bed, cells) => {
+  await bed.follow();
+  await bed.mine();
   await resolveHtlcs(bed, cells);
+  await mineToTheEnd(bed, cells, BLOCKS_TO_THE_END);
 };
 
-const coop: Phase = async (bed, cells) => {
-  const script = p2wpkh(bed.curve.publicKey(new Uint8Array(32).fill(0x55)));
-  const raws: Uint8Array[] = [];
-  await forAll(cells, async (cell) => {
-    const { channel } = cell;
-    await cell.offerAll();
-    await settleFirst(cell);
-    for (const { plan, htlc } of cell.htlcs) if (plan.fate === "second") channel.failHtlc(htlc);
-    await channel.settle();
-    await channel.shutdown("holder", script);
-    const raw = cooperativeCloseTx(channel, CLOSING_FEE_SAT, { holder: script });
+const closedByCounterparty: Phase["run"] = async (bed, cells) => {
+  await bed.mineOnly(commitments(cells));
+  await resolveHtlcs(bed, cells);
+  await mineToTheEnd(bed, cells, BLOCKS_TO_THE_END);
+};
+
+/** Our output of cooperative closes goes here. */
+const SHUTDOWN_SCRIPT = p2wpkh(nobleCurve.publicKey(new Uint8Array(32).fill(0x55)));
+
+async function prepareCoop(cell: Cell): Promise<void> {
+  const { channel } = cell;
+  await cell.offerAll();
+  await settleFirst(cell);
+  for (const { plan, htlc } of cell.htlcs) if (plan.fate === "second") channel.failHtlc(htlc);
+  await channel.settle();
+  await channel.shutdown("holder", SHUTDOWN_SCRIPT);
+}
+
+const closeTogether: Phase["run"] = async (bed, cells) => {
+  for (const cell of cells) {
+    const scripts = { holder: SHUTDOWN_SCRIPT };
+    const raw = cooperativeCloseTx(cell.channel, CLOSING_FEE_SAT, scripts);
     const tx = Transaction.fromBuffer(raw);
-    const vout = tx.outs.findIndex(({ script: paid }) => Buffer.from(paid).equals(script));
+    const vout = tx.outs.findIndex(({ script }) => equalBytes(script, SHUTDOWN_SCRIPT));
     cell.closingOutput = { txid: txid(tx.getId()), vout };
-    raws.push(raw);
-  });
-  for (const raw of raws) await bed.send(raw);
+    await bed.send(raw);
+  }
   await mineToTheEnd(bed, cells, BLOCKS_TO_FINAL);
 };
 
 const PHASES: Readonly<Partial<Record<Close, Phase>>> = {
-  revoked,
-  "revoked + second stage": revokedSecondStage,
-  holder,
-  "counterparty current": counterpartyCurrent,
-  "counterparty previous": counterpartyPrevious,
-  coop,
+  revoked: { prepare: prepareRevoked, run: punish },
+  "revoked + second stage": { prepare: prepareRevoked, run: punishSecondStage },
+  holder: { prepare: prepareHolder, run: closeOurselves },
+  "counterparty current": { prepare: prepareCounterparty, run: closedByCounterparty },
+  "counterparty previous": { prepare: preparePrevious, run: closedByCounterparty },
+  coop: { prepare: prepareCoop, run: closeTogether },
 };
 
-export const runPhase = (close: Close, bed: Bed, cells: readonly Cell[]): Promise<void> =>
-  must(PHASES[close], `the ${close} phase`)(bed, cells);
+const phaseOf = (close: Close): Phase => must(PHASES[close], `the ${close} phase`);
+
+export const prepare = (cell: Cell): Promise<void> => phaseOf(cell.id.close).prepare(cell);
+
+export async function runPhase(close: Close, bed: Bed, cells: readonly Cell[]): Promise<void> {
+  await Promise.all(cells.map(prepare));
+  await phaseOf(close).run(bed, cells);
+}

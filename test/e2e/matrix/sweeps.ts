@@ -30,11 +30,17 @@ const SWEEP_FEERATE = feeratePerKw(1_012);
 
 /** Tries a sweep of everything told since the last look; what bitcoind refuses is the cell's fault. */
 export async function trySweeps(bed: Bed, cell: Cell): Promise<void> {
-  const events = bed.events(cell.channel.channelId);
-  const told = bodiesOf(events, "spendableOutputs").flatMap(({ outputs }) => outputs);
+  const { channelId } = cell.channel;
+  const { length } = bed.view(channelId).pendingEventIds;
+  if (length === cell.eventsSeen) return;
+  cell.eventsSeen = length;
+  const told = bodiesOf(bed.events(channelId), "spendableOutputs").flatMap(
+    ({ outputs }) => outputs,
+  );
   for (const output of told) {
     const key = outpointKey(output.outpoint);
-    if (cell.swept.has(key)) continue;
+    const isThere = bed.mined.tx(output.outpoint.txid) !== undefined;
+    if (cell.swept.has(key) || !isThere) continue;
     cell.swept.add(key);
     const refusal = await sweepRefusal(bed, cell, output);
     if (refusal !== undefined) cell.faults.push(`${output.output.kind} ${key}: ${refusal}`);
