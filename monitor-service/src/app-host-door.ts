@@ -21,6 +21,7 @@ const refusal: Refusal = refuse(
   "a new monitor waits for its first answer from bitcoind; send the same again",
 );
 const refused = err(refusal);
+const noChannel = err(refuse("channelUnknown", "this monitor watches no channel yet"));
 
 /** For a store that has no channels, no sessions and no block. */
 export function waitingHost(store: EmptyStore): MonitorHost {
@@ -32,8 +33,9 @@ export function waitingHost(store: EmptyStore): MonitorHost {
     putPreimages: () => Promise.resolve(refused),
     ackEvents: () => Promise.resolve(refused),
     broadcastHolder: () => Promise.resolve(refused),
-    channel: () => err(refuse("channelUnknown", "this monitor watches no channel yet")),
-    channels: () => [],
+    channel: () => noChannel,
+    anyChannel: () => Promise.resolve(noChannel),
+    channels: () => Promise.resolve({ views: [], nextAfter: undefined }),
     pendingEvents: () => [],
     subscribe: () => refused,
     info: () => ({
@@ -42,6 +44,7 @@ export function waitingHost(store: EmptyStore): MonitorHost {
       chainState: "unavailable",
       channels: 0,
       zeroFeeChannels: 0,
+      archivedChannels: 0,
       pendingEvents: 0,
     }),
   };

@@ -67,6 +67,8 @@ export const REASONS = {
   /** The same id with other bytes, or a predecessor that is not ours. */
   updateConflict: row("FAILED_PRECONDITION", "never", "stop the channel; alert: split brain"),
   noFurtherUpdates: row("FAILED_PRECONDITION", "never", "treat the channel as closed"),
+  /** Resolved on chain long ago; preimages are still stored, nothing else changes any more. */
+  channelArchived: row("FAILED_PRECONDITION", "never", "treat the channel as closed and settled"),
   streamReplaced: row("ABORTED", "afterFix", "leave it to the newer stream"),
 
   fenced: stopAndAlert,

@@ -78,6 +78,9 @@ export type UpdateStep =
   /** Of LDK nodes; has no effect here (contract 2.13). */
   | { readonly kind: "ldkReleasePaymentComplete"; readonly sourceKey: SourceKey };
 
+/** Reason of the last step of a channel whose funding never confirmed (contract 2.16). */
+export const NEVER_FUNDED_REASON = "never_funded";
+
 /** Names for GetInfo.supported_steps. */
 export const SUPPORTED_STEPS: readonly UpdateStep["kind"][] = [
   "latestHolderCommitment",

@@ -7,10 +7,11 @@ import { status } from "@grpc/grpc-js";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { monitorKey, storeId } from "@farwatch/protocol/ids";
 import { toHex } from "@farwatch/protocol/bytes";
-import type {
-  GetInfoResponse,
-  ListChannelsResponse,
-  OpenSessionResponse,
+import {
+  ChannelFilter,
+  type GetInfoResponse,
+  type ListChannelsResponse,
+  type OpenSessionResponse,
 } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import {
   createApp,
@@ -101,7 +102,10 @@ describe("monitor app", () => {
     assert.equal(await files.health(port, ""), "SERVING");
     assert.equal(await files.health(port, CHAIN), "NOT_SERVING");
     const listed = await monitor.call<ListChannelsResponse>((done) =>
-      monitor.rpc.listChannels({ pageSize: 0, pageToken: Buffer.alloc(0) }, done),
+      monitor.rpc.listChannels(
+        { pageSize: 0, pageToken: Buffer.alloc(0), filter: ChannelFilter.ALL },
+        done,
+      ),
     );
     assert.deepEqual(listed.channels, []);
   });

@@ -63,5 +63,17 @@ export const REFUSALS_PER_BLOCK = 4;
  */
 export const DEFAULT_MAX_FEERATE = feeratePerKw(250_000);
 
+/**
+ * Blocks a channel with nothing left to claim is still watched. LDK `ARCHIVAL_DELAY_BLOCKS` (4032, four
+ * weeks): far beyond any reorganisation, and long enough that nobody still has a question for it.
+ */
+export const ARCHIVAL_DELAY_BLOCKS = 4032;
+
+/**
+ * Blocks a channel closed as never funded is still watched (contract 2.16), two weeks: as long as nodes
+ * wait for a funding transaction (BOLT 2, "SHOULD forget the channel if [...] 2016 blocks").
+ */
+export const NEVER_FUNDED_DELAY_BLOCKS = 2016;
+
 /** LDK `FEERATE_FLOOR`: lower bound of every estimate, 253 sat per 1000 weight units = 1 sat/vB. */
 export const FLOOR_FEERATES: Feerates = { urgent: feeratePerKw(253), normal: feeratePerKw(253) };

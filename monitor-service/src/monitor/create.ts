@@ -90,5 +90,7 @@ export function createMonitor(
     settled: { facts: [], tracked: [], claims: [] },
     formerClaims: [],
     toldSpendable: new Set(),
+    neverFundedAt: undefined,
+    resolvedSince: undefined,
   });
 }

@@ -48,6 +48,8 @@ export type MonitorInput =
     }
   /** The chain now ends at forkPoint. Forgets, never emits (R6). */
   | { readonly kind: "blocksDisconnected"; readonly forkPoint: BlockPoint }
+  /** After a block: the shell alone knows what was acked. */
+  | { readonly kind: "resolutionChecked"; readonly unackedEvents: boolean }
   | {
       readonly kind: "broadcastHolder";
       readonly reason: string;

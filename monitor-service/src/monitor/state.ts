@@ -306,4 +306,9 @@ export interface MonitorState extends FundingScope {
   readonly formerClaims: readonly Claim[];
   /** Outpoint keys of spendable outputs that were told: each is told once, whatever the chain does. */
   readonly toldSpendable: ReadonlySet<string>;
+
+  /** Height at which the node closed the channel as never funded. */
+  readonly neverFundedAt: BlockHeight | undefined;
+  /** Since this height nothing is left to claim and every event is acked: it is archived later. */
+  readonly resolvedSince: BlockHeight | undefined;
 }

@@ -6,6 +6,7 @@ import { assertNever } from "@farwatch/protocol/assert";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import { ok, type Result } from "@farwatch/protocol/result";
 import { refreshBumps } from "./bumps/refresh-bumps.js";
+import { checkResolution } from "./archival.js";
 import { connectBlock } from "./chain/block-connected.js";
 import { disconnectBlocks } from "./chain/blocks-disconnected.js";
 import { onClaimRefused } from "./claims/claim-refused.js";
@@ -55,6 +56,9 @@ function dispatch(work: Work, input: MonitorInput): Result<void, Refusal> {
       return ok(undefined);
     case "claimRefused":
       onClaimRefused(work, input);
+      return ok(undefined);
+    case "resolutionChecked":
+      checkResolution(work, input.unackedEvents);
       return ok(undefined);
     case "broadcastHolder":
       return broadcastByOperator(work, input);

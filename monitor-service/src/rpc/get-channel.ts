@@ -1,8 +1,10 @@
 /** GetChannel: what this monitor knows about one channel. Hashes of preimages, never preimages. */
 import { fromHex } from "@farwatch/protocol/bytes";
 import { writeBlockPoint, writeOutpoint } from "@farwatch/protocol/convert/channel";
+import { writeSpend } from "@farwatch/protocol/convert/spendable";
 import { ClosingState } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import type {
+  FundingSpend as WireSpend,
   GetChannelRequest,
   GetChannelResponse,
   UnresolvedHtlc,
@@ -11,24 +13,28 @@ import { txidToInternal, type SourceKey } from "@farwatch/protocol/ids";
 import { ok } from "@farwatch/protocol/result";
 import { minSeenIndex, NO_INDEX_SEEN } from "../bolt/per-commitment-secrets.js";
 import { liveHtlcs } from "../monitor/htlcs.js";
-import type { MonitorState } from "../monitor/state.js";
+import { totalClaimableSat } from "../monitor/balances/balance.js";
+import { claimableBalances } from "../monitor/balances/claimable-balances.js";
+import type { FundingSpend, MonitorState } from "../monitor/state.js";
 import type { ChannelView } from "../runtime/monitor-host.js";
 import type { Run } from "./call.js";
+import { archivalToWire, balanceToWire } from "./balance-to-wire.js";
 import { readChannelId } from "./channel-id.js";
 
-export const getChannel: Run<GetChannelRequest, GetChannelResponse> = (
+export const getChannel: Run<GetChannelRequest, GetChannelResponse> = async (
   { host, who },
   { channelId },
 ) => {
   const id = readChannelId(channelId, "channel_id");
   if (!id.ok) return id;
-  const found = host.channel(who, id.value);
+  const found = await host.anyChannel(who, id.value);
   return found.ok ? ok(viewToWire(found.value)) : found;
 };
 
 export function viewToWire(view: ChannelView): GetChannelResponse {
   const { state } = view;
   const { parameters, spend } = state;
+  const balances = claimableBalances(state);
   return {
     channelId: Buffer.from(fromHex(parameters.channelId)),
     latestUpdateId: state.latestUpdateId,
@@ -56,8 +62,25 @@ export function viewToWire(view: ChannelView): GetChannelResponse {
       txid: claim.txid === undefined ? undefined : Buffer.from(txidToInternal(claim.txid)),
       feeratePerKw: claim.feeratePerKw,
     })),
+    balances: balances.map(balanceToWire),
+    claimableSat: totalClaimableSat(balances),
+    archival: archivalToWire(view),
+    fundingSpend: spend === undefined ? undefined : spendToWire(spend),
+    pendingFundings: state.pendingFundings.map(({ parameters: pending }) => ({
+      funding: writeOutpoint(pending.funding),
+      valueSat: pending.channelValueSat,
+      confirmed: pending.funding.txid === state.alternativeFunding?.txid,
+    })),
+    neverFunded: state.neverFundedAt !== undefined,
   };
 }
+
+const spendToWire = ({ kind, block, commitmentNumber, funding }: FundingSpend): WireSpend => ({
+  kind: writeSpend(kind),
+  block: writeBlockPoint(block),
+  commitmentNumber: commitmentNumber === undefined ? undefined : BigInt(commitmentNumber),
+  funding: writeOutpoint(funding),
+});
 
 function closingState(state: MonitorState): ClosingState {
   const { spend, holderBroadcast, tracked, waiting, claims } = state;

@@ -28,6 +28,7 @@ export const getInfo =
       tip: writeBlockPoint(info.tip),
       chainState: info.chainState,
       channels: BigInt(info.channels),
+      archivedChannels: BigInt(info.archivedChannels),
       pendingEvents: BigInt(info.pendingEvents),
       packageRelay: deps.packageRelay(),
     });

@@ -36,6 +36,10 @@ export async function ackEvents(
 function decideAck(core: Core, draft: Draft, who: Principal, ack: EventAck): AckResult {
   const entry = core.monitors.get(ack.channelId);
   if (entry === undefined) {
+    const archived = core.archive.get(ack.channelId)?.row;
+    if (archived?.managerKey === who.managerKey) {
+      return ack.eventId <= archived.lastEventId ? "alreadyAcked" : "unknown";
+    }
     const unreadable = core.monitors.unreadable.get(ack.channelId);
     return unreadable?.managerKey === who.managerKey ? "kept" : "unknown";
   }

@@ -3,15 +3,8 @@
  * Either all of it happens or, on a refusal or a broken invariant, none. Preimages that the step
  * relays reach the inbound channels of the same manager in the same decision (contract 2.7a).
  */
-import { concatBytes } from "@farwatch/protocol/bytes";
 import { encodePreimageRecord } from "@farwatch/protocol/envelope/preimage-record";
-import {
-  hashOfPreimage,
-  updateId,
-  type Hash32,
-  type Preimage,
-  type SourceKey,
-} from "@farwatch/protocol/ids";
+import { hashOfPreimage, type Hash32 } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { PreimageRelay, Transition } from "../monitor/effect.js";
@@ -20,15 +13,13 @@ import type { MonitorInput } from "../monitor/input.js";
 import { step } from "../monitor/step.js";
 import { sealEvent } from "../outbox/seal-event.js";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import type { LogRow } from "../store/store.js";
+import { keepPreimages } from "./archived-preimages.js";
 import { nextRow, type Core } from "./core.js";
 import type { Draft } from "./draft.js";
 import { haltChannel, haltedRefusal } from "./halt.js";
 import { SNAPSHOT_AT_MOST_ROWS } from "./limits.js";
 import type { ChannelEntry } from "./monitors.js";
-
-/** The log row of an input, without what the entry knows. */
-export type LogInput = Omit<LogRow, "rowId" | "channelNo" | "prevRowId">;
+import { preimageLog, type LogInput, type PreimageKnowledge } from "./preimage-log.js";
 
 /** Made only once the input is accepted: a refused one leaves no row behind. */
 export type LogSource = () => LogInput;
@@ -126,13 +117,6 @@ function appendLog(core: Core, draft: Draft, entry: ChannelEntry, log: LogInput)
   entry.rowsSinceSnapshot++;
 }
 
-export interface PreimageKnowledge {
-  /** farwatch/preimage/v1 body. */
-  readonly header: Uint8Array;
-  readonly preimage: Preimage;
-  readonly sourceKey: SourceKey;
-}
-
 /**
  * Stores preimages for a channel, those it does not know yet. A halted channel keeps them too, in its
  * log: a preimage is never dropped. The refusal then says that nobody acts on them.
@@ -160,16 +144,6 @@ export function learnPreimages(
   return haltedRefusal(entry.halt.incident);
 }
 
-const preimageLog = (records: readonly PreimageKnowledge[], batchRowId: number): LogInput => ({
-  kind: "preimages",
-  updateId: updateId(0),
-  updateHash: undefined,
-  header: concatBytes(...records.map(({ header }) => header)),
-  payload: concatBytes(...records.map(({ preimage }) => preimage)),
-  counterpartyTxids: [],
-  batchRowId,
-});
-
 const NO_BATCH = 0;
 
 function relayPreimage(core: Core, draft: Draft, from: ChannelEntry, relay: PreimageRelay): void {
@@ -180,18 +154,25 @@ function relayPreimage(core: Core, draft: Draft, from: ChannelEntry, relay: Prei
     notRelayed(core, from, relay, incident, "storedStateUnreadable");
     return;
   }
-  const inbound = core.monitors.get(inboundChannelId);
-  if (inbound === undefined || inbound.managerKey !== from.managerKey) return;
   const { preimage, sourceKey } = relay;
+  const { managerKey } = from;
   const header = encodePreimageRecord({
     chainHash: core.own.chainHash,
-    channelId: inbound.channelId,
-    managerKey: inbound.managerKey,
-    epoch: core.epochs.get(inbound.managerKey)?.epoch ?? 0n,
+    channelId: inboundChannelId,
+    managerKey,
+    epoch: core.epochs.get(managerKey)?.epoch ?? 0n,
     paymentHash: hashOfPreimage(preimage),
     sourceKey,
   });
-  const refusal = learnPreimages(core, draft, inbound, [{ header, preimage, sourceKey }], NO_BATCH);
+  const knowledge = [{ header, preimage, sourceKey }];
+  const archived = core.archive.get(inboundChannelId);
+  if (archived?.row.managerKey === managerKey) {
+    keepPreimages(core, draft, archived, knowledge, NO_BATCH);
+    return;
+  }
+  const inbound = core.monitors.get(inboundChannelId);
+  if (inbound?.managerKey !== managerKey) return;
+  const refusal = learnPreimages(core, draft, inbound, knowledge, NO_BATCH);
   if (refusal === undefined) return;
   notRelayed(core, from, relay, refusal.details["incident"], refusal.reason);
 }

@@ -13,6 +13,7 @@ import { FLOOR_FEERATES } from "../monitor/constants.js";
 import type { Feerates } from "../monitor/input.js";
 import { parseTx, type ParsedTx } from "../tx/parsed-tx.js";
 import { applyInput } from "./apply-input.js";
+import { archiveWhenDue, tellIfReappeared } from "./archive-when-due.js";
 import type { Core } from "./core.js";
 import type { Draft } from "./draft.js";
 import { causeOf } from "./error-cause.js";
@@ -44,6 +45,7 @@ async function connected(core: Core, block: VerifiedBlock): Promise<void> {
     const point = pointOf(header);
     for (const entry of core.monitors.all()) {
       connectOne(core, draft, entry, point, relevant.get(entry) ?? NOTHING, feerates);
+      archiveWhenDue(core, draft, entry);
     }
     core.headers = [header, ...core.headers].slice(0, HEADER_RING_SIZE);
     const { height, hash, raw } = header;
@@ -96,7 +98,9 @@ async function disconnected(core: Core, forkPoint: BlockPoint): Promise<void> {
     for (const entry of core.monitors.all()) {
       if (entry.halt?.scope === "all") continue;
       const input = { kind: "blocksDisconnected" as const, forkPoint };
+      const before = entry.state;
       const applied = applyInput(core, draft, entry, input, undefined);
+      tellIfReappeared(core, entry, before);
       if (!applied.ok && applied.error.reason !== "channelHalted") {
         haltChannel(core, draft, entry, "all", new Error("a disconnection was refused"));
       }

@@ -8,14 +8,16 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { eventId } from "@farwatch/protocol/ids";
 import { isSpent } from "../monitor/htlcs.js";
+import { archivalOf } from "../monitor/archival.js";
 import { outstanding } from "../monitor/outstanding.js";
 import type { MonitorState } from "../monitor/state.js";
-import type { Core } from "./core.js";
+import { archivedRefusal } from "./archive.js";
+import { otherOwner, type Core } from "./core.js";
 import { causeOf } from "./error-cause.js";
 import type { ChannelView, Principal } from "./monitor-host.js";
 import type { ChannelEntry } from "./monitors.js";
 
-/** Errors: channelUnknown, notYourChannel, storedStateUnreadable. */
+/** Errors: channelUnknown, notYourChannel, channelArchived, storedStateUnreadable. */
 export function findOwn(
   core: Core,
   who: Principal,
@@ -23,12 +25,14 @@ export function findOwn(
 ): Result<ChannelEntry, Refusal> {
   const details = { channel_id: channelId };
   const entry = core.monitors.get(channelId);
-  const owner = entry?.managerKey ?? core.monitors.unreadable.get(channelId)?.managerKey;
+  const owner = entry?.managerKey ?? otherOwner(core, channelId);
   if (owner === undefined) return err(refuse("channelUnknown", "not watched here", details));
   if (owner !== who.managerKey) {
     return err(refuse("notYourChannel", "the channel belongs to another manager", details));
   }
   if (entry !== undefined) return ok(entry);
+  const archived = core.archive.get(channelId);
+  if (archived !== undefined) return err(archivedRefusal(archived));
   return err(refuse("storedStateUnreadable", "the stored channel cannot be read", details));
 }
 
@@ -39,6 +43,8 @@ export function viewOf(core: Core, entry: ChannelEntry): ChannelView {
   return {
     state: entry.durable,
     halted: entry.halt !== undefined,
+    archivedAt: undefined,
+    archival: archivalOf(entry.durable, events.length > 0),
     pendingEventIds: events.map((event) => event.eventId),
     openClaims: openClaims(core, entry.durable),
   };

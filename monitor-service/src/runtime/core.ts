@@ -5,12 +5,13 @@
 import type { BlockHeader } from "../chain/chain-source.js";
 import type { StoreIdentity, ManagerIdentity } from "@farwatch/protocol/envelope/checks";
 import type { BlockPoint } from "@farwatch/protocol/block";
-import type { ManagerKey } from "@farwatch/protocol/ids";
+import type { ChannelId, ManagerKey } from "@farwatch/protocol/ids";
 import { must } from "@farwatch/protocol/assert";
 import type { MonitorContext } from "../monitor/context.js";
 import type { EventFeed } from "../outbox/event-feed.js";
 import type { Sealer } from "../outbox/seal-event.js";
 import type { EpochRow } from "../store/store.js";
+import type { Archive } from "./archive.js";
 import type { Commits } from "./commits.js";
 import type { HostDeps } from "./deps.js";
 import type { Principal } from "./monitor-host.js";
@@ -31,6 +32,7 @@ export interface Core {
   readonly storeGen: bigint;
   readonly sealer: Sealer;
   readonly monitors: Monitors;
+  readonly archive: Archive;
   readonly commits: Commits;
   readonly feed: EventFeed;
   readonly publisher: Publisher;
@@ -57,3 +59,8 @@ export const currentEpoch = (core: Core, who: Principal): bigint | undefined =>
 
 /** The next row id of a table. */
 export const nextRow = (core: Core, table: keyof RowCounters): number => core.rows[table]++;
+
+/** Of a channel that is known but not in memory. */
+export const otherOwner = (core: Core, channelId: ChannelId): ManagerKey | undefined =>
+  core.archive.get(channelId)?.row.managerKey ??
+  core.monitors.unreadable.get(channelId)?.managerKey;

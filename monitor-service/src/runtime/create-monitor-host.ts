@@ -2,6 +2,7 @@
 import { checkEpoch } from "@farwatch/protocol/envelope/checks";
 import { err, ok } from "@farwatch/protocol/result";
 import { ackEvents } from "./ack-events.js";
+import { listChannels, viewAny } from "./archived-channels.js";
 import { broadcastHolder } from "./broadcast-holder.js";
 import { findOwn, pendingEvents, viewOf } from "./channel-views.js";
 import { currentEpoch, tipOf, type Core } from "./core.js";
@@ -25,8 +26,8 @@ export function createMonitorHost(core: Core): MonitorHost {
       const found = findOwn(core, who, id);
       return found.ok ? ok(viewOf(core, found.value)) : found;
     },
-    channels: (who, after, limit) =>
-      core.monitors.ofManager(who.managerKey, after, limit).map((entry) => viewOf(core, entry)),
+    anyChannel: (who, id) => viewAny(core, who, id),
+    channels: (who, query) => listChannels(core, who, query),
     pendingEvents: (who, channel) => pendingEvents(core, who, channel),
     subscribe(who, epoch, subscriber) {
       const fenced = checkEpoch(epoch, currentEpoch(core, who));
@@ -55,6 +56,7 @@ function infoOf(core: Core): HostInfo {
     chainState: core.deps.chainState(),
     channels: core.monitors.size,
     zeroFeeChannels,
+    archivedChannels: core.archive.size,
     pendingEvents,
   };
 }

@@ -19,14 +19,15 @@ import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { placeUpdate } from "@farwatch/protocol/update-cursor";
 import { applyInput } from "./apply-input.js";
-import { tipOf, type Core } from "./core.js";
+import { archivedRefusal, type ArchivedChannel } from "./archive.js";
+import { otherOwner, tipOf, type Core } from "./core.js";
 import type { Draft } from "./draft.js";
 import { haltedRefusal } from "./halt.js";
 import type { Principal } from "./monitor-host.js";
 import type { ChannelEntry } from "./monitors.js";
 import { counterpartyCommitmentsIn } from "./stored-commitments.js";
 import { checkKeys } from "./watch-channel.js";
-import { repeatedStatus, watermarkOf, type ReceiptFacts } from "./receipts.js";
+import { archivedFacts, repeatedStatus, watermarkOf, type ReceiptFacts } from "./receipts.js";
 
 export interface OfferedUpdate {
   readonly header: Uint8Array;
@@ -58,7 +59,12 @@ export function decideUpdate(
 ): UpdateDecision {
   const { channelId, updateId: id } = offered.opened.header;
   const entry = findEntry(core, who, offered.opened.header);
-  const decided = entry.ok ? place(core, draft, entry.value, offered, refused) : entry;
+  const archived = core.archive.get(channelId);
+  const decided = entry.ok
+    ? place(core, draft, entry.value, offered, refused)
+    : archived?.row.managerKey === who.managerKey
+      ? placeArchived(core, archived, offered)
+      : entry;
   if (decided.ok) return { kind: "durable", facts: decided.value };
   return { kind: "refused", channelId, updateId: id, refusal: decided.error };
 }
@@ -71,7 +77,7 @@ function findEntry(
   const { channelId } = header;
   const details = { channel_id: channelId };
   const entry = core.monitors.get(channelId);
-  const owner = entry?.managerKey ?? core.monitors.unreadable.get(channelId)?.managerKey;
+  const owner = entry?.managerKey ?? otherOwner(core, channelId);
   if (owner === undefined) return err(refuse("channelUnknown", "not watched here", details));
   if (owner !== who.managerKey) {
     return err(refuse("notYourChannel", "the channel belongs to another manager", details));
@@ -84,6 +90,24 @@ function findEntry(
     return err(refuse("malformed", "the update names another funding output", field));
   }
   return ok(entry);
+}
+
+/** Answers again what was answered before; anything new comes too late. */
+function placeArchived(
+  core: Core,
+  archived: ArchivedChannel,
+  offered: OfferedUpdate,
+): Result<ReceiptFacts, Refusal> {
+  const { header, hash } = offered.opened;
+  const { latestUpdateId: lastId, latestUpdateHash: lastHash, channelId } = archived.row;
+  const verdict = placeUpdate(
+    { lastId, lastHash, hashOf: () => offered.stored.get(storedKey(header)) },
+    { id: header.updateId, hash, prevHash: header.prevHash },
+  );
+  if (verdict.kind !== "replay") return err(archivedRefusal(archived));
+  const { updateId: id, setNo } = header;
+  const facts = { channelId, setNo, updateId: id, updateHash: hash, tip: tipOf(core) };
+  return ok({ ...facts, ...archivedFacts(archived.row) });
 }
 
 function place(

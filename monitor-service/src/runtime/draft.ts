@@ -4,7 +4,7 @@
  */
 import { encodeState } from "../monitor/codec.js";
 import type { MonitorState } from "../monitor/state.js";
-import type { StoreOp } from "../store/store.js";
+import type { ArchiveRow, StoreOp } from "../store/store.js";
 import type { ChannelEntry, PendingEvent } from "./monitors.js";
 
 export interface DraftedEvent {
@@ -17,6 +17,7 @@ export class Draft {
   readonly #touched = new Set<ChannelEntry>();
   readonly #snapshots = new Set<ChannelEntry>();
   readonly events: DraftedEvent[] = [];
+  readonly archived: ChannelEntry[] = [];
 
   write(op: StoreOp): void {
     this.#ops.push(op);
@@ -30,6 +31,14 @@ export class Draft {
   /** The channel's state at the end of this decision is written whole. */
   snapshot(entry: ChannelEntry): void {
     this.#snapshots.add(entry);
+  }
+
+  /** The channel leaves what is served, with its newest state. */
+  archive(entry: ChannelEntry, row: ArchiveRow): void {
+    this.touch(entry);
+    this.snapshot(entry);
+    this.archived.push(entry);
+    this.write({ op: "putArchive", row });
   }
 
   addEvent(entry: ChannelEntry, pending: PendingEvent): void {

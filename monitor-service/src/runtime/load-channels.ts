@@ -21,6 +21,7 @@ import { runStep } from "./run-step.js";
 
 export async function loadChannels(core: Core, stored: StoredState): Promise<void> {
   const snapshots = new Map(stored.snapshots.map((row) => [row.channelNo, row]));
+  for (const row of stored.archived) core.archive.add(row, undefined);
   for (const row of stored.channels) addChannel(core, row, snapshots.get(row.channelNo));
   addEvents(core, stored);
   for (const { channelNo, incident } of stored.halts) {

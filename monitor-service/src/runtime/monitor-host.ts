@@ -2,7 +2,7 @@
  * What the RPC layer may ask of the shell. Everything that answers with a promise answers only after
  * the commit that justifies the answer. Domain types only; rpc/ converts.
  */
-import type { BlockPoint } from "@farwatch/protocol/block";
+import type { BlockHeight, BlockPoint } from "@farwatch/protocol/block";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import type {
   ChannelId,
@@ -17,6 +17,7 @@ import type {
 } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
+import type { Archival } from "../monitor/archival.js";
 import type { MonitorState } from "../monitor/state.js";
 
 /** Who calls, taken from the client certificate, never from a message. */
@@ -98,6 +99,9 @@ export interface AckBatch extends SignedHeader {
 export interface ChannelView {
   readonly state: MonitorState;
   readonly halted: boolean;
+  readonly archivedAt: BlockHeight | undefined;
+  /** Of one that is not archived. */
+  readonly archival: Archival;
   readonly pendingEventIds: readonly EventId[];
   readonly openClaims: readonly {
     readonly outpoint: { readonly txid: Txid; readonly vout: number };
@@ -108,6 +112,19 @@ export interface ChannelView {
   }[];
 }
 
+export interface ChannelQuery {
+  readonly filter: "live" | "archived" | "all";
+  /** Strictly after this channel id. */
+  readonly after: ChannelId | undefined;
+  readonly limit: number;
+}
+export interface ChannelPage {
+  /** In channel id order. */
+  readonly views: readonly ChannelView[];
+  /** Set when there may be more. */
+  readonly nextAfter: ChannelId | undefined;
+}
+
 export interface HostInfo {
   readonly monitorKey: MonitorKey;
   readonly storeId: StoreId;
@@ -116,9 +133,11 @@ export interface HostInfo {
   readonly chainHash: string;
   readonly tip: BlockPoint;
   readonly chainState: "synced" | "catchingUp" | "unavailable";
+  /** Not archived. */
   readonly channels: number;
   /** Of type zero_fee_commitments. */
   readonly zeroFeeChannels: number;
+  readonly archivedChannels: number;
   readonly pendingEvents: number;
 }
 
@@ -151,9 +170,11 @@ export interface MonitorHost {
       readonly epoch: bigint;
     },
   ): Promise<Result<Txid, Refusal>>;
+  /** Of a channel in memory; `channelArchived` for others. */
   channel(who: Principal, id: ChannelId): Result<ChannelView, Refusal>;
-  /** In channel id order, strictly after `after`. */
-  channels(who: Principal, after: ChannelId | undefined, limit: number): readonly ChannelView[];
+  /** Also from the archive, which is on disk. */
+  anyChannel(who: Principal, id: ChannelId): Promise<Result<ChannelView, Refusal>>;
+  channels(who: Principal, query: ChannelQuery): Promise<ChannelPage>;
   /** In (channel, event id) order. */
   pendingEvents(who: Principal, channel: ChannelId | undefined): readonly SealedMonitorEvent[];
   subscribe(

@@ -89,6 +89,17 @@ export class Monitors implements Outbox {
     this.#watch(undefined, entry);
   }
 
+  /** It leaves memory and is looked for in no block any more. */
+  remove(entry: ChannelEntry): void {
+    assert(this.#byId.delete(entry.channelId), "a channel is removed once");
+    this.#byNo.delete(entry.channelNo);
+    this.#perManager.set(entry.managerKey, this.countOf(entry.managerKey) - 1);
+    this.#sorted = undefined;
+    const { outpoints, txids } = watched(entry.state);
+    for (const outpoint of outpoints) this.watch.outpoints.remove(outpoint, entry.channelNo);
+    for (const txid of txids) this.watch.txids.remove(txid, entry.channelNo);
+  }
+
   /** The only place where a channel's state in memory changes; keeps the watch index in step. */
   setState(entry: ChannelEntry, state: MonitorState): void {
     const before = entry.state;

@@ -5,15 +5,18 @@
 import { checkEpoch } from "@farwatch/protocol/envelope/checks";
 import { openPreimageBatch } from "@farwatch/protocol/envelope/open-manager-batch";
 import type { PreimageRecord } from "@farwatch/protocol/envelope/preimage-record";
-import { preimage, type Preimage } from "@farwatch/protocol/ids";
+import { preimage, type ChannelId, type Preimage } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { learnPreimages, type PreimageKnowledge } from "./apply-input.js";
+import { learnPreimages } from "./apply-input.js";
+import type { ArchivedChannel } from "./archive.js";
+import { keepPreimages } from "./archived-preimages.js";
 import { findOwn } from "./channel-views.js";
 import { currentEpoch, identityOf, nextRow, type Core } from "./core.js";
 import type { Draft } from "./draft.js";
 import type { PreimageBatch, PreimageOutcome, Principal } from "./monitor-host.js";
 import type { ChannelEntry } from "./monitors.js";
+import type { PreimageKnowledge } from "./preimage-log.js";
 import { runStep } from "./run-step.js";
 
 const PREIMAGE_BYTES = 32;
@@ -60,7 +63,10 @@ const wrongLength = (): Refusal =>
 /** Groups the accepted records by channel, so that a channel takes one step and one log row. */
 class Decision {
   readonly #outcomes: PreimageOutcome[] = [];
-  readonly #groups = new Map<ChannelEntry, { records: PreimageKnowledge[]; indexes: number[] }>();
+  readonly #groups = new Map<
+    ChannelEntry | ArchivedChannel,
+    { records: PreimageKnowledge[]; indexes: number[] }
+  >();
 
   constructor(
     private readonly core: Core,
@@ -75,15 +81,20 @@ class Decision {
 
   offer(record: PreimageRecord, header: Uint8Array, secret: Preimage): void {
     const { channelId, paymentHash, sourceKey } = record;
-    const found = findOwn(this.core, this.who, channelId);
-    const refusal = found.ok ? undefined : found.error;
+    const place = this.#placeOf(channelId);
+    const refusal = place.ok ? undefined : place.error;
     this.#outcomes.push({ channelId, paymentHash, refusal });
-    if (!found.ok) return;
-    const entry = found.value;
-    const group = this.#groups.get(entry) ?? { records: [], indexes: [] };
+    if (!place.ok) return;
+    const group = this.#groups.get(place.value) ?? { records: [], indexes: [] };
     group.records.push({ header, preimage: secret, sourceKey });
     group.indexes.push(this.#outcomes.length - 1);
-    this.#groups.set(entry, group);
+    this.#groups.set(place.value, group);
+  }
+
+  #placeOf(channelId: ChannelId): Result<ChannelEntry | ArchivedChannel, Refusal> {
+    const archived = this.core.archive.get(channelId);
+    const own = archived?.row.managerKey === this.who.managerKey;
+    return own && archived !== undefined ? ok(archived) : findOwn(this.core, this.who, channelId);
   }
 
   finish(): readonly PreimageOutcome[] {
@@ -91,8 +102,12 @@ class Decision {
     const batchRowId = nextRow(this.core, "batch");
     const { header, signature } = this.batch;
     this.draft.write({ op: "insertBatch", row: { rowId: batchRowId, header, signature } });
-    for (const [entry, { records, indexes }] of this.#groups) {
-      const refusal = learnPreimages(this.core, this.draft, entry, records, batchRowId);
+    for (const [place, { records, indexes }] of this.#groups) {
+      if ("row" in place) {
+        keepPreimages(this.core, this.draft, place, records, batchRowId);
+        continue;
+      }
+      const refusal = learnPreimages(this.core, this.draft, place, records, batchRowId);
       if (refusal === undefined) continue;
       for (const index of indexes) {
         const outcome = this.#outcomes[index];

@@ -15,6 +15,7 @@ import {
 } from "@farwatch/protocol/ids";
 import { isClosing } from "../monitor/htlcs.js";
 import type { MonitorState } from "../monitor/state.js";
+import type { ArchivedRow } from "../store/store.js";
 import type { Core } from "./core.js";
 import type { ReceiptStatus, SignedReceipts, UpdateReceipt } from "./monitor-host.js";
 
@@ -36,6 +37,14 @@ export const watermarkOf = (state: MonitorState): EventId => eventId(state.nextE
 /** For an update answered again: releases nothing when the channel is closing by now. */
 export const repeatedStatus = (state: MonitorState): ReceiptStatus =>
   isClosing(state) ? "appliedAfterClose" : "persisted";
+
+/** As repeatedStatus and watermarkOf, of a channel whose state is not in memory. */
+export const archivedFacts = ({
+  lastEventId,
+}: ArchivedRow): Pick<ReceiptFacts, "status" | "eventWatermark"> => ({
+  status: "appliedAfterClose",
+  eventWatermark: lastEventId,
+});
 
 /** undefined when there is nothing to prove. */
 export function signReceipts(

@@ -29,6 +29,7 @@ export async function runStep<T>(core: Core, decide: (draft: Draft) => T): Promi
   await core.deps.failpoint?.("afterCommit");
 
   for (const { entry, state } of moved) entry.durable = state;
+  for (const entry of draft.archived) core.archive.settled(entry);
   for (const { entry, pending } of draft.events) {
     pending.committed = true;
     core.feed.committed(entry.managerKey, entry.channelId);

@@ -12,6 +12,7 @@ import type { ChainSink } from "../chain/follower.js";
 import { storedHeader, verifyHeader } from "../chain/verify-header.js";
 import { EventFeed } from "../outbox/event-feed.js";
 import type { StoredState } from "../store/store.js";
+import { Archive } from "./archive.js";
 import { createChainSink } from "./chain-sink.js";
 import { claimRefused } from "./claim-refused.js";
 import { Commits } from "./commits.js";
@@ -79,7 +80,6 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
   const context = { curve, maxFeerate: deps.maxFeerate };
   const seed = new DataView(Uint8Array.from(deps.randomBytes(SEED_BYTES)).buffer).getUint32(0);
   const monitors = new Monitors(seed);
-  const lastChannelNo = Math.max(0, ...stored.channels.map(({ channelNo }) => channelNo));
   const core: Core = {
     deps,
     context,
@@ -93,6 +93,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
       randomBytes: (length) => deps.randomBytes(length),
     },
     monitors,
+    archive: new Archive(),
     commits: new Commits(deps.store, (error) => deps.onFatal(error), deps.failpoint),
     feed: new EventFeed(monitors),
     publisher: new Publisher({
@@ -104,7 +105,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
       claimRefused: (entry, publish, reason) => claimRefused(core, entry, publish, reason),
     }),
     offeredAtMs: deps.nowMs(),
-    rows: { ...stored.nextRowIds, channel: lastChannelNo + 1 },
+    rows: { ...stored.nextRowIds },
     epochs: new Map(stored.epochs.map((row) => [row.managerKey, row])),
     headers: [],
   };

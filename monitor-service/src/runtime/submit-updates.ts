@@ -14,6 +14,7 @@ import { must } from "@farwatch/protocol/assert";
 import type { ChannelId, Hash32 } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
+import type { ArchiveRow } from "../store/store.js";
 import { currentEpoch, identityOf, nextRow, type Core } from "./core.js";
 import {
   decideUpdate,
@@ -117,19 +118,29 @@ function decideSlice(
   });
 }
 
+const headOf = (
+  core: Core,
+  channelId: ChannelId,
+): Pick<ArchiveRow, "headRowId" | "latestUpdateId" | "latestUpdateHash"> | undefined => {
+  const entry = core.monitors.get(channelId);
+  if (entry === undefined) return core.archive.get(channelId)?.row;
+  const { latestUpdateId, latestUpdateHash } = entry.state;
+  return { headRowId: entry.headRowId, latestUpdateId, latestUpdateHash };
+};
+
 /** Hashes of stored updates up to each channel's head, as far as the batch asks for them. */
 async function storedHashes(core: Core, items: readonly Item[]): Promise<Map<string, Hash32>> {
   const found = new Map<string, Hash32>();
   for (const item of items) {
     if (!item.ok) continue;
     const { header } = item.value;
-    const entry = core.monitors.get(header.channelId);
-    if (entry === undefined) continue;
-    const { latestUpdateId, latestUpdateHash } = entry.state;
+    const head = headOf(core, header.channelId);
+    if (head === undefined) continue;
+    const { latestUpdateId, latestUpdateHash } = head;
     // The batch may move the head before it repeats it.
     if (header.updateId === latestUpdateId) found.set(storedKey(header), latestUpdateHash);
     if (header.updateId >= latestUpdateId) continue;
-    const row = await core.deps.store.findUpdate(entry.headRowId, header.updateId);
+    const row = await core.deps.store.findUpdate(head.headRowId, header.updateId);
     if (row?.updateHash !== undefined) found.set(storedKey(header), row.updateHash);
   }
   return found;

@@ -15,6 +15,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { Transition } from "../monitor/effect.js";
 import type { MonitorState } from "../monitor/state.js";
+import type { ArchivedRow } from "../store/store.js";
 import { takeOver } from "./apply-input.js";
 import { buildMonitor, genesisOf } from "./build-monitor.js";
 import { currentEpoch, identityOf, nextRow, tipOf, type Core } from "./core.js";
@@ -23,7 +24,13 @@ import { causeOf } from "./error-cause.js";
 import { haltedRefusal, newIncident } from "./halt.js";
 import { MAX_CHANNELS_PER_MANAGER } from "./limits.js";
 import type { Principal, SignedReceipts, WatchRequest } from "./monitor-host.js";
-import { repeatedStatus, signReceipts, watermarkOf, type ReceiptFacts } from "./receipts.js";
+import {
+  archivedFacts,
+  repeatedStatus,
+  signReceipts,
+  watermarkOf,
+  type ReceiptFacts,
+} from "./receipts.js";
 import type { ChannelEntry } from "./monitors.js";
 import { runStep } from "./run-step.js";
 
@@ -76,7 +83,8 @@ function place(
     const details = { incident: unreadable.incident };
     return err(refuse("storedStateUnreadable", "the stored channel cannot be read", details));
   }
-  const known = core.monitors.get(header.channelId);
+  const archived = core.archive.get(header.channelId)?.row;
+  const known = core.monitors.get(header.channelId) ?? archived;
   if (known === undefined) {
     if (core.monitors.countOf(who.managerKey) < MAX_CHANNELS_PER_MANAGER) return undefined;
     const details = { limit: String(MAX_CHANNELS_PER_MANAGER) };
@@ -85,7 +93,7 @@ function place(
   if (known.managerKey !== who.managerKey) {
     return err(refuse("notYourChannel", "the channel belongs to another manager"));
   }
-  if (known.watchHash === hash) return ok(firstReceipt(core, header, known.state));
+  if (known.watchHash === hash) return ok(firstReceipt(core, header, known));
   const details = { channel_id: header.channelId, digest: known.watchHash };
   return err(refuse("alreadyWatched", "watched with another first state", details));
 }
@@ -180,19 +188,20 @@ function start(
   draft.write({ op: "insertChannel", row });
   core.monitors.add(entry);
   takeOver(core, draft, entry, now);
-  return ok(firstReceipt(core, header, now.state));
+  return ok(firstReceipt(core, header, now));
 }
 
 /** Proves the id before the first update, with the hash that the first update must name. */
 const firstReceipt = (
   core: Core,
   header: InitialStateHeader,
-  state: MonitorState,
+  channel: { readonly state: MonitorState } | ArchivedRow,
 ): ReceiptFacts => ({
   channelId: header.channelId,
   setNo: header.setNo,
   ...genesisOf(header),
-  status: repeatedStatus(state),
-  eventWatermark: watermarkOf(state),
+  ...("state" in channel
+    ? { status: repeatedStatus(channel.state), eventWatermark: watermarkOf(channel.state) }
+    : archivedFacts(channel)),
   tip: tipOf(core),
 });

@@ -68,7 +68,7 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     const state = await loaded();
     assert.match(state.storeId, /^[0-9a-f]{32}$/);
     assert.equal(state.storeGen, reopened ? 2n : 1n);
-    assert.deepEqual(state.nextRowIds, { log: 1, batch: 1, event: 1 });
+    assert.deepEqual(state.nextRowIds, { log: 1, batch: 1, event: 1, channel: 1 });
     assert.deepEqual(
       [state.epochs, state.channels, state.snapshots, state.events, state.headers],
       [[], [], [], [], []],
@@ -82,6 +82,39 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     const second = await loaded();
     assert.equal(second.storeId, first.storeId);
     assert.ok(second.storeGen > first.storeGen);
+  });
+
+  it("keeps an archived channel's rows, and leaves them out of what a start loads", async () => {
+    const [archived, live] = [channelRow(1), channelRow(2)];
+    await store.transact([
+      { op: "insertChannel", row: archived },
+      { op: "insertChannel", row: live },
+      { op: "appendLog", row: logRow({ rowId: 1, updateId: updateId(5) }) },
+      { op: "insertEvent", row: eventRow(1, 1, 3n) },
+      { op: "deleteEvent", rowId: 1 },
+      { op: "putSnapshot", row: snapshotRow(1, 1) },
+      { op: "putSnapshot", row: snapshotRow(2, 0) },
+    ]);
+    const row = {
+      channelNo: 1,
+      height: 9_000,
+      headRowId: 1,
+      latestUpdateId: updateId(5),
+      latestUpdateHash: hash32(hex("77", 32)),
+    };
+    await store.transact([{ op: "putArchive", row }]);
+    await store.transact([{ op: "putArchive", row: { ...row, headRowId: 2 } }]);
+    const state = await loaded();
+    assert.deepEqual(state.channels, [live]);
+    assert.deepEqual(state.snapshots, [snapshotRow(2, 0)]);
+    assert.deepEqual(state.eventHeads, []);
+    const { channelId, managerKey, watchHash } = archived;
+    const whole = { ...row, headRowId: 2, channelId, managerKey, watchHash, lastEventId: 3n };
+    assert.deepEqual(state.archived, [whole]);
+    assert.equal(state.nextRowIds.channel, 3);
+    assert.deepEqual(await store.readSnapshot(1), snapshotRow(1, 1));
+    assert.equal(await store.readSnapshot(3), undefined);
+    assert.equal((await store.findUpdate(1, updateId(5)))?.rowId, 1);
   });
 
   it("returns every row as it was given", async () => {
@@ -115,7 +148,7 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     assert.deepEqual(state.headers, [rows.header]);
     assert.deepEqual(state.halts, [{ channelNo: 1, incident: "first", height: 6 }]);
     assert.deepEqual(await allLog(store), [rows.update, rows.record]);
-    assert.deepEqual(state.nextRowIds, { log: 3, batch: 2, event: 2 });
+    assert.deepEqual(state.nextRowIds, { log: 3, batch: 2, event: 2, channel: 2 });
   });
 
   it("replaces epochs and snapshots, and keeps the header ring between its bounds", async () => {

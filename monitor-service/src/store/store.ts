@@ -88,6 +88,26 @@ export interface HaltRow {
   readonly height: number;
 }
 
+/** A channel that is kept but no longer served: nothing of it is loaded at start but this. */
+export interface ArchiveRow {
+  readonly channelNo: number;
+  /** Tip when it was archived. */
+  readonly height: number;
+  /** Its newest log row: preimages are still taken. */
+  readonly headRowId: number;
+  readonly latestUpdateId: UpdateId;
+  readonly latestUpdateHash: Hash32;
+}
+
+/** With what the channel's other rows say of it. */
+export interface ArchivedRow extends ArchiveRow {
+  readonly channelId: ChannelId;
+  readonly managerKey: ManagerKey;
+  readonly watchHash: Hash32;
+  /** 0: it never had an event. */
+  readonly lastEventId: EventId;
+}
+
 export interface HeaderRow {
   readonly height: number;
   readonly hash: string;
@@ -111,6 +131,8 @@ export type StoreOp =
   /** Replaces the channel's older snapshot. */
   | { readonly op: "putSnapshot"; readonly row: SnapshotRow }
   | { readonly op: "putHalt"; readonly row: HaltRow }
+  /** Its rows stay; `load` leaves them out. Again for a new head. */
+  | { readonly op: "putArchive"; readonly row: ArchiveRow }
   | { readonly op: "putHeader"; readonly row: HeaderRow }
   /** Removes headers above the fork point after a reorg. */
   | { readonly op: "deleteHeadersAbove"; readonly height: number }
@@ -124,7 +146,9 @@ export interface StoredState {
   readonly storeGen: bigint;
   readonly chainHash: string;
   readonly epochs: readonly EpochRow[];
+  /** Without archived ones; so are snapshots, events and halts. */
   readonly channels: readonly ChannelRow[];
+  readonly archived: readonly ArchivedRow[];
   readonly snapshots: readonly SnapshotRow[];
   /** In row order: per channel, rising event ids. */
   readonly events: readonly EventRow[];
@@ -132,7 +156,7 @@ export interface StoredState {
   readonly halts: readonly HaltRow[];
   /** Newest first. */
   readonly headers: readonly HeaderRow[];
-  readonly nextRowIds: { readonly log: number; readonly batch: number; readonly event: number };
+  readonly nextRowIds: Readonly<Record<"log" | "batch" | "event" | "channel", number>>;
 }
 
 export interface MonitorStore {
@@ -144,6 +168,8 @@ export interface MonitorStore {
   findCounterpartyCommitment(headRowId: number, txid: Txid): Promise<LogRow | undefined>;
   /** Walks a channel's log backwards for an update id; for replay answers below the head. */
   findUpdate(headRowId: number, updateId: UpdateId): Promise<LogRow | undefined>;
+  /** Newest snapshot of a channel, archived ones included. */
+  readSnapshot(channelNo: number): Promise<SnapshotRow | undefined>;
   /** Resolves after the last transaction is durable and the files are closed. */
   close(): Promise<void>;
 }

@@ -69,6 +69,7 @@ export const scripted = (answers: Partial<MonitorHost>): MonitorHost => ({
   ackEvents: () => unscripted("ackEvents"),
   broadcastHolder: () => unscripted("broadcastHolder"),
   channel: () => unscripted("channel"),
+  anyChannel: () => unscripted("anyChannel"),
   channels: () => unscripted("channels"),
   pendingEvents: () => unscripted("pendingEvents"),
   subscribe: () => unscripted("subscribe"),

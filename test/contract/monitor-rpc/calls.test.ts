@@ -41,7 +41,7 @@ describe("MonitorService, calls", () => {
 
   it("answers every reason with its status and the whole refusal in the trailer", async () => {
     let next = refuse("malformed", "");
-    const server = await bench.serve({ channel: () => err(next) });
+    const server = await bench.serve({ anyChannel: () => Promise.resolve(err(next)) });
     const client = bench.client(server);
     for (const reason of reasons) {
       next = refuse(reason, `about ${reason}`, { field: "x", expected_update_id: "7" });

@@ -22,6 +22,7 @@ const INFO = {
   chainState: "synced" as const,
   channels: 2,
   zeroFeeChannels: 0,
+  archivedChannels: 4,
   pendingEvents: 1,
 };
 

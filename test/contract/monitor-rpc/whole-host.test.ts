@@ -11,6 +11,8 @@ import { openEvent, openReceiptBatch } from "@farwatch/protocol/envelope/open-mo
 import type { MonitorEvent, SealedMonitorEvent } from "@farwatch/protocol/event";
 import {
   AckResult,
+  ArchivalHindrance,
+  ChannelFilter,
   ClosingState,
   type GetChannelResponse,
   type ListChannelsResponse,
@@ -146,6 +148,35 @@ describe("MonitorService over a whole host", function () {
     assert.equal(view.protectedUpTo, world.host.info().tip.height);
   });
 
+  it("shows every balance of a channel by its payment hash, and why it is not archived", async () => {
+    const wire = new Wire();
+    const channel = await wire.open(1);
+    offer(channel, "holder", 50_000, "out", 600);
+    const inbound = offer(channel, "counterparty", 30_000, "in", 610);
+    await channel.settle();
+    const { balances, claimableSat, archival } = await show(channel.channelId);
+    const byCase = new Map(balances.map(({ kind }) => [kind?.$case, kind?.value]));
+    assert.deepEqual(byCase.get("maybeTimeout"), {
+      amountSat: 50_000n,
+      claimableHeight: 600,
+      paymentHash: buffer(fromHex(secretNamed("out").paymentHash)),
+      outboundPayment: true,
+    });
+    assert.deepEqual(byCase.get("maybePreimage"), {
+      amountSat: 30_000n,
+      expiryHeight: 610,
+      paymentHash: buffer(fromHex(inbound.paymentHash)),
+    });
+    const onClose = balances.flatMap(({ kind }) =>
+      kind?.$case === "onChannelClose" ? [kind.value] : [],
+    );
+    assert.equal(onClose.length, 1);
+    assert.equal(onClose[0]?.candidates[0]?.amountSat, claimableSat);
+    assert.ok(claimableSat > 0n);
+    assert.equal(archival?.hindrance, ArchivalHindrance.NOT_CLOSED);
+    assert.equal(archival.archived, false);
+  });
+
   it("streams a claim and takes its ack, once", async () => {
     const wire = new Wire();
     const channel = await wire.open(1);
@@ -189,7 +220,12 @@ describe("MonitorService over a whole host", function () {
   });
 
   const page = (pageSize: number, pageToken: Uint8Array): Promise<ListChannelsResponse> =>
-    call((done) => client.listChannels({ pageSize, pageToken: buffer(pageToken) }, done));
+    call((done) =>
+      client.listChannels(
+        { pageSize, pageToken: buffer(pageToken), filter: ChannelFilter.UNSPECIFIED },
+        done,
+      ),
+    );
 
   it("lists channels in pages; an odd token is refused", async () => {
     const made = [await world.open(), await world.open(), await world.open()];
@@ -212,10 +248,11 @@ describe("MonitorService over a whole host", function () {
     const limits: number[] = [];
     await bench.close();
     const server = await bench.serve({
-      channel: () => ok(view),
-      channels: (_who, _after, limit) => {
+      anyChannel: () => Promise.resolve(ok(view)),
+      channels: (_, { limit }) => {
         limits.push(limit);
-        return Array.from({ length: limit }, () => view);
+        const views = Array.from({ length: limit }, () => view);
+        return Promise.resolve({ views, nextAfter: id });
       },
       pendingEvents: () => Array.from({ length: 3 }, () => LARGE_EVENT),
     });

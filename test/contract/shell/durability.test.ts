@@ -26,6 +26,7 @@ class Gate {
     load: () => store.load(),
     readLog: (after, limit) => store.readLog(after, limit),
     findCounterpartyCommitment: (head, txid) => store.findCounterpartyCommitment(head, txid),
+    readSnapshot: (channelNo) => store.readSnapshot(channelNo),
     findUpdate: (head, id) => store.findUpdate(head, id),
     close: () => store.close(),
     transact: async (ops) => {

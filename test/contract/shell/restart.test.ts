@@ -35,6 +35,7 @@ describe("restart", function () {
       return rows.map((row) => damage.row?.(row) ?? row);
     },
     findCounterpartyCommitment: (head, txid) => store.findCounterpartyCommitment(head, txid),
+    readSnapshot: (channelNo) => store.readSnapshot(channelNo),
     findUpdate: (head, id) => store.findUpdate(head, id),
     close: () => store.close(),
     transact: (ops) => store.transact(ops),

@@ -6,16 +6,13 @@
 import { assertNever } from "@farwatch/protocol/assert";
 import { hashOfPreimage, type ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
-import type { ClaimedHtlc, UpdateStep } from "@farwatch/protocol/update";
+import { NEVER_FUNDED_REASON, type ClaimedHtlc, type UpdateStep } from "@farwatch/protocol/update";
 import { pathSucceeded } from "../payments/outbound.js";
 import { semanticKeys } from "../user-event.js";
 import { changeChannel, channelOf, tell, type Work } from "../work.js";
 import { findOutbound, takeOutbound, viewOf } from "./outbound-htlcs.js";
 
 type Step<K extends UpdateStep["kind"]> = Extract<UpdateStep, { kind: K }>;
-
-/** Reason text of a channel that never had a funding transaction (contract 2.16). */
-export const NEVER_FUNDED = "never_funded";
 
 export function applySteps(
   work: Work,
@@ -143,7 +140,7 @@ function revoke(
 
 function forceClosed(work: Work, channelId: ChannelId, step: Step<"channelForceClosed">): void {
   changeChannel(work, channelId, { lockedDown: true });
-  if (step.shouldBroadcast || step.reason !== NEVER_FUNDED) return;
+  if (step.shouldBroadcast || step.reason !== NEVER_FUNDED_REASON) return;
   const { nodeKey } = changeChannel(work, channelId, { closed: "neverFunded" });
   tell(work, nodeKey, semanticKeys.channelClosed(channelId), {
     kind: "channelClosed",

@@ -21,13 +21,12 @@ export function balancesOfMutualClose(
   state: MonitorState,
   spend: FundingSpend,
 ): readonly Balance[] {
-  const confirmationHeight = matureHeight(spend.block.height);
-  if (confirmationHeight <= state.best.height) return [];
+  if (spend.final) return [];
   return [
     {
       kind: "claimableAwaitingConfirmations",
       amountSat: spendView(state).holder.toLocalSat,
-      confirmationHeight,
+      confirmationHeight: matureHeight(spend.block.height),
       source: "coopClose",
     },
   ];
@@ -70,17 +69,31 @@ function openHtlcs(state: MonitorState, counts: (key: string) => boolean): reado
   );
 }
 
-/** Told while it is not mature, also when our commitment gives us nothing. */
-function toLocal({ confirmedHolder, parameters, best }: MonitorState, spend: FundingSpend) {
+/**
+ * Until it is told as spendable, which no reorganisation takes back. A commitment that gives us nothing
+ * is listed with 0 as long as it would take.
+ */
+function toLocal(state: MonitorState, spend: FundingSpend): readonly Balance[] {
+  const { confirmedHolder, parameters, best } = state;
+  const { toLocalSat } = must(confirmedHolder, "kept when our commitment confirmed");
   const delay = parameters.counterpartySelectedContestDelay;
   const confirmationHeight = matureAfterCsv(spend.block.height, delay);
-  const balance: Balance = {
-    kind: "claimableAwaitingConfirmations",
-    amountSat: must(confirmedHolder, "kept when our commitment confirmed").toLocalSat,
-    confirmationHeight,
-    source: "holderForceClosed",
-  };
-  return confirmationHeight <= best.height ? [] : [balance];
+  const waits =
+    toLocalSat > 0n
+      ? maturingOutputs(state).some(
+          ({ txid, output }) => txid === spend.txid && output.output.kind === "delayedPayment",
+        )
+      : confirmationHeight > best.height;
+  return waits
+    ? [
+        {
+          kind: "claimableAwaitingConfirmations",
+          amountSat: toLocalSat,
+          confirmationHeight,
+          source: "holderForceClosed",
+        },
+      ]
+    : [];
 }
 
 /** Our output of the counterparty's commitment; it needs no claim, only depth. */

@@ -105,9 +105,15 @@ function rounded(htlcs: readonly CommitmentHtlc[]): Msat {
 
 /** Closed before any update and nothing of it was ours: no balance, so that it can be archived. */
 const neverHeldAnything = (state: MonitorState, onClose: ClaimableOnChannelClose): boolean =>
-  (state.lockdown || state.holderBroadcast !== undefined) &&
-  state.holderPrevious === undefined &&
-  state.counterpartyPrevious === undefined &&
-  state.holder.commitmentNumber === 0 &&
-  state.counterparty.commitmentNumber === 0 &&
-  onClose.candidates.every(({ amountSat }) => amountSat === 0n);
+  closedWithoutUpdates(state) && onClose.candidates.every(({ amountSat }) => amountSat === 0n);
+
+/** Neither side has a second commitment, and the channel is over. */
+export const closedWithoutUpdates = ({
+  lockdown,
+  holderBroadcast,
+  holder,
+  counterparty,
+}: MonitorState): boolean =>
+  (lockdown || holderBroadcast !== undefined) &&
+  holder.commitmentNumber === 0 &&
+  counterparty.commitmentNumber === 0;

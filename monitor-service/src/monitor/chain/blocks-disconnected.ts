@@ -26,7 +26,15 @@ export function disconnectBlocks(work: Work, fork: BlockPoint): void {
   });
   keepClaims(work, claims, stays);
   disconnectSpend(work, fork);
+  const { fundingConfirmedAt, neverFundedAt, resolvedSince } = work.state;
   onFundingsDisconnected(work, fork.height);
+  if (resolvedSince !== undefined && !stays(resolvedSince)) {
+    change(work, { resolvedSince: undefined });
+  }
+  if (neverFundedAt !== undefined && fundingConfirmedAt !== work.state.fundingConfirmedAt) {
+    // The wait for a funding that never comes starts anew.
+    change(work, { neverFundedAt: fork.height });
+  }
 }
 
 /** Also one that was final: without it, the same commitment confirming again would not be claimed again. */

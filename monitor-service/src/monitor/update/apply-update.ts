@@ -7,7 +7,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import { hashOfPreimage } from "@farwatch/protocol/ids";
-import type { UpdateStep } from "@farwatch/protocol/update";
+import { NEVER_FUNDED_REASON, type UpdateStep } from "@farwatch/protocol/update";
 import { startHolderBroadcast } from "../chain/holder-broadcast.js";
 import { raiseHolderFloor } from "../holder-floor.js";
 import { isClosing } from "../htlcs.js";
@@ -75,6 +75,9 @@ function forceClose(work: Work, step: Extract<UpdateStep, { kind: "channelForceC
     startHolderBroadcast(work, { kind: "nodeRequested", text: step.reason });
   } else {
     change(work, { staleSuspected: true });
+    if (step.reason === NEVER_FUNDED_REASON) {
+      change(work, { neverFundedAt: work.state.best.height });
+    }
   }
   change(work, { lockdown: true });
 }

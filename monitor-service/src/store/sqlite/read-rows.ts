@@ -13,6 +13,7 @@ import {
 } from "@farwatch/protocol/ids";
 import { assert } from "@farwatch/protocol/assert";
 import type {
+  ArchivedRow,
   ChannelRow,
   EpochRow,
   EventHeadRow,
@@ -83,30 +84,44 @@ export interface RawHeader {
   readonly hash: string;
   readonly raw: Uint8Array;
 }
+export interface RawArchived {
+  readonly channel_no: bigint;
+  readonly height: bigint;
+  readonly head_row_id: bigint;
+  readonly update_id: bigint;
+  readonly update_hash: string;
+  readonly channel_id: string;
+  readonly manager_key: string;
+  readonly watch_hash: string;
+  readonly last_event_id: bigint | null;
+}
 export interface RawState {
   readonly storeId: string;
   readonly storeGen: bigint;
   readonly chainHash: string;
   readonly epochs: readonly RawEpoch[];
   readonly channels: readonly RawChannel[];
+  readonly archived: readonly RawArchived[];
   readonly snapshots: readonly RawSnapshot[];
   readonly events: readonly RawEvent[];
   readonly eventHeads: readonly RawEventHead[];
   readonly halts: readonly RawHalt[];
   readonly headers: readonly RawHeader[];
   /** Highest row id ever used, per table. */
-  readonly lastRowIds: { readonly log: bigint; readonly batch: bigint; readonly event: bigint };
+  readonly lastRowIds: Readonly<Record<keyof StoredState["nextRowIds"], bigint>>;
 }
 
 export type ReadCall =
   | { readonly kind: "load" }
   | { readonly kind: "readLog"; readonly afterRowId: number; readonly limit: number }
+  | { readonly kind: "readSnapshot"; readonly channelNo: number }
   | { readonly kind: "findCommitment"; readonly headRowId: number; readonly txid: Txid }
   | { readonly kind: "findUpdate"; readonly headRowId: number; readonly updateId: bigint };
 
 export type ReadResult =
   | { readonly kind: "state"; readonly state: RawState }
-  | { readonly kind: "log"; readonly rows: readonly RawLog[] };
+  | { readonly kind: "log"; readonly rows: readonly RawLog[] }
+  | { readonly kind: "snapshot"; readonly row: RawSnapshot | undefined };
 
 const LOG_KINDS: readonly LogKind[] = ["update", "preimages", "command"];
 
@@ -144,7 +159,7 @@ const toChannel = (raw: RawChannel): ChannelRow => ({
   watchHash: hash32(raw.watch_hash),
 });
 
-const toSnapshot = (raw: RawSnapshot): SnapshotRow => ({
+export const toSnapshot = (raw: RawSnapshot): SnapshotRow => ({
   channelNo: Number(raw.channel_no),
   logRowId: Number(raw.log_row_id),
   bytes: raw.bytes,
@@ -177,6 +192,18 @@ const toHalt = (raw: RawHalt): HaltRow => ({
   height: Number(raw.height),
 });
 
+const toArchived = (raw: RawArchived): ArchivedRow => ({
+  channelNo: Number(raw.channel_no),
+  height: Number(raw.height),
+  headRowId: Number(raw.head_row_id),
+  latestUpdateId: updateId(loadedU64(raw.update_id)),
+  latestUpdateHash: hash32(raw.update_hash),
+  channelId: channelId(raw.channel_id),
+  managerKey: managerKey(raw.manager_key),
+  watchHash: hash32(raw.watch_hash),
+  lastEventId: eventId(loadedU64(raw.last_event_id ?? 0n)),
+});
+
 const toHeader = (raw: RawHeader): HeaderRow => ({
   height: Number(raw.height),
   hash: raw.hash,
@@ -189,6 +216,7 @@ export const toStoredState = (raw: RawState): StoredState => ({
   chainHash: raw.chainHash,
   epochs: raw.epochs.map(toEpoch),
   channels: raw.channels.map(toChannel),
+  archived: raw.archived.map(toArchived),
   snapshots: raw.snapshots.map(toSnapshot),
   events: raw.events.map(toEvent),
   eventHeads: raw.eventHeads.map(toEventHead),
@@ -198,5 +226,6 @@ export const toStoredState = (raw: RawState): StoredState => ({
     log: Number(raw.lastRowIds.log) + 1,
     batch: Number(raw.lastRowIds.batch) + 1,
     event: Number(raw.lastRowIds.event) + 1,
+    channel: Number(raw.lastRowIds.channel) + 1,
   },
 });

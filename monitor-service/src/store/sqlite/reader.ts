@@ -5,6 +5,7 @@
 import type Database from "better-sqlite3";
 import { assert, assertNever, must } from "@farwatch/protocol/assert";
 import type {
+  RawArchived,
   RawChannel,
   RawEpoch,
   RawEvent,
@@ -23,6 +24,12 @@ import { loadedTxids, storedU64 } from "./write-ops.js";
 /** Rows looked at per slice: about 2 ms of point look-ups. */
 export const WALK_SLICE = 1000;
 
+/** Of what a start serves: archived channels are read one by one when somebody asks. */
+const LIVE = "WHERE channel_no NOT IN (SELECT channel_no FROM archive)";
+const ARCHIVED = `SELECT archive.*, channel_id, manager_key, watch_hash, last_event_id
+  FROM archive JOIN channel USING (channel_no) LEFT JOIN event_head USING (channel_no)
+  ORDER BY channel_no`;
+
 interface Link {
   readonly prev_row_id: bigint;
   readonly kind: string;
@@ -40,6 +47,7 @@ export class Reader {
   readonly #link: Database.Statement<[bigint], Link>;
   readonly #logRow: Database.Statement<[bigint], RawLog>;
   readonly #logPage: Database.Statement<[number, number], RawLog>;
+  readonly #snapshot: Database.Statement<[number], RawSnapshot>;
 
   constructor(db: Database.Database) {
     this.#db = db;
@@ -48,6 +56,7 @@ export class Reader {
     );
     this.#logRow = db.prepare("SELECT * FROM log WHERE row_id = ?");
     this.#logPage = db.prepare("SELECT * FROM log WHERE row_id > ? ORDER BY row_id LIMIT ?");
+    this.#snapshot = db.prepare("SELECT * FROM snapshot WHERE channel_no = ?");
   }
 
   run(call: ReadCall): Progress {
@@ -57,6 +66,10 @@ export class Reader {
       case "readLog": {
         const rows = this.#logPage.all(call.afterRowId, call.limit);
         return { done: true, result: { kind: "log", rows } };
+      }
+      case "readSnapshot": {
+        const row = this.#snapshot.get(call.channelNo);
+        return { done: true, result: { kind: "snapshot", row } };
       }
       case "findCommitment":
         return this.#walk(call, ({ counterparty_txid: stored }) =>
@@ -91,8 +104,8 @@ export class Reader {
 
   #load(): RawState {
     const all = <Row>(sql: string): Row[] => this.#db.prepare<[], Row>(sql).all();
-    const last = (table: string): bigint =>
-      all<{ last: bigint | null }>(`SELECT max(row_id) AS last FROM ${table}`)[0]?.last ?? 0n;
+    const last = (table: string, column = "row_id"): bigint =>
+      all<{ last: bigint | null }>(`SELECT max(${column}) AS last FROM ${table}`)[0]?.last ?? 0n;
     const generation = readMeta(this.#db, "store_gen");
     assert(typeof generation === "bigint", "store generation");
     return {
@@ -100,13 +113,19 @@ export class Reader {
       storeGen: generation,
       chainHash: String(readMeta(this.#db, "chain_hash")),
       epochs: all<RawEpoch>("SELECT * FROM epoch"),
-      channels: all<RawChannel>("SELECT * FROM channel ORDER BY channel_no"),
-      snapshots: all<RawSnapshot>("SELECT * FROM snapshot ORDER BY channel_no"),
+      channels: all<RawChannel>(`SELECT * FROM channel ${LIVE} ORDER BY channel_no`),
+      archived: all<RawArchived>(ARCHIVED),
+      snapshots: all<RawSnapshot>(`SELECT * FROM snapshot ${LIVE} ORDER BY channel_no`),
       events: all<RawEvent>("SELECT * FROM event ORDER BY row_id"),
-      eventHeads: all<RawEventHead>("SELECT * FROM event_head ORDER BY channel_no"),
+      eventHeads: all<RawEventHead>(`SELECT * FROM event_head ${LIVE} ORDER BY channel_no`),
       halts: all<RawHalt>("SELECT * FROM halt ORDER BY channel_no"),
       headers: all<RawHeader>("SELECT * FROM header ORDER BY height DESC"),
-      lastRowIds: { log: last("log"), batch: last("batch"), event: last("event") },
+      lastRowIds: {
+        log: last("log"),
+        batch: last("batch"),
+        event: last("event"),
+        channel: last("channel", "channel_no"),
+      },
     };
   }
 }

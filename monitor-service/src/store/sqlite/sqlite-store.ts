@@ -12,11 +12,18 @@ import {
   StoreUnusable,
   type LogRow,
   type MonitorStore,
+  type SnapshotRow,
   type StoredState,
   type StoreOp,
 } from "../store.js";
 import type { WorkerOptions, WorkerReply, WorkerRequest } from "./messages.js";
-import { toLogRow, toStoredState, type ReadCall, type ReadResult } from "./read-rows.js";
+import {
+  toLogRow,
+  toSnapshot,
+  toStoredState,
+  type ReadCall,
+  type ReadResult,
+} from "./read-rows.js";
 import { toWriteCalls } from "./write-ops.js";
 
 const STORE_ID_BYTES = 16;
@@ -99,6 +106,12 @@ class SqliteStore implements MonitorStore {
 
   async findUpdate(headRowId: number, updateId: UpdateId): Promise<LogRow | undefined> {
     return logRows(await this.#read({ kind: "findUpdate", headRowId, updateId }))[0];
+  }
+
+  async readSnapshot(channelNo: number): Promise<SnapshotRow | undefined> {
+    const result = await this.#read({ kind: "readSnapshot", channelNo });
+    assert(result.kind === "snapshot", "answer with a snapshot");
+    return result.row === undefined ? undefined : toSnapshot(result.row);
   }
 
   /** Closes by message: the worker finishes what it was given first. */

@@ -25,6 +25,8 @@ export const WRITE_SQL = {
   putSnapshot: `INSERT OR REPLACE INTO snapshot
     (channel_no, log_row_id, bytes) VALUES (?, ?, ?)`,
   putHalt: "INSERT OR IGNORE INTO halt (channel_no, incident, height) VALUES (?, ?, ?)",
+  putArchive: `INSERT OR REPLACE INTO archive
+    (channel_no, height, head_row_id, update_id, update_hash) VALUES (?, ?, ?, ?, ?)`,
   putHeader: "INSERT OR REPLACE INTO header (height, hash, raw) VALUES (?, ?, ?)",
   deleteHeadersAbove: "DELETE FROM header WHERE height > ?",
   deleteHeadersBelow: "DELETE FROM header WHERE height < ?",
@@ -80,6 +82,10 @@ function valuesOf(op: StoreOp): readonly Bound[] {
     }
     case "putHalt":
       return [op.row.channelNo, op.row.incident, op.row.height];
+    case "putArchive": {
+      const { channelNo, height, headRowId, latestUpdateId, latestUpdateHash } = op.row;
+      return [channelNo, height, headRowId, storedU64(latestUpdateId), latestUpdateHash];
+    }
     case "putHeader":
       return [op.row.height, op.row.hash, own(op.row.raw)];
     case "deleteHeadersAbove":

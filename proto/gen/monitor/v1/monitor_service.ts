@@ -31,7 +31,7 @@ import {
   Outpoint,
 } from "./channel.js";
 import { ErrorDetail } from "./error.js";
-import { BumpRequest, MonitorEvent } from "./event.js";
+import { BumpRequest, FundingSpendKind, MonitorEvent } from "./event.js";
 import { SignedUpdateBatch } from "./update.js";
 
 /**
@@ -63,6 +63,29 @@ export enum AckResult {
   KEPT = 5,
 }
 
+export enum BalanceSource {
+  UNSPECIFIED = 0,
+  HOLDER_FORCE_CLOSED = 1,
+  COUNTERPARTY_FORCE_CLOSED = 2,
+  /** COOP_CLOSE - Also a spend that no commitment we know explains. */
+  COOP_CLOSE = 3,
+  HTLC = 4,
+}
+
+export enum ArchivalHindrance {
+  /** UNSPECIFIED - Archived. */
+  UNSPECIFIED = 0,
+  NOT_CLOSED = 1,
+  /** OPEN_BALANCES - `balances` is not empty, or outputs of the closing are still followed. */
+  OPEN_BALANCES = 2,
+  /** UNACKED_EVENTS - `unacked_event_ids` is not empty. */
+  UNACKED_EVENTS = 3,
+  /** DELAY - The delay is not over: see due_at_height. */
+  DELAY = 4,
+  /** HALTED - A person must look first. */
+  HALTED = 5,
+}
+
 export enum ClosingState {
   UNSPECIFIED = 0,
   OPEN = 1,
@@ -73,6 +96,14 @@ export enum ClosingState {
   SPEND_FINAL = 4,
   /** RESOLVED - Every output of ours is resolved. */
   RESOLVED = 5,
+}
+
+/** Which channels a list has. */
+export enum ChannelFilter {
+  /** UNSPECIFIED - Not archived. */
+  UNSPECIFIED = 0,
+  ARCHIVED = 1,
+  ALL = 2,
 }
 
 export interface OpenSessionRequest {
@@ -269,6 +300,131 @@ export interface GetChannelResponse {
   readonly funding: Outpoint | undefined;
   readonly fundingConfirmed: boolean;
   readonly openClaims: readonly OpenClaim[];
+  /** What of the channel is ours or may become ours. Empty once everything is told as spendable or lost. */
+  readonly balances: readonly Balance[];
+  /**
+   * Sum of what the balances count for, before the fees of claims not yet made: MaybeTimeout only of
+   * forwards, MaybePreimage never, OnChannelClose by its confirmed candidate.
+   */
+  readonly claimableSat: bigint;
+  readonly archival:
+    | Archival
+    | undefined;
+  /** The spend behind `closing_txid`. */
+  readonly fundingSpend?:
+    | FundingSpend
+    | undefined;
+  /** Splices that are not locked, in the order they were negotiated. */
+  readonly pendingFundings: readonly PendingFunding[];
+  /** Set when the channel was closed with the reason `never_funded`. */
+  readonly neverFunded: boolean;
+}
+
+export interface FundingSpend {
+  readonly kind: FundingSpendKind;
+  readonly block:
+    | BlockPoint
+    | undefined;
+  /** Hidden in a commitment; absent for a cooperative close. */
+  readonly commitmentNumber?: bigint | undefined;
+  readonly funding: Outpoint | undefined;
+}
+
+export interface PendingFunding {
+  readonly funding: Outpoint | undefined;
+  readonly valueSat: bigint;
+  /** Its transaction is in the chain and not yet locked by the node. */
+  readonly confirmed: boolean;
+}
+
+/**
+ * One balance; the variants and amounts are those of LDK's get_claimable_balances. Amounts of HTLCs
+ * are the HTLCs', before claims' fees; of maturing justice transactions what they pay us.
+ */
+export interface Balance {
+  readonly kind:
+    | { readonly $case: "onChannelClose"; readonly value: ClaimableOnChannelClose }
+    | { readonly $case: "awaitingConfirmations"; readonly value: AwaitingConfirmations }
+    | { readonly $case: "contentious"; readonly value: ContentiousClaimable }
+    | { readonly $case: "maybeTimeout"; readonly value: MaybeTimeoutClaimable }
+    | { readonly $case: "maybePreimage"; readonly value: MaybePreimageClaimable }
+    | { readonly $case: "revokedOutput"; readonly value: RevokedOutputClaimable }
+    | undefined;
+}
+
+/** No spend of the funding output is in the chain: what our newest commitment would give. */
+export interface ClaimableOnChannelClose {
+  /** One per funding output that may still be the channel's: the locked one, then pending splices. */
+  readonly candidates: readonly CloseCandidate[];
+  /** Index of the candidate whose funding output is confirmed; 0 while no splice is. */
+  readonly confirmedCandidate: number;
+  /** Millisatoshis that would go to fees: below a satoshi, or HTLCs too small for an output. */
+  readonly outboundPaymentHtlcRoundedMsat: bigint;
+  readonly outboundForwardedHtlcRoundedMsat: bigint;
+  /** Inbound, with the preimage known. */
+  readonly inboundClaimingHtlcRoundedMsat: bigint;
+  readonly inboundHtlcRoundedMsat: bigint;
+}
+
+export interface CloseCandidate {
+  /** Our output plus inbound HTLCs whose preimage is known. */
+  readonly amountSat: bigint;
+  /** Fee of the commitment if we pay it, else 0; not part of amount_sat. */
+  readonly transactionFeeSat: bigint;
+}
+
+/** Ours; told in a SpendableOutputs event at that height. */
+export interface AwaitingConfirmations {
+  readonly amountSat: bigint;
+  readonly confirmationHeight: number;
+  readonly source: BalanceSource;
+}
+
+/** Ours by preimage if our claim confirms first; the counterparty can take it from timeout_height on. */
+export interface ContentiousClaimable {
+  readonly amountSat: bigint;
+  readonly timeoutHeight: number;
+  readonly paymentHash: Buffer;
+}
+
+/** Sent by us; ours again from claimable_height on unless the counterparty has the preimage. */
+export interface MaybeTimeoutClaimable {
+  readonly amountSat: bigint;
+  readonly claimableHeight: number;
+  readonly paymentHash: Buffer;
+  /** A payment of our own; false for a forward. */
+  readonly outboundPayment: boolean;
+}
+
+/** Sent to us; ours only if the preimage is learned before expiry_height. */
+export interface MaybePreimageClaimable {
+  readonly amountSat: bigint;
+  readonly expiryHeight: number;
+  readonly paymentHash: Buffer;
+}
+
+/** An output of a revoked commitment that our justice transaction takes. */
+export interface RevokedOutputClaimable {
+  readonly amountSat: bigint;
+}
+
+/** A channel with nothing left to do is archived: no longer stepped or watched, kept for ever. */
+export interface Archival {
+  readonly archived: boolean;
+  /** Set when archived. */
+  readonly archivedAtHeight?:
+    | number
+    | undefined;
+  /** Since this height nothing of the channel is ours to claim and every event was acked. */
+  readonly resolvedSince?:
+    | number
+    | undefined;
+  /** Height at which the channel is archived if nothing changes. Absent: something must happen first. */
+  readonly dueAtHeight?:
+    | number
+    | undefined;
+  /** Why it is not archived. */
+  readonly hindrance: ArchivalHindrance;
 }
 
 export interface UnresolvedHtlc {
@@ -291,6 +447,7 @@ export interface ListChannelsRequest {
   readonly pageSize: number;
   /** Opaque; empty for the first page. */
   readonly pageToken: Buffer;
+  readonly filter: ChannelFilter;
 }
 
 export interface ListChannelsResponse {
@@ -331,6 +488,7 @@ export interface GetInfoResponse {
     | undefined;
   /** "synced", "catchingUp" or "unavailable". */
   readonly chainState: string;
+  /** Archived ones are not counted. */
   readonly channels: bigint;
   readonly pendingEvents: bigint;
   /**
@@ -338,6 +496,7 @@ export interface GetInfoResponse {
    * through one that does not. "relayed", "refused" or "unknown".
    */
   readonly packageRelay: string;
+  readonly archivedChannels: bigint;
 }
 
 export interface SetMembersRequest {
@@ -2379,6 +2538,12 @@ function createBaseGetChannelResponse(): GetChannelResponse {
     funding: undefined,
     fundingConfirmed: false,
     openClaims: [],
+    balances: [],
+    claimableSat: 0n,
+    archival: undefined,
+    fundingSpend: undefined,
+    pendingFundings: [],
+    neverFunded: false,
   };
 }
 
@@ -2464,6 +2629,27 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     }
     for (const v of message.openClaims) {
       OpenClaim.encode(v!, writer.uint32(154).fork()).join();
+    }
+    for (const v of message.balances) {
+      Balance.encode(v!, writer.uint32(162).fork()).join();
+    }
+    if (message.claimableSat !== 0n) {
+      if (BigInt.asUintN(64, message.claimableSat) !== message.claimableSat) {
+        throw new globalThis.Error("value provided for field message.claimableSat of type uint64 too large");
+      }
+      writer.uint32(168).uint64(message.claimableSat);
+    }
+    if (message.archival !== undefined) {
+      Archival.encode(message.archival, writer.uint32(178).fork()).join();
+    }
+    if (message.fundingSpend !== undefined) {
+      FundingSpend.encode(message.fundingSpend, writer.uint32(186).fork()).join();
+    }
+    for (const v of message.pendingFundings) {
+      PendingFunding.encode(v!, writer.uint32(194).fork()).join();
+    }
+    if (message.neverFunded !== false) {
+      writer.uint32(200).bool(message.neverFunded);
     }
     return writer;
   },
@@ -2643,6 +2829,54 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
             message.openClaims.push(OpenClaim.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.balances.push(Balance.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.claimableSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.archival = Archival.decode(reader, reader.uint32());
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.fundingSpend = FundingSpend.decode(reader, reader.uint32());
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.pendingFundings.push(PendingFunding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.neverFunded = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2693,6 +2927,1091 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
       : undefined;
     message.fundingConfirmed = object.fundingConfirmed ?? false;
     message.openClaims = object.openClaims?.map((e) => OpenClaim.fromPartial(e)) || [];
+    message.balances = object.balances?.map((e) => Balance.fromPartial(e)) || [];
+    message.claimableSat = (object.claimableSat !== undefined && object.claimableSat !== null)
+      ? BigInt(object.claimableSat)
+      : 0n;
+    message.archival = (object.archival !== undefined && object.archival !== null)
+      ? Archival.fromPartial(object.archival)
+      : undefined;
+    message.fundingSpend = (object.fundingSpend !== undefined && object.fundingSpend !== null)
+      ? FundingSpend.fromPartial(object.fundingSpend)
+      : undefined;
+    message.pendingFundings = object.pendingFundings?.map((e) => PendingFunding.fromPartial(e)) || [];
+    message.neverFunded = object.neverFunded ?? false;
+    return message;
+  },
+};
+
+function createBaseFundingSpend(): FundingSpend {
+  return { kind: 0, block: undefined, commitmentNumber: undefined, funding: undefined };
+}
+
+export const FundingSpend: MessageFns<FundingSpend> = {
+  encode(message: FundingSpend, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.block !== undefined) {
+      BlockPoint.encode(message.block, writer.uint32(18).fork()).join();
+    }
+    if (message.commitmentNumber !== undefined) {
+      if (BigInt.asUintN(64, message.commitmentNumber) !== message.commitmentNumber) {
+        throw new globalThis.Error("value provided for field message.commitmentNumber of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.commitmentNumber);
+    }
+    if (message.funding !== undefined) {
+      Outpoint.encode(message.funding, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FundingSpend {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFundingSpend() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.block = BlockPoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.commitmentNumber = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.funding = Outpoint.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<FundingSpend>): FundingSpend {
+    return FundingSpend.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FundingSpend>): FundingSpend {
+    const message = createBaseFundingSpend() as any;
+    message.kind = object.kind ?? 0;
+    message.block = (object.block !== undefined && object.block !== null)
+      ? BlockPoint.fromPartial(object.block)
+      : undefined;
+    message.commitmentNumber = (object.commitmentNumber !== undefined && object.commitmentNumber !== null)
+      ? BigInt(object.commitmentNumber)
+      : undefined;
+    message.funding = (object.funding !== undefined && object.funding !== null)
+      ? Outpoint.fromPartial(object.funding)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePendingFunding(): PendingFunding {
+  return { funding: undefined, valueSat: 0n, confirmed: false };
+}
+
+export const PendingFunding: MessageFns<PendingFunding> = {
+  encode(message: PendingFunding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.funding !== undefined) {
+      Outpoint.encode(message.funding, writer.uint32(10).fork()).join();
+    }
+    if (message.valueSat !== 0n) {
+      if (BigInt.asUintN(64, message.valueSat) !== message.valueSat) {
+        throw new globalThis.Error("value provided for field message.valueSat of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.valueSat);
+    }
+    if (message.confirmed !== false) {
+      writer.uint32(24).bool(message.confirmed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PendingFunding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePendingFunding() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.funding = Outpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.valueSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.confirmed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PendingFunding>): PendingFunding {
+    return PendingFunding.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PendingFunding>): PendingFunding {
+    const message = createBasePendingFunding() as any;
+    message.funding = (object.funding !== undefined && object.funding !== null)
+      ? Outpoint.fromPartial(object.funding)
+      : undefined;
+    message.valueSat = (object.valueSat !== undefined && object.valueSat !== null) ? BigInt(object.valueSat) : 0n;
+    message.confirmed = object.confirmed ?? false;
+    return message;
+  },
+};
+
+function createBaseBalance(): Balance {
+  return { kind: undefined };
+}
+
+export const Balance: MessageFns<Balance> = {
+  encode(message: Balance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "onChannelClose":
+        ClaimableOnChannelClose.encode(message.kind.value, writer.uint32(10).fork()).join();
+        break;
+      case "awaitingConfirmations":
+        AwaitingConfirmations.encode(message.kind.value, writer.uint32(18).fork()).join();
+        break;
+      case "contentious":
+        ContentiousClaimable.encode(message.kind.value, writer.uint32(26).fork()).join();
+        break;
+      case "maybeTimeout":
+        MaybeTimeoutClaimable.encode(message.kind.value, writer.uint32(34).fork()).join();
+        break;
+      case "maybePreimage":
+        MaybePreimageClaimable.encode(message.kind.value, writer.uint32(42).fork()).join();
+        break;
+      case "revokedOutput":
+        RevokedOutputClaimable.encode(message.kind.value, writer.uint32(50).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Balance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBalance() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "onChannelClose", value: ClaimableOnChannelClose.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = {
+              $case: "awaitingConfirmations",
+              value: AwaitingConfirmations.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "contentious", value: ContentiousClaimable.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = { $case: "maybeTimeout", value: MaybeTimeoutClaimable.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = { $case: "maybePreimage", value: MaybePreimageClaimable.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.kind = { $case: "revokedOutput", value: RevokedOutputClaimable.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Balance>): Balance {
+    return Balance.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Balance>): Balance {
+    const message = createBaseBalance() as any;
+    switch (object.kind?.$case) {
+      case "onChannelClose": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "onChannelClose", value: ClaimableOnChannelClose.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "awaitingConfirmations": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = {
+            $case: "awaitingConfirmations",
+            value: AwaitingConfirmations.fromPartial(object.kind.value),
+          };
+        }
+        break;
+      }
+      case "contentious": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "contentious", value: ContentiousClaimable.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "maybeTimeout": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "maybeTimeout", value: MaybeTimeoutClaimable.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "maybePreimage": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "maybePreimage", value: MaybePreimageClaimable.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+      case "revokedOutput": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "revokedOutput", value: RevokedOutputClaimable.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseClaimableOnChannelClose(): ClaimableOnChannelClose {
+  return {
+    candidates: [],
+    confirmedCandidate: 0,
+    outboundPaymentHtlcRoundedMsat: 0n,
+    outboundForwardedHtlcRoundedMsat: 0n,
+    inboundClaimingHtlcRoundedMsat: 0n,
+    inboundHtlcRoundedMsat: 0n,
+  };
+}
+
+export const ClaimableOnChannelClose: MessageFns<ClaimableOnChannelClose> = {
+  encode(message: ClaimableOnChannelClose, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.candidates) {
+      CloseCandidate.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.confirmedCandidate !== 0) {
+      writer.uint32(16).uint32(message.confirmedCandidate);
+    }
+    if (message.outboundPaymentHtlcRoundedMsat !== 0n) {
+      if (BigInt.asUintN(64, message.outboundPaymentHtlcRoundedMsat) !== message.outboundPaymentHtlcRoundedMsat) {
+        throw new globalThis.Error(
+          "value provided for field message.outboundPaymentHtlcRoundedMsat of type uint64 too large",
+        );
+      }
+      writer.uint32(24).uint64(message.outboundPaymentHtlcRoundedMsat);
+    }
+    if (message.outboundForwardedHtlcRoundedMsat !== 0n) {
+      if (BigInt.asUintN(64, message.outboundForwardedHtlcRoundedMsat) !== message.outboundForwardedHtlcRoundedMsat) {
+        throw new globalThis.Error(
+          "value provided for field message.outboundForwardedHtlcRoundedMsat of type uint64 too large",
+        );
+      }
+      writer.uint32(32).uint64(message.outboundForwardedHtlcRoundedMsat);
+    }
+    if (message.inboundClaimingHtlcRoundedMsat !== 0n) {
+      if (BigInt.asUintN(64, message.inboundClaimingHtlcRoundedMsat) !== message.inboundClaimingHtlcRoundedMsat) {
+        throw new globalThis.Error(
+          "value provided for field message.inboundClaimingHtlcRoundedMsat of type uint64 too large",
+        );
+      }
+      writer.uint32(40).uint64(message.inboundClaimingHtlcRoundedMsat);
+    }
+    if (message.inboundHtlcRoundedMsat !== 0n) {
+      if (BigInt.asUintN(64, message.inboundHtlcRoundedMsat) !== message.inboundHtlcRoundedMsat) {
+        throw new globalThis.Error("value provided for field message.inboundHtlcRoundedMsat of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.inboundHtlcRoundedMsat);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimableOnChannelClose {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimableOnChannelClose() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.candidates.push(CloseCandidate.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.confirmedCandidate = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.outboundPaymentHtlcRoundedMsat = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.outboundForwardedHtlcRoundedMsat = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.inboundClaimingHtlcRoundedMsat = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.inboundHtlcRoundedMsat = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ClaimableOnChannelClose>): ClaimableOnChannelClose {
+    return ClaimableOnChannelClose.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClaimableOnChannelClose>): ClaimableOnChannelClose {
+    const message = createBaseClaimableOnChannelClose() as any;
+    message.candidates = object.candidates?.map((e) => CloseCandidate.fromPartial(e)) || [];
+    message.confirmedCandidate = object.confirmedCandidate ?? 0;
+    message.outboundPaymentHtlcRoundedMsat =
+      (object.outboundPaymentHtlcRoundedMsat !== undefined && object.outboundPaymentHtlcRoundedMsat !== null)
+        ? BigInt(object.outboundPaymentHtlcRoundedMsat)
+        : 0n;
+    message.outboundForwardedHtlcRoundedMsat =
+      (object.outboundForwardedHtlcRoundedMsat !== undefined && object.outboundForwardedHtlcRoundedMsat !== null)
+        ? BigInt(object.outboundForwardedHtlcRoundedMsat)
+        : 0n;
+    message.inboundClaimingHtlcRoundedMsat =
+      (object.inboundClaimingHtlcRoundedMsat !== undefined && object.inboundClaimingHtlcRoundedMsat !== null)
+        ? BigInt(object.inboundClaimingHtlcRoundedMsat)
+        : 0n;
+    message.inboundHtlcRoundedMsat =
+      (object.inboundHtlcRoundedMsat !== undefined && object.inboundHtlcRoundedMsat !== null)
+        ? BigInt(object.inboundHtlcRoundedMsat)
+        : 0n;
+    return message;
+  },
+};
+
+function createBaseCloseCandidate(): CloseCandidate {
+  return { amountSat: 0n, transactionFeeSat: 0n };
+}
+
+export const CloseCandidate: MessageFns<CloseCandidate> = {
+  encode(message: CloseCandidate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.amountSat !== 0n) {
+      if (BigInt.asUintN(64, message.amountSat) !== message.amountSat) {
+        throw new globalThis.Error("value provided for field message.amountSat of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.amountSat);
+    }
+    if (message.transactionFeeSat !== 0n) {
+      if (BigInt.asUintN(64, message.transactionFeeSat) !== message.transactionFeeSat) {
+        throw new globalThis.Error("value provided for field message.transactionFeeSat of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.transactionFeeSat);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CloseCandidate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCloseCandidate() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.amountSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.transactionFeeSat = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CloseCandidate>): CloseCandidate {
+    return CloseCandidate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CloseCandidate>): CloseCandidate {
+    const message = createBaseCloseCandidate() as any;
+    message.amountSat = (object.amountSat !== undefined && object.amountSat !== null) ? BigInt(object.amountSat) : 0n;
+    message.transactionFeeSat = (object.transactionFeeSat !== undefined && object.transactionFeeSat !== null)
+      ? BigInt(object.transactionFeeSat)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseAwaitingConfirmations(): AwaitingConfirmations {
+  return { amountSat: 0n, confirmationHeight: 0, source: 0 };
+}
+
+export const AwaitingConfirmations: MessageFns<AwaitingConfirmations> = {
+  encode(message: AwaitingConfirmations, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.amountSat !== 0n) {
+      if (BigInt.asUintN(64, message.amountSat) !== message.amountSat) {
+        throw new globalThis.Error("value provided for field message.amountSat of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.amountSat);
+    }
+    if (message.confirmationHeight !== 0) {
+      writer.uint32(16).uint32(message.confirmationHeight);
+    }
+    if (message.source !== 0) {
+      writer.uint32(24).int32(message.source);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AwaitingConfirmations {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAwaitingConfirmations() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.amountSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.confirmationHeight = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.source = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<AwaitingConfirmations>): AwaitingConfirmations {
+    return AwaitingConfirmations.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AwaitingConfirmations>): AwaitingConfirmations {
+    const message = createBaseAwaitingConfirmations() as any;
+    message.amountSat = (object.amountSat !== undefined && object.amountSat !== null) ? BigInt(object.amountSat) : 0n;
+    message.confirmationHeight = object.confirmationHeight ?? 0;
+    message.source = object.source ?? 0;
+    return message;
+  },
+};
+
+function createBaseContentiousClaimable(): ContentiousClaimable {
+  return { amountSat: 0n, timeoutHeight: 0, paymentHash: Buffer.alloc(0) };
+}
+
+export const ContentiousClaimable: MessageFns<ContentiousClaimable> = {
+  encode(message: ContentiousClaimable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.amountSat !== 0n) {
+      if (BigInt.asUintN(64, message.amountSat) !== message.amountSat) {
+        throw new globalThis.Error("value provided for field message.amountSat of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.amountSat);
+    }
+    if (message.timeoutHeight !== 0) {
+      writer.uint32(16).uint32(message.timeoutHeight);
+    }
+    if (message.paymentHash.length !== 0) {
+      writer.uint32(26).bytes(message.paymentHash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ContentiousClaimable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseContentiousClaimable() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.amountSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.timeoutHeight = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.paymentHash = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ContentiousClaimable>): ContentiousClaimable {
+    return ContentiousClaimable.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ContentiousClaimable>): ContentiousClaimable {
+    const message = createBaseContentiousClaimable() as any;
+    message.amountSat = (object.amountSat !== undefined && object.amountSat !== null) ? BigInt(object.amountSat) : 0n;
+    message.timeoutHeight = object.timeoutHeight ?? 0;
+    message.paymentHash = object.paymentHash ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseMaybeTimeoutClaimable(): MaybeTimeoutClaimable {
+  return { amountSat: 0n, claimableHeight: 0, paymentHash: Buffer.alloc(0), outboundPayment: false };
+}
+
+export const MaybeTimeoutClaimable: MessageFns<MaybeTimeoutClaimable> = {
+  encode(message: MaybeTimeoutClaimable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.amountSat !== 0n) {
+      if (BigInt.asUintN(64, message.amountSat) !== message.amountSat) {
+        throw new globalThis.Error("value provided for field message.amountSat of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.amountSat);
+    }
+    if (message.claimableHeight !== 0) {
+      writer.uint32(16).uint32(message.claimableHeight);
+    }
+    if (message.paymentHash.length !== 0) {
+      writer.uint32(26).bytes(message.paymentHash);
+    }
+    if (message.outboundPayment !== false) {
+      writer.uint32(32).bool(message.outboundPayment);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MaybeTimeoutClaimable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMaybeTimeoutClaimable() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.amountSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.claimableHeight = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.paymentHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.outboundPayment = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MaybeTimeoutClaimable>): MaybeTimeoutClaimable {
+    return MaybeTimeoutClaimable.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MaybeTimeoutClaimable>): MaybeTimeoutClaimable {
+    const message = createBaseMaybeTimeoutClaimable() as any;
+    message.amountSat = (object.amountSat !== undefined && object.amountSat !== null) ? BigInt(object.amountSat) : 0n;
+    message.claimableHeight = object.claimableHeight ?? 0;
+    message.paymentHash = object.paymentHash ?? Buffer.alloc(0);
+    message.outboundPayment = object.outboundPayment ?? false;
+    return message;
+  },
+};
+
+function createBaseMaybePreimageClaimable(): MaybePreimageClaimable {
+  return { amountSat: 0n, expiryHeight: 0, paymentHash: Buffer.alloc(0) };
+}
+
+export const MaybePreimageClaimable: MessageFns<MaybePreimageClaimable> = {
+  encode(message: MaybePreimageClaimable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.amountSat !== 0n) {
+      if (BigInt.asUintN(64, message.amountSat) !== message.amountSat) {
+        throw new globalThis.Error("value provided for field message.amountSat of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.amountSat);
+    }
+    if (message.expiryHeight !== 0) {
+      writer.uint32(16).uint32(message.expiryHeight);
+    }
+    if (message.paymentHash.length !== 0) {
+      writer.uint32(26).bytes(message.paymentHash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MaybePreimageClaimable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMaybePreimageClaimable() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.amountSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.expiryHeight = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.paymentHash = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<MaybePreimageClaimable>): MaybePreimageClaimable {
+    return MaybePreimageClaimable.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MaybePreimageClaimable>): MaybePreimageClaimable {
+    const message = createBaseMaybePreimageClaimable() as any;
+    message.amountSat = (object.amountSat !== undefined && object.amountSat !== null) ? BigInt(object.amountSat) : 0n;
+    message.expiryHeight = object.expiryHeight ?? 0;
+    message.paymentHash = object.paymentHash ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseRevokedOutputClaimable(): RevokedOutputClaimable {
+  return { amountSat: 0n };
+}
+
+export const RevokedOutputClaimable: MessageFns<RevokedOutputClaimable> = {
+  encode(message: RevokedOutputClaimable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.amountSat !== 0n) {
+      if (BigInt.asUintN(64, message.amountSat) !== message.amountSat) {
+        throw new globalThis.Error("value provided for field message.amountSat of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.amountSat);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokedOutputClaimable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokedOutputClaimable() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.amountSat = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<RevokedOutputClaimable>): RevokedOutputClaimable {
+    return RevokedOutputClaimable.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RevokedOutputClaimable>): RevokedOutputClaimable {
+    const message = createBaseRevokedOutputClaimable() as any;
+    message.amountSat = (object.amountSat !== undefined && object.amountSat !== null) ? BigInt(object.amountSat) : 0n;
+    return message;
+  },
+};
+
+function createBaseArchival(): Archival {
+  return {
+    archived: false,
+    archivedAtHeight: undefined,
+    resolvedSince: undefined,
+    dueAtHeight: undefined,
+    hindrance: 0,
+  };
+}
+
+export const Archival: MessageFns<Archival> = {
+  encode(message: Archival, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.archived !== false) {
+      writer.uint32(8).bool(message.archived);
+    }
+    if (message.archivedAtHeight !== undefined) {
+      writer.uint32(16).uint32(message.archivedAtHeight);
+    }
+    if (message.resolvedSince !== undefined) {
+      writer.uint32(24).uint32(message.resolvedSince);
+    }
+    if (message.dueAtHeight !== undefined) {
+      writer.uint32(32).uint32(message.dueAtHeight);
+    }
+    if (message.hindrance !== 0) {
+      writer.uint32(40).int32(message.hindrance);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Archival {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseArchival() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.archived = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.archivedAtHeight = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.resolvedSince = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.dueAtHeight = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.hindrance = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Archival>): Archival {
+    return Archival.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Archival>): Archival {
+    const message = createBaseArchival() as any;
+    message.archived = object.archived ?? false;
+    message.archivedAtHeight = object.archivedAtHeight ?? undefined;
+    message.resolvedSince = object.resolvedSince ?? undefined;
+    message.dueAtHeight = object.dueAtHeight ?? undefined;
+    message.hindrance = object.hindrance ?? 0;
     return message;
   },
 };
@@ -2917,7 +4236,7 @@ export const OpenClaim: MessageFns<OpenClaim> = {
 };
 
 function createBaseListChannelsRequest(): ListChannelsRequest {
-  return { pageSize: 0, pageToken: Buffer.alloc(0) };
+  return { pageSize: 0, pageToken: Buffer.alloc(0), filter: 0 };
 }
 
 export const ListChannelsRequest: MessageFns<ListChannelsRequest> = {
@@ -2927,6 +4246,9 @@ export const ListChannelsRequest: MessageFns<ListChannelsRequest> = {
     }
     if (message.pageToken.length !== 0) {
       writer.uint32(18).bytes(message.pageToken);
+    }
+    if (message.filter !== 0) {
+      writer.uint32(24).int32(message.filter);
     }
     return writer;
   },
@@ -2960,6 +4282,14 @@ export const ListChannelsRequest: MessageFns<ListChannelsRequest> = {
             message.pageToken = Buffer.from(reader.bytes());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.filter = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2979,6 +4309,7 @@ export const ListChannelsRequest: MessageFns<ListChannelsRequest> = {
     const message = createBaseListChannelsRequest() as any;
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? Buffer.alloc(0);
+    message.filter = object.filter ?? 0;
     return message;
   },
 };
@@ -3291,6 +4622,7 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     channels: 0n,
     pendingEvents: 0n,
     packageRelay: "",
+    archivedChannels: 0n,
   };
 }
 
@@ -3350,6 +4682,12 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     }
     if (message.packageRelay !== "") {
       writer.uint32(162).string(message.packageRelay);
+    }
+    if (message.archivedChannels !== 0n) {
+      if (BigInt.asUintN(64, message.archivedChannels) !== message.archivedChannels) {
+        throw new globalThis.Error("value provided for field message.archivedChannels of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.archivedChannels);
     }
     return writer;
   },
@@ -3489,6 +4827,14 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             message.packageRelay = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.archivedChannels = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3524,6 +4870,9 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
       ? BigInt(object.pendingEvents)
       : 0n;
     message.packageRelay = object.packageRelay ?? "";
+    message.archivedChannels = (object.archivedChannels !== undefined && object.archivedChannels !== null)
+      ? BigInt(object.archivedChannels)
+      : 0n;
     return message;
   },
 };

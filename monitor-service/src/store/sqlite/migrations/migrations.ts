@@ -3,8 +3,9 @@
  * entry never changes; a new one is added at the end.
  */
 import { initialSchema } from "./001-initial.js";
+import { archive } from "./002-archive.js";
 
-export const MIGRATIONS: readonly string[] = [initialSchema];
+export const MIGRATIONS: readonly string[] = [initialSchema, archive];
 
 /** Version a store has after this build opened it. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
