@@ -6,7 +6,7 @@ import { Transaction } from "bitcoinjs-lib";
 import { z } from "zod";
 import { must } from "@farwatch/protocol/assert";
 import { fromHex } from "@farwatch/protocol/bytes";
-import { txid, txidToInternal } from "@farwatch/protocol/ids";
+import { txid, txidToInternal, type Outpoint } from "@farwatch/protocol/ids";
 import { bytesOf, type SecondStageDraft } from "./broadcast.js";
 
 /** BIP 125: replaceable. */
@@ -34,12 +34,17 @@ const unspents = z.array(
 const addressInfo = z.object({ scriptPubKey: z.string() });
 const signedTx = z.object({ hex: z.string() });
 
-/** Adds one confirmed wallet coin and change, pays `feeSat`, and returns the signed transaction. */
-export async function withWalletFee(
-  wallet: WalletRpc,
-  draft: SecondStageDraft,
-  feeSat: bigint,
-): Promise<Uint8Array> {
+/** A confirmed coin, locked in the wallet, and where its change goes. */
+export interface TakenCoin {
+  readonly outpoint: Outpoint;
+  readonly valueSat: bigint;
+  readonly changeScript: Uint8Array;
+  /** Signs this coin's input; the others are left as they are. */
+  sign(tx: Transaction): Promise<Transaction>;
+}
+
+/** One that can pay the fee and leave change. */
+export async function takeCoin(wallet: WalletRpc, feeSat: bigint): Promise<TakenCoin> {
   const coins = unspents.parse(await wallet.rpc("listunspent", [1]));
   const inSat = (amount: number): bigint => BigInt(Math.round(amount * SAT_PER_BTC));
   const coin = must(
@@ -54,12 +59,28 @@ export async function withWalletFee(
   await wallet.rpc("lockunspent", [false, [{ txid: coin.txid, vout: coin.vout }]]);
   const address = await wallet.rpc("getrawchangeaddress", ["bech32"]);
   const change = addressInfo.parse(await wallet.rpc("getaddressinfo", [address]));
+  return {
+    outpoint: { txid: txid(coin.txid), vout: coin.vout },
+    valueSat: inSat(coin.amount),
+    changeScript: fromHex(change.scriptPubKey),
+    sign: async (tx) => {
+      const answer = await wallet.rpc("signrawtransactionwithwallet", [tx.toHex()]);
+      return Transaction.fromHex(signedTx.parse(answer).hex);
+    },
+  };
+}
 
+/** Adds one confirmed wallet coin and change, pays `feeSat`, and returns the signed transaction. */
+export async function withWalletFee(
+  wallet: WalletRpc,
+  draft: SecondStageDraft,
+  feeSat: bigint,
+): Promise<Uint8Array> {
+  const coin = await takeCoin(wallet, feeSat);
   const tx = draft.tx.clone();
-  tx.addInput(txidToInternal(txid(coin.txid)), coin.vout, REPLACEABLE);
-  tx.addOutput(fromHex(change.scriptPubKey), inSat(coin.amount) - feeSat);
-  const signed = signedTx.parse(await wallet.rpc("signrawtransactionwithwallet", [tx.toHex()]));
-  const final = Transaction.fromHex(signed.hex);
+  tx.addInput(txidToInternal(coin.outpoint.txid), coin.outpoint.vout, REPLACEABLE);
+  tx.addOutput(coin.changeScript, coin.valueSat - feeSat);
+  const final = await coin.sign(tx);
   draft.finish(final);
   return bytesOf(final);
 }
