@@ -37,12 +37,11 @@ import {
   advance,
   liveHtlcs,
   newChanges,
-  nothingIncluded,
   type Htlc,
   type HtlcRef,
   type LedgerState,
 } from "./ledger.js";
-import { onionFailure, openerCostSat, Proposals, type AddHtlc } from "./proposals.js";
+import { firstState, onionFailure, Proposals, type AddHtlc } from "./proposals.js";
 import { demand } from "./refusal.js";
 import {
   bySide,
@@ -54,6 +53,7 @@ import {
   type SetupOptions,
   type Side,
 } from "./setup.js";
+import { Splices } from "./splice.js";
 import {
   asCounterpartyCommitment,
   holderStep,
@@ -98,25 +98,34 @@ export class Channel {
     counterparty: Promise.resolve(),
   };
 
+  /** The locked funding and what may replace it. */
+  readonly splices: Splices;
+
   constructor(
-    readonly setup: ChannelSetup,
-    readonly funding: Outpoint,
+    setup: ChannelSetup,
+    funding: Outpoint,
     private readonly options: ChannelOptions,
   ) {
     this.channelId = channelIdOf(funding);
+    this.splices = new Splices(setup, funding, {
+      channelId: this.channelId,
+      halves: () => this.#halves,
+      isQuiet: (side) =>
+        !this.canSign(side) && !this.owesRevocation(side) && this.onItsWayTo(side) === undefined,
+      tell: (side, step) => this.#tell(side, [step]),
+    });
     this.#proposals = new Proposals(setup, this.channelId);
-    const { opener, initialFeeratePerKw } = setup;
-    const pushed = options.pushMsat ?? msat(0);
-    const rest = setup.capacitySat * 1000n - pushed;
-    const cost = openerCostSat(setup, initialFeeratePerKw, 0) * 1000n;
-    demand(rest >= cost, "insufficientFunds", "the opener cannot pay the first commitment");
-    const state: LedgerState = {
-      included: nothingIncluded,
-      balanceMsat: bySide((side) => (side === opener ? msat(rest) : pushed)),
-      htlcs: [],
-      feeratePerKw: initialFeeratePerKw,
-    };
+    const state = firstState(setup, options.pushMsat ?? msat(0));
     this.#halves = bySide((side) => newHalf(this.#signed(this.#build(side, 0, state))));
+  }
+
+  /** Of the locked funding. */
+  get setup(): ChannelSetup {
+    return this.splices.locked.setup;
+  }
+
+  get funding(): Outpoint {
+    return this.splices.locked.funding;
   }
 
   // ---- proposals: update_add_htlc, update_fulfill_htlc, update_fail_htlc, update_fee ----
@@ -171,9 +180,8 @@ export class Channel {
     const commitment = this.#signed(this.#build(to, previous.number + 1, state));
     this.#halves[to].commitments.push(commitment);
     const told = asCounterpartyCommitment(commitment);
-    await this.#tell(from, [
-      { kind: "latestCounterpartyCommitment", commitment: told, pending: [] },
-    ]);
+    const pending = this.splices.counterpartyOnPending(commitment);
+    await this.#tell(from, [{ kind: "latestCounterpartyCommitment", commitment: told, pending }]);
     const { number, signature, htlcSignatures } = commitment;
     const covers = included[from];
     const kind = "commitmentSigned";
@@ -199,7 +207,8 @@ export class Channel {
     half.commitments[half.received] = commitment;
     const { logs } = this.#proposals;
     const dropped = newChanges(logs, otherSide(to), previous.state.included, included);
-    await this.#tell(to, [holderStep(commitment, dropped)]);
+    const pending = this.splices.holderOnPending(commitment);
+    await this.#tell(to, [holderStep(commitment, dropped, pending)]);
     return commitment;
   }
 
@@ -295,6 +304,7 @@ export class Channel {
 
   /** What WatchChannel carries for one side. */
   initialState(side: Side = "holder", options: InitialStateOptions = {}): InitialState {
+    this.splices.stateOptions.set(side, options);
     return initialStateOf(
       parametersOf(this.setup, this.funding, side, options),
       this.commitment(side, 0),

@@ -3,7 +3,7 @@
  * every later commitment can carry, one removal per HTLC and only by its receiver, update_fee by the
  * opener. What is refused leaves no trace.
  */
-import { sat, type FeeratePerKw, type Msat, type Sat } from "@farwatch/protocol/amount";
+import { msat, sat, type FeeratePerKw, type Msat, type Sat } from "@farwatch/protocol/amount";
 import type { BlockHeight } from "@farwatch/protocol/block";
 import type { HtlcSource } from "@farwatch/protocol/channel";
 import {
@@ -21,6 +21,7 @@ import {
   htlcKey,
   liveHtlcs,
   lowestBalanceMsat,
+  nothingIncluded,
   type Change,
   type Htlc,
   type HtlcRef,
@@ -155,3 +156,17 @@ export const onionFailure = (): HtlcFailReason => ({
   holdTime: undefined,
   attributionData: undefined,
 });
+
+/** Of commitment 0 of both sides; refuses when the opener cannot pay its fee. */
+export function firstState(setup: ChannelSetup, pushedMsat: Msat): LedgerState {
+  const { opener, initialFeeratePerKw, capacitySat } = setup;
+  const rest = capacitySat * 1000n - pushedMsat;
+  const cost = openerCostSat(setup, initialFeeratePerKw, 0) * 1000n;
+  demand(rest >= cost, "insufficientFunds", "the opener cannot pay the first commitment");
+  return {
+    included: nothingIncluded,
+    balanceMsat: bySide((side) => (side === opener ? msat(rest) : pushedMsat)),
+    htlcs: [],
+    feeratePerKw: initialFeeratePerKw,
+  };
+}

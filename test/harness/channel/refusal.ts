@@ -21,6 +21,8 @@ export type RefusalCode =
   | "outOfOrder"
   | "htlcsPending"
   | "noSuchCommitment"
+  | "unknownFunding"
+  | "notQuiet"
   | "trimmed"
   | "wrongDirection";
 

@@ -69,7 +69,11 @@ export const asCounterpartyCommitment = (commitment: Commitment): CounterpartyCo
  * The step for a received commitment; `dropped` are the removals of the other side that it includes for
  * the first time. Removals of our own inbound HTLCs are no news to our monitor.
  */
-export function holderStep(commitment: SignedCommitment, dropped: readonly Change[]): HolderStep {
+export function holderStep(
+  commitment: SignedCommitment,
+  dropped: readonly Change[],
+  pending: HolderStep["pending"],
+): HolderStep {
   const claimed: ClaimedHtlc[] = [];
   const failed: FailedHtlc[] = [];
   for (const change of dropped) {
@@ -87,7 +91,7 @@ export function holderStep(commitment: SignedCommitment, dropped: readonly Chang
   return {
     kind: "latestHolderCommitment",
     commitment: asHolderCommitment(commitment),
-    pending: [],
+    pending,
     claimed,
     failed,
   };

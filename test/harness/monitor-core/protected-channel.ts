@@ -31,6 +31,7 @@ import type { MonitorState } from "@farwatch/monitor-service/monitor/state";
 import { step } from "@farwatch/monitor-service/monitor/step";
 import { MemoryFloors } from "@farwatch/monitor-service/signer/holder-floors";
 import type { ChannelSigner } from "@farwatch/monitor-service/signer/signer";
+import { counterpartyCommitmentsIn } from "@farwatch/monitor-service/runtime/stored-commitments";
 import { parseTx } from "@farwatch/monitor-service/tx/parsed-tx";
 import { createChannel, type Channel, type ChannelOptions } from "../channel/channel.js";
 import { broadcastableCommitment } from "../channel/broadcast.js";
@@ -132,8 +133,8 @@ export class ProtectedChannel {
     const done = this.apply(this.updateInput(steps));
     this.updates.push(steps);
     for (const item of steps) {
-      if (item.kind === "latestCounterpartyCommitment") {
-        this.#log.set(item.commitment.txid, item.commitment);
+      for (const commitment of counterpartyCommitmentsIn(item)) {
+        this.#log.set(commitment.txid, commitment);
       }
     }
     return done;

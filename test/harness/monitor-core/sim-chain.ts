@@ -38,6 +38,7 @@ export class SimChain {
   #coins = new Map<string, Coin>();
   #spenders = new Map<string, Txid>();
   #named = 0;
+  readonly #granted = new Map<string, Coin>();
 
   constructor(
     readonly base: BlockPoint,
@@ -63,6 +64,12 @@ export class SimChain {
     }
     this.#blocks.push(block);
     return block;
+  }
+
+  /** A coin of somebody else's, as old as the base. */
+  grant(outpoint: Outpoint, prevout: Prevout): void {
+    this.#granted.set(outpointKey(outpoint), { ...prevout, height: this.base.height });
+    this.#replay();
   }
 
   /** Takes `count` blocks off the tip and returns the new tip. */
@@ -147,7 +154,7 @@ export class SimChain {
   #replay(): void {
     const { outpoint, prevout } = this.funding;
     const fundingCoin = { ...prevout, height: this.base.height };
-    this.#coins = new Map([[outpointKey(outpoint), fundingCoin]]);
+    this.#coins = new Map([...this.#granted, [outpointKey(outpoint), fundingCoin]]);
     this.#spenders = new Map();
     for (const { txs, point } of this.#blocks) {
       for (const tx of txs) this.#include(tx, point.height);

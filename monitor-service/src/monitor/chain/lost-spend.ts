@@ -3,11 +3,11 @@
  * from what we saw; if it does not come back although the node closed the channel, our own commitment
  * goes on chain. Nobody else would end the channel, and HTLCs run out of time.
  */
-import { serializeTx } from "../../tx/parsed-tx.js";
+import { serializeTx, type ParsedTx } from "../../tx/parsed-tx.js";
 import { LOST_SPEND_BLOCKS } from "../constants.js";
 import type { Publish } from "../effect.js";
 import { holderCommitments } from "../htlcs.js";
-import { scopeSpentBy } from "../scopes.js";
+import { confirmedScope, scopeSpentBy } from "../scopes.js";
 import type { MonitorState } from "../state.js";
 import type { Work } from "../work.js";
 import { knowsOfNewer, startHolderBroadcast } from "./holder-broadcast.js";
@@ -23,9 +23,16 @@ export function lostSpend(state: MonitorState): readonly Publish[] {
   if (seenSpend.kind === "holder" || isOurs(state)) return [];
   const raw = serializeTx(tx);
   const spends = tx.inputs.map(({ outpoint }) => outpoint);
-  return raw === undefined || scopeSpentBy(state, tx) === undefined
+  return raw === undefined || !mayReturn(state, tx)
     ? []
     : [{ role: "lostFundingSpend", txid: tx.txid, spends, tasks: [], finish: () => raw }];
+}
+
+/** The funding it spends is in the chain, or nothing in the chain rules it out. */
+function mayReturn(state: MonitorState, tx: ParsedTx): boolean {
+  const scope = scopeSpentBy(state, tx);
+  if (scope === undefined) return false;
+  return state.alternativeFunding === undefined || scope === confirmedScope(state);
 }
 
 const isOurs = (state: MonitorState): boolean =>
