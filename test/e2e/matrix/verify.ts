@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { must } from "@farwatch/protocol/assert";
 import type { FundingSpendKind, SpendableOutput } from "@farwatch/protocol/event";
 import { outpointKey, type Outpoint } from "@farwatch/protocol/ids";
+import { claimableBalances } from "@farwatch/monitor-service/monitor/balances/claimable-balances";
 import { bodiesOf, outcomesOf } from "../../harness/monitor-core/event-rules.js";
 import type { Bed } from "./bed.js";
 import type { Cell } from "./cell.js";
@@ -64,7 +65,9 @@ export function verify(bed: Bed, cell: Cell, tolerated = NOTHING_ODD): void {
   assert.deepEqual(cell.faults, [], "each output can be swept when it is told");
   const unswept = standing.filter(({ outpoint }) => !cell.swept.has(outpointKey(outpoint)));
   assert.deepEqual(unswept, [], "a sweep of each was tried");
-  assert.deepEqual(bed.view(cell.channel.channelId).openClaims, [], "nothing is left to claim");
+  const { openClaims, state } = bed.view(cell.channel.channelId);
+  assert.deepEqual(openClaims, [], "nothing is left to claim");
+  assert.deepEqual(claimableBalances(state), [], "nothing is left to come");
 }
 
 function verifyEvents(bed: Bed, cell: Cell, expected: Expected): void {
