@@ -11,7 +11,8 @@ import { txid, type Outpoint } from "@farwatch/protocol/ids";
 import { createChannel, type Channel } from "../../harness/channel/channel.js";
 import { findUntrimmed, type SignedCommitment } from "../../harness/channel/commitment.js";
 import type { Htlc } from "../../harness/channel/ledger.js";
-import type { Side } from "../../harness/channel/setup.js";
+import type { ChannelSetup, Side } from "../../harness/channel/setup.js";
+import type { Splice } from "../../harness/channel/splice.js";
 import { offer, secretNamed, type Secret } from "../../harness/channel/test-channel.js";
 import type { Bed } from "./bed.js";
 import { cellName, PLANS, type CellId, type PlannedHtlc } from "./cells.js";
@@ -37,6 +38,8 @@ export class Cell {
   closing: SignedCommitment | undefined;
   /** Of a cooperative close: what it pays us. */
   closingOutput: Outpoint | undefined;
+  /** The pending splice whose commitment closes the channel. */
+  splice: Splice | undefined;
   /** An HTLC of ours that the closing commitment does not have yet. */
   absent: Htlc | undefined;
   /** Outputs told as spendable whose sweep was tried. */
@@ -51,6 +54,12 @@ export class Cell {
     readonly channel: Channel,
     readonly expiry: number,
   ) {}
+
+  /** Of the funding that the closing commitment spends. */
+  get setup(): ChannelSetup {
+    const { splices } = this.channel;
+    return this.splice === undefined ? splices.locked.setup : splices.setupOn(this.splice.funding);
+  }
 
   get commitment(): SignedCommitment {
     return must(this.closing, "the commitment that confirms");
@@ -71,7 +80,7 @@ export class Cell {
   outputs(): readonly (CellHtlc & { readonly outpoint: Outpoint })[] {
     const { commitment } = this;
     return this.htlcs
-      .filter(({ plan }) => plan.sat >= commitmentDustSat(commitment, this.channel))
+      .filter(({ plan }) => plan.sat >= commitmentDustSat(commitment, this.setup))
       .map((entry) => {
         const { outputIndex } = findUntrimmed(commitment, entry.htlc);
         return { ...entry, outpoint: { txid: commitment.built.txid, vout: outputIndex } };
@@ -89,7 +98,7 @@ export class Cell {
   }
 }
 
-const commitmentDustSat = ({ side }: SignedCommitment, { setup }: Channel): bigint =>
+const commitmentDustSat = ({ side }: SignedCommitment, setup: ChannelSetup): bigint =>
   setup.sides[side].dustLimitSat;
 
 /** Channels for all of these, funded by one transaction and watched before it confirms. */

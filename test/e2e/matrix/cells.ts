@@ -30,7 +30,7 @@ export const cellName = ({ type, close, pending }: CellId): string =>
 
 /** Nobody plays these yet: they show as missing and count as nothing. */
 const isAwaited = ({ type, close }: CellId): boolean =>
-  close === "splice" || (type === "zero_fee_commitments" && close === "holder");
+  type === "zero_fee_commitments" && close === "holder";
 
 /** All of one close, which go through it together. */
 export const cellsOf = (close: Close): readonly CellId[] =>

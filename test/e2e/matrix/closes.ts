@@ -6,19 +6,16 @@
 import { must } from "@farwatch/protocol/assert";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
-import { txid } from "@farwatch/protocol/ids";
+import { txid, type Preimage } from "@farwatch/protocol/ids";
 import { p2wpkh } from "@farwatch/monitor-service/bolt/scripts";
 import { Transaction } from "bitcoinjs-lib";
-import {
-  broadcastableCommitment,
-  htlcSuccessTx,
-  htlcTimeoutTx,
-} from "../../harness/channel/broadcast.js";
+import { bytesOf, draftOf, finishedTx, fullySigned } from "../../harness/channel/broadcast.js";
 import { claimAfterTimeout, claimWithPreimage } from "../../harness/channel/claims.js";
 import { cooperativeCloseTx } from "../../harness/channel/cooperative-close.js";
+import type { Splice } from "../../harness/channel/splice.js";
 import { offer } from "../../harness/channel/test-channel.js";
 import type { Bed } from "./bed.js";
-import type { Cell } from "./cell.js";
+import type { Cell, CellHtlc } from "./cell.js";
 import { cellName, type Close } from "./cells.js";
 import { trySweeps } from "./sweeps.js";
 
@@ -65,9 +62,14 @@ async function learnOurs({ channel, htlcs }: Cell): Promise<void> {
 }
 
 export const commitments = (cells: readonly Cell[]): readonly Uint8Array[] =>
-  cells.map(({ channel, commitment: { side, number } }) =>
-    broadcastableCommitment(channel, side, number),
-  );
+  cells.map(({ setup, commitment }) => fullySigned(setup, commitment));
+
+/** The broadcaster's own way to an HTLC: with the preimage, or after the timeout. */
+const secondStage = (
+  { setup, commitment }: Cell,
+  { htlc }: CellHtlc,
+  known?: Preimage,
+): Uint8Array => finishedTx(draftOf(setup, commitment, htlc, known));
 
 /** The counterparty's commitment of now; it is revoked by what happens next. */
 async function prepareRevoked(cell: Cell): Promise<void> {
@@ -88,12 +90,15 @@ const punishSecondStage: Phase["run"] = async (bed, cells) => {
   await bed.mineOnly(commitments(cells));
   await bed.mineOnly(
     cells.flatMap((cell) =>
-      cell.outputs().map(({ plan, htlc, secret }) => {
-        const { channel, commitment } = cell;
-        return plan.from === "holder"
-          ? htlcSuccessTx(channel, "counterparty", commitment.number, htlc, secret.preimage)
-          : htlcTimeoutTx(channel, "counterparty", commitment.number, htlc);
-      }),
+      cell
+        .outputs()
+        .map((entry) =>
+          secondStage(
+            cell,
+            entry,
+            entry.plan.from === "holder" ? entry.secret.preimage : undefined,
+          ),
+        ),
     ),
   );
   await bed.mine();
@@ -112,17 +117,20 @@ export async function resolveHtlcs(bed: Bed, closing: readonly Cell[]): Promise<
 }
 
 const theirPreimageClaims = (cell: Cell): readonly Uint8Array[] =>
-  cell.outputsOf("holder", "first").map(({ htlc, secret }) => {
+  cell.outputsOf("holder", "first").map((entry) => {
     const { channel, commitment } = cell;
-    const claim = commitment.side === "holder" ? claimWithPreimage : htlcSuccessTx;
-    return claim(channel, commitment.side, commitment.number, htlc, secret.preimage);
+    const { htlc, secret } = entry;
+    return commitment.side === "holder"
+      ? claimWithPreimage(channel, commitment.side, commitment.number, htlc, secret.preimage)
+      : secondStage(cell, entry, secret.preimage);
   });
 
 const theirTimeouts = (cell: Cell): readonly Uint8Array[] =>
-  cell.outputsOf("counterparty", "second").map(({ htlc }) => {
+  cell.outputsOf("counterparty", "second").map((entry) => {
     const { channel, commitment } = cell;
-    const claim = commitment.side === "holder" ? claimAfterTimeout : htlcTimeoutTx;
-    return claim(channel, commitment.side, commitment.number, htlc);
+    return commitment.side === "holder"
+      ? claimAfterTimeout(channel, commitment.side, commitment.number, entry.htlc)
+      : secondStage(cell, entry);
   });
 
 async function prepareHolder(cell: Cell): Promise<void> {
@@ -185,20 +193,50 @@ const closeTogether: Phase["run"] = async (bed, cells) => {
   await mineToTheEnd(bed, cells, BLOCKS_TO_FINAL);
 };
 
-const PHASES: Readonly<Partial<Record<Close, Phase>>> = {
+/** Taken out of the channel by each splice, its fee included. */
+const SPLICED_OUT_SAT = 40_000n;
+const SPLICE_FEE_SAT = 1_000n;
+
+/** The holder takes something out; HTLCs live on across it. */
+const spliceOut = ({ channel }: Cell): Promise<Splice> =>
+  channel.splices.negotiate({
+    addSat: { holder: -SPLICED_OUT_SAT },
+    outputs: [{ script: SHUTDOWN_SCRIPT, valueSat: SPLICED_OUT_SAT - SPLICE_FEE_SAT }],
+  });
+
+/**
+ * One splice is confirmed and locked, the next one is confirmed and not locked when the counterparty
+ * publishes its commitment on it.
+ */
+const spliceAndClose: Phase["run"] = async (bed, cells) => {
+  const first = await Promise.all(cells.map(spliceOut));
+  for (const { tx } of first) await bed.send(bytesOf(tx));
+  await bed.mine(BLOCKS_TO_FINAL);
+  await Promise.all(
+    cells.map(({ channel }, index) => channel.splices.lock(must(first[index], "one a cell"))),
+  );
+  for (const cell of cells) {
+    cell.splice = await spliceOut(cell);
+    cell.closing = cell.channel.splices.commitmentOn(cell.splice.funding, "counterparty");
+    await bed.send(bytesOf(cell.splice.tx));
+  }
+  await bed.mine();
+  await closedByCounterparty(bed, cells);
+};
+
+const PHASES: Readonly<Record<Close, Phase>> = {
   revoked: { prepare: prepareRevoked, run: punish },
   "revoked + second stage": { prepare: prepareRevoked, run: punishSecondStage },
   holder: { prepare: prepareHolder, run: closeOurselves },
   "counterparty current": { prepare: prepareCounterparty, run: closedByCounterparty },
   "counterparty previous": { prepare: preparePrevious, run: closedByCounterparty },
   coop: { prepare: prepareCoop, run: closeTogether },
+  splice: { prepare: prepareCounterparty, run: spliceAndClose },
 };
 
-const phaseOf = (close: Close): Phase => must(PHASES[close], `the ${close} phase`);
-
-export const prepare = (cell: Cell): Promise<void> => phaseOf(cell.id.close).prepare(cell);
+export const prepare = (cell: Cell): Promise<void> => PHASES[cell.id.close].prepare(cell);
 
 export async function runPhase(close: Close, bed: Bed, cells: readonly Cell[]): Promise<void> {
   await Promise.all(cells.map(prepare));
-  await phaseOf(close).run(bed, cells);
+  await PHASES[close].run(bed, cells);
 }
