@@ -35,6 +35,8 @@ export function waitingHost(store: EmptyStore): MonitorHost {
     broadcastHolder: () => Promise.resolve(refused),
     channel: () => noChannel,
     anyChannel: () => Promise.resolve(noChannel),
+    counterpartyCommitment: () => Promise.resolve(noChannel),
+    buildJustice: () => Promise.resolve(noChannel),
     channels: () => Promise.resolve({ views: [], nextAfter: undefined }),
     pendingEvents: () => [],
     subscribe: () => refused,

@@ -69,6 +69,11 @@ export const REASONS = {
   noFurtherUpdates: row("FAILED_PRECONDITION", "never", "treat the channel as closed"),
   /** Resolved on chain long ago; preimages are still stored, nothing else changes any more. */
   channelArchived: row("FAILED_PRECONDITION", "never", "treat the channel as closed and settled"),
+  /** No commitment of that name, or one whose funding was spliced away. */
+  commitmentUnknown: row("NOT_FOUND", "afterFix", "name another commitment"),
+  notRevoked: row("FAILED_PRECONDITION", "afterFix", "ask again once its secret was given"),
+  /** The output does not exist, or is worth less than its claim. */
+  nothingToClaim: row("FAILED_PRECONDITION", "afterFix", "ask with a lower feerate, or not at all"),
   streamReplaced: row("ABORTED", "afterFix", "leave it to the newer stream"),
 
   fenced: stopAndAlert,

@@ -24,7 +24,7 @@ export const recordingFile = (name: string, folder = FIRST): string =>
   fileURLToPath(new URL(`${folder}/${name}`, vectors));
 
 /** Those the engine was written with, and whatever was recorded later. */
-const files = readdirSync(vectors)
+export const recordings = readdirSync(vectors)
   .filter((folder) => folder.startsWith("ldk-") && !folder.endsWith(".json"))
   .flatMap((folder) =>
     readdirSync(new URL(folder, vectors))
@@ -79,10 +79,10 @@ describe("recorded runs of LDK", () => {
   });
 
   it("are all there", () => {
-    assert.equal(files.filter(({ folder }) => folder === FIRST).length, 13);
+    assert.equal(recordings.filter(({ folder }) => folder === FIRST).length, 13);
   });
 
-  for (const { folder, name: file } of files) {
+  for (const { folder, name: file } of recordings) {
     const recording = readRecording(recordingFile(file, folder));
     for (const name of Object.keys(recording.expect ?? {})) {
       it(`${file} ${name} ends as recorded`, () => {

@@ -6,9 +6,11 @@ import type {
 } from "@grpc/grpc-js";
 import type { MonitorServiceServer } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { ackEvents } from "./ack-events.js";
+import { buildJusticeTransaction } from "./build-justice-transaction.js";
 import { broadcastHolderCommitment } from "./broadcast-holder-commitment.js";
 import { unary, type RpcDeps } from "./call.js";
 import { getChannel } from "./get-channel.js";
+import { getCounterpartyCommitment } from "./get-counterparty-commitment.js";
 import { getInfo } from "./get-info.js";
 import type { Incoming, RpcName } from "./incoming.js";
 import { listChannels } from "./list-channels.js";
@@ -46,6 +48,8 @@ export const handlers = (deps: RpcDeps): Handlers => ({
     "ListPendingEvents",
     listPendingEvents(() => deps.wallClockMs()),
   ),
+  getCounterpartyCommitment: unary(deps, "GetCounterpartyCommitment", getCounterpartyCommitment),
+  buildJusticeTransaction: unary(deps, "BuildJusticeTransaction", buildJusticeTransaction),
   getInfo: unary(deps, "GetInfo", getInfo(deps)),
   setMembers: unary(deps, "SetMembers", reserved("SetMembers")),
   retire: unary(deps, "Retire", reserved("Retire")),

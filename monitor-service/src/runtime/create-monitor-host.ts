@@ -12,6 +12,7 @@ import { putPreimages } from "./put-preimages.js";
 import { submitUpdates } from "./submit-updates.js";
 import { Turns } from "./turns.js";
 import { watchChannel } from "./watch-channel.js";
+import { buildSignedJustice, findCounterpartyTxs } from "./watchtower.js";
 
 export function createMonitorHost(core: Core): MonitorHost {
   const turns = new Turns();
@@ -28,6 +29,8 @@ export function createMonitorHost(core: Core): MonitorHost {
     },
     anyChannel: (who, id) => viewAny(core, who, id),
     channels: (who, query) => listChannels(core, who, query),
+    counterpartyCommitment: (who, id, name) => findCounterpartyTxs(core, who, id, name),
+    buildJustice: (who, call) => buildSignedJustice(core, who, call),
     pendingEvents: (who, channel) => pendingEvents(core, who, channel),
     subscribe(who, epoch, subscriber) {
       const fenced = checkEpoch(epoch, currentEpoch(core, who));

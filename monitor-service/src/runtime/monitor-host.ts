@@ -2,10 +2,12 @@
  * What the RPC layer may ask of the shell. Everything that answers with a promise answers only after
  * the commit that justifies the answer. Domain types only; rpc/ converts.
  */
+import type { FeeratePerKw } from "@farwatch/protocol/amount";
 import type { BlockHeight, BlockPoint } from "@farwatch/protocol/block";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import type {
   ChannelId,
+  CommitmentNumber,
   EventId,
   Hash32,
   ManagerKey,
@@ -19,6 +21,7 @@ import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
 import type { Archival } from "../monitor/archival.js";
 import type { MonitorState } from "../monitor/state.js";
+import type { CounterpartyTx, Justice } from "../monitor/watchtower.js";
 
 /** Who calls, taken from the client certificate, never from a message. */
 export interface Principal {
@@ -112,6 +115,25 @@ export interface ChannelView {
   }[];
 }
 
+/** Which commitment of the counterparty. */
+export type CommitmentName =
+  | { readonly by: "number"; readonly number: CommitmentNumber }
+  | { readonly by: "txid"; readonly txid: Txid }
+  /** Those that this update carried. */
+  | { readonly by: "update"; readonly updateId: UpdateId };
+
+export interface JusticeCall {
+  readonly channelId: ChannelId;
+  readonly commitment: CommitmentName;
+  readonly feeratePerKw: FeeratePerKw;
+  /** undefined: the channel's own. */
+  readonly destinationScript: Uint8Array | undefined;
+}
+/** A justice transaction, signed. */
+export interface SignedJustice extends Omit<Justice, "task" | "finish"> {
+  readonly rawTx: Uint8Array;
+}
+
 export interface ChannelQuery {
   readonly filter: "live" | "archived" | "all";
   /** Strictly after this channel id. */
@@ -175,6 +197,13 @@ export interface MonitorHost {
   /** Also from the archive, which is on disk. */
   anyChannel(who: Principal, id: ChannelId): Promise<Result<ChannelView, Refusal>>;
   channels(who: Principal, query: ChannelQuery): Promise<ChannelPage>;
+  /** One per funding that may still be the channel's. */
+  counterpartyCommitment(
+    who: Principal,
+    id: ChannelId,
+    name: CommitmentName,
+  ): Promise<Result<readonly CounterpartyTx[], Refusal>>;
+  buildJustice(who: Principal, call: JusticeCall): Promise<Result<SignedJustice, Refusal>>;
   /** In (channel, event id) order. */
   pendingEvents(who: Principal, channel: ChannelId | undefined): readonly SealedMonitorEvent[];
   subscribe(

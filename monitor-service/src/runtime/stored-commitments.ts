@@ -54,8 +54,10 @@ export function counterpartyCommitmentsIn(step: UpdateStep): readonly Counterpar
   }
 }
 
-function commitmentIn(row: LogRow | undefined, txid: Txid): CounterpartyCommitment | undefined {
+const commitmentIn = (row: LogRow | undefined, txid: Txid): CounterpartyCommitment | undefined =>
+  commitmentsIn(row).find((commitment) => commitment.txid === txid);
+
+export function commitmentsIn(row: LogRow | undefined): readonly CounterpartyCommitment[] {
   const steps = row === undefined ? undefined : parseUpdatePayload(row.payload);
-  const commitments = steps?.ok === true ? steps.value.flatMap(counterpartyCommitmentsIn) : [];
-  return commitments.find((commitment) => commitment.txid === txid);
+  return steps?.ok === true ? steps.value.flatMap(counterpartyCommitmentsIn) : [];
 }

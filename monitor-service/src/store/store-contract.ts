@@ -234,6 +234,9 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     assert.equal(found(await from.findCounterpartyCommitment(2499, other)), 3);
     assert.deepEqual((await allLog(from))[0]?.counterpartyTxids, [other, wanted]);
     assert.equal(await from.findCounterpartyCommitment(2500, txid(hex("00", 32))), undefined);
+    assert.equal(found(await from.findAnyCommitment(2500)), 4);
+    assert.equal(found(await from.findAnyCommitment(2)), 2);
+    assert.equal(await from.findAnyCommitment(0), undefined);
     assert.equal(found(await from.findUpdate(2500, updateId(10))), 22);
     assert.equal(await from.findUpdate(2500, updateId(5000)), undefined);
     assert.equal(await from.findUpdate(0, updateId(10)), undefined);

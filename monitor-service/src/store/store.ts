@@ -166,6 +166,8 @@ export interface MonitorStore {
   transact(ops: readonly StoreOp[]): Promise<void>;
   /** Walks a channel's log backwards for the update that carried this counterparty commitment. */
   findCounterpartyCommitment(headRowId: number, txid: Txid): Promise<LogRow | undefined>;
+  /** The newest row of a channel, from `headRowId` down, that carries counterparty commitments. */
+  findAnyCommitment(headRowId: number): Promise<LogRow | undefined>;
   /** Walks a channel's log backwards for an update id; for replay answers below the head. */
   findUpdate(headRowId: number, updateId: UpdateId): Promise<LogRow | undefined>;
   /** Newest snapshot of a channel, archived ones included. */

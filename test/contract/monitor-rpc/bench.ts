@@ -70,6 +70,8 @@ export const scripted = (answers: Partial<MonitorHost>): MonitorHost => ({
   broadcastHolder: () => unscripted("broadcastHolder"),
   channel: () => unscripted("channel"),
   anyChannel: () => unscripted("anyChannel"),
+  counterpartyCommitment: () => unscripted("counterpartyCommitment"),
+  buildJustice: () => unscripted("buildJustice"),
   channels: () => unscripted("channels"),
   pendingEvents: () => unscripted("pendingEvents"),
   subscribe: () => unscripted("subscribe"),

@@ -27,6 +27,7 @@ class Gate {
     readLog: (after, limit) => store.readLog(after, limit),
     findCounterpartyCommitment: (head, txid) => store.findCounterpartyCommitment(head, txid),
     readSnapshot: (channelNo) => store.readSnapshot(channelNo),
+    findAnyCommitment: (head) => store.findAnyCommitment(head),
     findUpdate: (head, id) => store.findUpdate(head, id),
     close: () => store.close(),
     transact: async (ops) => {

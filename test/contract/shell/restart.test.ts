@@ -36,6 +36,7 @@ describe("restart", function () {
     },
     findCounterpartyCommitment: (head, txid) => store.findCounterpartyCommitment(head, txid),
     readSnapshot: (channelNo) => store.readSnapshot(channelNo),
+    findAnyCommitment: (head) => store.findAnyCommitment(head),
     findUpdate: (head, id) => store.findUpdate(head, id),
     close: () => store.close(),
     transact: (ops) => store.transact(ops),

@@ -116,6 +116,7 @@ export type ReadCall =
   | { readonly kind: "readLog"; readonly afterRowId: number; readonly limit: number }
   | { readonly kind: "readSnapshot"; readonly channelNo: number }
   | { readonly kind: "findCommitment"; readonly headRowId: number; readonly txid: Txid }
+  | { readonly kind: "findAnyCommitment"; readonly headRowId: number }
   | { readonly kind: "findUpdate"; readonly headRowId: number; readonly updateId: bigint };
 
 export type ReadResult =

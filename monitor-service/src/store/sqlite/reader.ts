@@ -75,6 +75,8 @@ export class Reader {
         return this.#walk(call, ({ counterparty_txid: stored }) =>
           loadedTxids(stored).includes(call.txid),
         );
+      case "findAnyCommitment":
+        return this.#walk(call, ({ counterparty_txid: stored }) => loadedTxids(stored).length > 0);
       case "findUpdate": {
         const wanted = storedU64(call.updateId);
         return this.#walk(call, (link) => link.update_id === wanted && link.kind === "update");

@@ -104,6 +104,10 @@ class SqliteStore implements MonitorStore {
     return logRows(await this.#read({ kind: "findCommitment", headRowId, txid }))[0];
   }
 
+  async findAnyCommitment(headRowId: number): Promise<LogRow | undefined> {
+    return logRows(await this.#read({ kind: "findAnyCommitment", headRowId }))[0];
+  }
+
   async findUpdate(headRowId: number, updateId: UpdateId): Promise<LogRow | undefined> {
     return logRows(await this.#read({ kind: "findUpdate", headRowId, updateId }))[0];
   }

@@ -469,6 +469,60 @@ export interface PendingEvent {
   readonly ageMs: bigint;
 }
 
+export interface CommitmentName {
+  readonly by:
+    | //
+    /** Counts up from 0, the commitment that came with the funding. */
+    { readonly $case: "commitmentNumber"; readonly value: bigint }
+    | { readonly $case: "txid"; readonly value: Buffer }
+    | //
+    /** Those that this update carried. */
+    { readonly $case: "updateId"; readonly value: bigint }
+    | undefined;
+}
+
+export interface GetCounterpartyCommitmentRequest {
+  readonly channelId: Buffer;
+  readonly commitment: CommitmentName | undefined;
+}
+
+export interface GetCounterpartyCommitmentResponse {
+  readonly commitments: readonly CounterpartyCommitmentTx[];
+}
+
+export interface CounterpartyCommitmentTx {
+  readonly commitment: CounterpartyCommitment | undefined;
+  readonly funding:
+    | Outpoint
+    | undefined;
+  /** Serialized, without witness. */
+  readonly unsignedTx: Buffer;
+  /** Its to_local output, absent when trimmed. */
+  readonly toLocal?: Outpoint | undefined;
+  readonly toLocalSat: bigint;
+  readonly revoked: boolean;
+}
+
+export interface BuildJusticeTransactionRequest {
+  readonly channelId: Buffer;
+  readonly commitment:
+    | CommitmentName
+    | undefined;
+  /** At least 253. */
+  readonly feeratePerKw: number;
+  /** Empty: the channel's destination script. Another one is for admins only. */
+  readonly destinationScript: Buffer;
+}
+
+export interface BuildJusticeTransactionResponse {
+  readonly transaction: Buffer;
+  readonly txid: Buffer;
+  readonly spends: Outpoint | undefined;
+  readonly feeSat: bigint;
+  /** Paid to the destination. */
+  readonly valueSat: bigint;
+}
+
 export interface GetInfoRequest {
 }
 
@@ -4563,6 +4617,571 @@ export const PendingEvent: MessageFns<PendingEvent> = {
   },
 };
 
+function createBaseCommitmentName(): CommitmentName {
+  return { by: undefined };
+}
+
+export const CommitmentName: MessageFns<CommitmentName> = {
+  encode(message: CommitmentName, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.by?.$case) {
+      case "commitmentNumber":
+        if (BigInt.asUintN(64, message.by.value) !== message.by.value) {
+          throw new globalThis.Error("value provided for field message.by.value of type uint64 too large");
+        }
+        writer.uint32(8).uint64(message.by.value);
+        break;
+      case "txid":
+        writer.uint32(18).bytes(message.by.value);
+        break;
+      case "updateId":
+        if (BigInt.asUintN(64, message.by.value) !== message.by.value) {
+          throw new globalThis.Error("value provided for field message.by.value of type uint64 too large");
+        }
+        writer.uint32(24).uint64(message.by.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CommitmentName {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCommitmentName() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.by = { $case: "commitmentNumber", value: reader.uint64() as bigint };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.by = { $case: "txid", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.by = { $case: "updateId", value: reader.uint64() as bigint };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CommitmentName>): CommitmentName {
+    return CommitmentName.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CommitmentName>): CommitmentName {
+    const message = createBaseCommitmentName() as any;
+    switch (object.by?.$case) {
+      case "commitmentNumber": {
+        if (object.by?.value !== undefined && object.by?.value !== null) {
+          message.by = { $case: "commitmentNumber", value: BigInt(object.by.value) };
+        }
+        break;
+      }
+      case "txid": {
+        if (object.by?.value !== undefined && object.by?.value !== null) {
+          message.by = { $case: "txid", value: object.by.value };
+        }
+        break;
+      }
+      case "updateId": {
+        if (object.by?.value !== undefined && object.by?.value !== null) {
+          message.by = { $case: "updateId", value: BigInt(object.by.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseGetCounterpartyCommitmentRequest(): GetCounterpartyCommitmentRequest {
+  return { channelId: Buffer.alloc(0), commitment: undefined };
+}
+
+export const GetCounterpartyCommitmentRequest: MessageFns<GetCounterpartyCommitmentRequest> = {
+  encode(message: GetCounterpartyCommitmentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channelId.length !== 0) {
+      writer.uint32(10).bytes(message.channelId);
+    }
+    if (message.commitment !== undefined) {
+      CommitmentName.encode(message.commitment, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCounterpartyCommitmentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCounterpartyCommitmentRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channelId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.commitment = CommitmentName.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetCounterpartyCommitmentRequest>): GetCounterpartyCommitmentRequest {
+    return GetCounterpartyCommitmentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetCounterpartyCommitmentRequest>): GetCounterpartyCommitmentRequest {
+    const message = createBaseGetCounterpartyCommitmentRequest() as any;
+    message.channelId = object.channelId ?? Buffer.alloc(0);
+    message.commitment = (object.commitment !== undefined && object.commitment !== null)
+      ? CommitmentName.fromPartial(object.commitment)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseGetCounterpartyCommitmentResponse(): GetCounterpartyCommitmentResponse {
+  return { commitments: [] };
+}
+
+export const GetCounterpartyCommitmentResponse: MessageFns<GetCounterpartyCommitmentResponse> = {
+  encode(message: GetCounterpartyCommitmentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.commitments) {
+      CounterpartyCommitmentTx.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetCounterpartyCommitmentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetCounterpartyCommitmentResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commitments.push(CounterpartyCommitmentTx.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetCounterpartyCommitmentResponse>): GetCounterpartyCommitmentResponse {
+    return GetCounterpartyCommitmentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetCounterpartyCommitmentResponse>): GetCounterpartyCommitmentResponse {
+    const message = createBaseGetCounterpartyCommitmentResponse() as any;
+    message.commitments = object.commitments?.map((e) => CounterpartyCommitmentTx.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCounterpartyCommitmentTx(): CounterpartyCommitmentTx {
+  return {
+    commitment: undefined,
+    funding: undefined,
+    unsignedTx: Buffer.alloc(0),
+    toLocal: undefined,
+    toLocalSat: 0n,
+    revoked: false,
+  };
+}
+
+export const CounterpartyCommitmentTx: MessageFns<CounterpartyCommitmentTx> = {
+  encode(message: CounterpartyCommitmentTx, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.commitment !== undefined) {
+      CounterpartyCommitment.encode(message.commitment, writer.uint32(10).fork()).join();
+    }
+    if (message.funding !== undefined) {
+      Outpoint.encode(message.funding, writer.uint32(18).fork()).join();
+    }
+    if (message.unsignedTx.length !== 0) {
+      writer.uint32(26).bytes(message.unsignedTx);
+    }
+    if (message.toLocal !== undefined) {
+      Outpoint.encode(message.toLocal, writer.uint32(34).fork()).join();
+    }
+    if (message.toLocalSat !== 0n) {
+      if (BigInt.asUintN(64, message.toLocalSat) !== message.toLocalSat) {
+        throw new globalThis.Error("value provided for field message.toLocalSat of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.toLocalSat);
+    }
+    if (message.revoked !== false) {
+      writer.uint32(48).bool(message.revoked);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CounterpartyCommitmentTx {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCounterpartyCommitmentTx() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commitment = CounterpartyCommitment.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.funding = Outpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unsignedTx = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.toLocal = Outpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.toLocalSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.revoked = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<CounterpartyCommitmentTx>): CounterpartyCommitmentTx {
+    return CounterpartyCommitmentTx.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CounterpartyCommitmentTx>): CounterpartyCommitmentTx {
+    const message = createBaseCounterpartyCommitmentTx() as any;
+    message.commitment = (object.commitment !== undefined && object.commitment !== null)
+      ? CounterpartyCommitment.fromPartial(object.commitment)
+      : undefined;
+    message.funding = (object.funding !== undefined && object.funding !== null)
+      ? Outpoint.fromPartial(object.funding)
+      : undefined;
+    message.unsignedTx = object.unsignedTx ?? Buffer.alloc(0);
+    message.toLocal = (object.toLocal !== undefined && object.toLocal !== null)
+      ? Outpoint.fromPartial(object.toLocal)
+      : undefined;
+    message.toLocalSat = (object.toLocalSat !== undefined && object.toLocalSat !== null)
+      ? BigInt(object.toLocalSat)
+      : 0n;
+    message.revoked = object.revoked ?? false;
+    return message;
+  },
+};
+
+function createBaseBuildJusticeTransactionRequest(): BuildJusticeTransactionRequest {
+  return { channelId: Buffer.alloc(0), commitment: undefined, feeratePerKw: 0, destinationScript: Buffer.alloc(0) };
+}
+
+export const BuildJusticeTransactionRequest: MessageFns<BuildJusticeTransactionRequest> = {
+  encode(message: BuildJusticeTransactionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channelId.length !== 0) {
+      writer.uint32(10).bytes(message.channelId);
+    }
+    if (message.commitment !== undefined) {
+      CommitmentName.encode(message.commitment, writer.uint32(18).fork()).join();
+    }
+    if (message.feeratePerKw !== 0) {
+      writer.uint32(24).uint32(message.feeratePerKw);
+    }
+    if (message.destinationScript.length !== 0) {
+      writer.uint32(34).bytes(message.destinationScript);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BuildJusticeTransactionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBuildJusticeTransactionRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channelId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.commitment = CommitmentName.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.feeratePerKw = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.destinationScript = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BuildJusticeTransactionRequest>): BuildJusticeTransactionRequest {
+    return BuildJusticeTransactionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BuildJusticeTransactionRequest>): BuildJusticeTransactionRequest {
+    const message = createBaseBuildJusticeTransactionRequest() as any;
+    message.channelId = object.channelId ?? Buffer.alloc(0);
+    message.commitment = (object.commitment !== undefined && object.commitment !== null)
+      ? CommitmentName.fromPartial(object.commitment)
+      : undefined;
+    message.feeratePerKw = object.feeratePerKw ?? 0;
+    message.destinationScript = object.destinationScript ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseBuildJusticeTransactionResponse(): BuildJusticeTransactionResponse {
+  return { transaction: Buffer.alloc(0), txid: Buffer.alloc(0), spends: undefined, feeSat: 0n, valueSat: 0n };
+}
+
+export const BuildJusticeTransactionResponse: MessageFns<BuildJusticeTransactionResponse> = {
+  encode(message: BuildJusticeTransactionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.transaction.length !== 0) {
+      writer.uint32(10).bytes(message.transaction);
+    }
+    if (message.txid.length !== 0) {
+      writer.uint32(18).bytes(message.txid);
+    }
+    if (message.spends !== undefined) {
+      Outpoint.encode(message.spends, writer.uint32(26).fork()).join();
+    }
+    if (message.feeSat !== 0n) {
+      if (BigInt.asUintN(64, message.feeSat) !== message.feeSat) {
+        throw new globalThis.Error("value provided for field message.feeSat of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.feeSat);
+    }
+    if (message.valueSat !== 0n) {
+      if (BigInt.asUintN(64, message.valueSat) !== message.valueSat) {
+        throw new globalThis.Error("value provided for field message.valueSat of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.valueSat);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BuildJusticeTransactionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBuildJusticeTransactionResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.transaction = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.txid = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.spends = Outpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.feeSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.valueSat = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BuildJusticeTransactionResponse>): BuildJusticeTransactionResponse {
+    return BuildJusticeTransactionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BuildJusticeTransactionResponse>): BuildJusticeTransactionResponse {
+    const message = createBaseBuildJusticeTransactionResponse() as any;
+    message.transaction = object.transaction ?? Buffer.alloc(0);
+    message.txid = object.txid ?? Buffer.alloc(0);
+    message.spends = (object.spends !== undefined && object.spends !== null)
+      ? Outpoint.fromPartial(object.spends)
+      : undefined;
+    message.feeSat = (object.feeSat !== undefined && object.feeSat !== null) ? BigInt(object.feeSat) : 0n;
+    message.valueSat = (object.valueSat !== undefined && object.valueSat !== null) ? BigInt(object.valueSat) : 0n;
+    return message;
+  },
+};
+
 function createBaseGetInfoRequest(): GetInfoRequest {
   return {};
 }
@@ -5344,6 +5963,39 @@ export const MonitorServiceService = {
       Buffer.from(ListPendingEventsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListPendingEventsResponse => ListPendingEventsResponse.decode(value),
   },
+  /**
+   * For watchtowers: commitments of the counterparty as they would appear on chain, unsigned, one per
+   * funding that may still be the channel's. `commitmentUnknown`.
+   */
+  getCounterpartyCommitment: {
+    path: "/farwatch.monitor.v1.MonitorService/GetCounterpartyCommitment" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetCounterpartyCommitmentRequest): Buffer =>
+      Buffer.from(GetCounterpartyCommitmentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetCounterpartyCommitmentRequest =>
+      GetCounterpartyCommitmentRequest.decode(value),
+    responseSerialize: (value: GetCounterpartyCommitmentResponse): Buffer =>
+      Buffer.from(GetCounterpartyCommitmentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetCounterpartyCommitmentResponse =>
+      GetCounterpartyCommitmentResponse.decode(value),
+  },
+  /**
+   * For watchtowers: a signed transaction that takes to_local of a revoked commitment. Stores and sends
+   * nothing; this monitor punishes by itself. `notRevoked`, `nothingToClaim`, `commitmentUnknown`.
+   */
+  buildJusticeTransaction: {
+    path: "/farwatch.monitor.v1.MonitorService/BuildJusticeTransaction" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: BuildJusticeTransactionRequest): Buffer =>
+      Buffer.from(BuildJusticeTransactionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): BuildJusticeTransactionRequest => BuildJusticeTransactionRequest.decode(value),
+    responseSerialize: (value: BuildJusticeTransactionResponse): Buffer =>
+      Buffer.from(BuildJusticeTransactionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): BuildJusticeTransactionResponse =>
+      BuildJusticeTransactionResponse.decode(value),
+  },
   getInfo: {
     path: "/farwatch.monitor.v1.MonitorService/GetInfo" as const,
     requestStream: false as const,
@@ -5425,6 +6077,16 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
   getChannel: handleUnaryCall<GetChannelRequest, GetChannelResponse>;
   listChannels: handleUnaryCall<ListChannelsRequest, ListChannelsResponse>;
   listPendingEvents: handleUnaryCall<ListPendingEventsRequest, ListPendingEventsResponse>;
+  /**
+   * For watchtowers: commitments of the counterparty as they would appear on chain, unsigned, one per
+   * funding that may still be the channel's. `commitmentUnknown`.
+   */
+  getCounterpartyCommitment: handleUnaryCall<GetCounterpartyCommitmentRequest, GetCounterpartyCommitmentResponse>;
+  /**
+   * For watchtowers: a signed transaction that takes to_local of a revoked commitment. Stores and sends
+   * nothing; this monitor punishes by itself. `notRevoked`, `nothingToClaim`, `commitmentUnknown`.
+   */
+  buildJusticeTransaction: handleUnaryCall<BuildJusticeTransactionRequest, BuildJusticeTransactionResponse>;
   getInfo: handleUnaryCall<GetInfoRequest, GetInfoResponse>;
   /** Reserved names; answered with `unimplemented` until they exist. */
   setMembers: handleUnaryCall<SetMembersRequest, SetMembersResponse>;
@@ -5588,6 +6250,44 @@ export interface MonitorServiceClient extends Omit<Client, "getChannel"> {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListPendingEventsResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * For watchtowers: commitments of the counterparty as they would appear on chain, unsigned, one per
+   * funding that may still be the channel's. `commitmentUnknown`.
+   */
+  getCounterpartyCommitment(
+    request: GetCounterpartyCommitmentRequest,
+    callback: (error: ServiceError | null, response: GetCounterpartyCommitmentResponse) => void,
+  ): ClientUnaryCall;
+  getCounterpartyCommitment(
+    request: GetCounterpartyCommitmentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetCounterpartyCommitmentResponse) => void,
+  ): ClientUnaryCall;
+  getCounterpartyCommitment(
+    request: GetCounterpartyCommitmentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetCounterpartyCommitmentResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * For watchtowers: a signed transaction that takes to_local of a revoked commitment. Stores and sends
+   * nothing; this monitor punishes by itself. `notRevoked`, `nothingToClaim`, `commitmentUnknown`.
+   */
+  buildJusticeTransaction(
+    request: BuildJusticeTransactionRequest,
+    callback: (error: ServiceError | null, response: BuildJusticeTransactionResponse) => void,
+  ): ClientUnaryCall;
+  buildJusticeTransaction(
+    request: BuildJusticeTransactionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: BuildJusticeTransactionResponse) => void,
+  ): ClientUnaryCall;
+  buildJusticeTransaction(
+    request: BuildJusticeTransactionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: BuildJusticeTransactionResponse) => void,
   ): ClientUnaryCall;
   getInfo(
     request: GetInfoRequest,
