@@ -34,6 +34,9 @@ interface Place {
   readonly vout: number;
 }
 
+/** How far back a spend is looked for that may have confirmed meanwhile. */
+const RECENT_BLOCKS = 3;
+
 export class Stage {
   private constructor(
     readonly bitcoind: Regtest,
@@ -103,10 +106,18 @@ export class Stage {
     );
   }
 
-  /** Waits for the spend, mines it, and gives it back as bitcoind has it. */
+  /**
+   * Waits for the spend, mines it unless a block of late holds it (a second stage can be in the block of
+   * its commitment), and gives it back as bitcoind has it.
+   */
   async confirmed(place: Place): Promise<Spend> {
-    await this.inMempool(place);
-    const from = await this.bitcoind.height();
+    const from = Math.max(0, (await this.bitcoind.height()) - RECENT_BLOCKS);
+    let spend: Spend | undefined;
+    await until(`a spend of ${place.txid}:${place.vout}`, async () => {
+      spend = await findSpend(this.bitcoind, place, from);
+      return spend !== undefined || (await isSpentInMempool(this.bitcoind, place));
+    });
+    if (spend !== undefined) return spend;
     await this.mine(1);
     return must(await findSpend(this.bitcoind, place, from), "confirmed spend");
   }
