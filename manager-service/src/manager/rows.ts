@@ -15,6 +15,7 @@ import type {
   Preimage,
   SourceKey,
   StoreId,
+  Txid,
   UpdateId,
 } from "@farwatch/protocol/ids";
 import type { ClosureReason, UserEvent } from "./user-event.js";
@@ -46,7 +47,10 @@ export interface ChannelRow {
   readonly channelNo: number;
   readonly nodeKey: string;
   readonly chainHash: string;
+  /** As watched: names the channel in signed headers, whatever is spliced. */
   readonly funding: Outpoint;
+  /** Transactions of its splices, locked or not. */
+  readonly spliceTxids: readonly Txid[];
   readonly requiredMonitors: readonly MonitorKey[];
   readonly setNo: number;
   readonly firstUpdateId: UpdateId;

@@ -83,6 +83,7 @@ export function createMonitor(
     tracked: [],
     outputSpends: new Map(),
     unidentifiedSpends: [],
+    suspects: [],
     claims: [],
     confirmedHolder: undefined,
     holderHtlcClaims: [],

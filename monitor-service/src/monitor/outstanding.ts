@@ -46,6 +46,7 @@ export function watched(state: MonitorState): Watched {
     outpoints: [
       ...scopes.map(({ parameters }) => parameters.funding),
       ...state.tracked.map(({ outpoint }) => outpoint),
+      ...state.suspects.map(({ outpoint }) => outpoint),
     ],
     txids: awaited
       .filter((scope) => !isSeen(scope))

@@ -293,7 +293,9 @@ export interface MonitorState extends FundingScope {
   /** Confirmed spends of tracked outputs, by outpoint key, until they are 100 deep. */
   readonly outputSpends: ReadonlyMap<string, OutputSpend>;
   readonly claims: readonly Claim[];
-  /** Transactions that spend outputs of a commitment no update has named yet, in chain order. */
+  /** Outputs of a mutual close that could be the funding of a splice we were not told of (yet). */
+  readonly suspects: readonly { readonly outpoint: Outpoint; readonly createdAt: BlockHeight }[];
+  /** Transactions that spend outputs of what no update has named yet, in chain order. */
   readonly unidentifiedSpends: readonly { readonly tx: ParsedTx; readonly block: BlockPoint }[];
   /** Our commitment that confirmed; kept because later updates replace `holder`. */
   readonly confirmedHolder: HolderCommitment | undefined;

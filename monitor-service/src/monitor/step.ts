@@ -37,7 +37,7 @@ export function step(
     events: work.events,
     relays: work.relays,
     persist: !onlyTheTipMoved(state, work),
-    afterClose: input.kind === "updateReceived" && isClosing(state),
+    afterClose: input.kind === "updateReceived" && isClosing(state) && isClosing(work.state),
   });
 }
 

@@ -106,6 +106,7 @@ export class Monitors implements Outbox {
     entry.state = state;
     const same =
       before.tracked === state.tracked &&
+      before.suspects === state.suspects &&
       before.spend === state.spend &&
       before.fundingConfirmedAt === state.fundingConfirmedAt &&
       before.parameters === state.parameters &&

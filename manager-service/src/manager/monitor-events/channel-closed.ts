@@ -18,8 +18,10 @@ interface Closure {
 }
 
 export function processClosed(work: Work, channelId: ChannelId, body: Closing): void {
-  const { closed, nodeKey } = channelOf(work, channelId);
+  const { closed, nodeKey, spliceTxids } = channelOf(work, channelId);
   if (closed !== undefined) return;
+  // A monitor that was cut off takes a splice for a mutual close until the updates reach it.
+  if (body.kind === "commitmentTxConfirmed" && spliceTxids.includes(body.txid)) return;
   const closure = body.kind === "holderForceClosed" ? broadcast(body) : confirmed(body);
   changeChannel(work, channelId, { closed: closure.reason });
   work.touched.add(channelId);

@@ -12,6 +12,7 @@ import {
   failed,
   fromUpdate,
   FUNDING,
+  initialState,
   MONITOR_A,
   MONITOR_B,
   ON_CHAIN,
@@ -64,6 +65,25 @@ describe("a close event", () => {
       assert.equal(reasonTold(scene), reason);
       assert.equal(scene.channel.closed, reason);
     }
+  });
+});
+
+describe("a splice that a monitor takes for a close", () => {
+  it("closes nothing and is acked; what closes the channel later does", () => {
+    const scene = Scene.opened();
+    const { parameters, holderCommitment, counterpartyCommitment } = initialState();
+    const funding = { txid: txid(byte(0xef)), vout: 0 };
+    const commitments = { holderCommitment, counterpartyCommitment };
+    const splice = { ...parameters, funding, spliceParentFundingTxid: FUNDING.txid };
+    const step = { kind: "renegotiatedFunding", parameters: splice, ...commitments } as const;
+    assert.ok(scene.offer(1, [step]).ok);
+    const taken = confirmed(true);
+    if (taken.kind !== "commitmentTxConfirmed") assert.fail("a confirmed spend");
+    scene.event(MONITOR_A, { ...taken, txid: funding.txid });
+    assert.deepEqual([scene.channel.closed, scene.open], [undefined, []]);
+    assert.deepEqual(scene.acks, ["A1"]);
+    scene.event(MONITOR_B, forceClosed({ kind: "nodeRequested", text: "bye" }));
+    assert.equal(scene.channel.closed, "holderForceClosed");
   });
 });
 

@@ -79,6 +79,7 @@ function start(work: Work, offered: Offered, channelId: ChannelId): void {
     nodeKey,
     chainHash,
     funding,
+    spliceTxids: [],
     requiredMonitors,
     setNo,
     firstUpdateId,

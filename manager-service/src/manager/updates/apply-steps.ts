@@ -42,10 +42,15 @@ function applyStep(work: Work, channelId: ChannelId, step: UpdateStep): Refusal 
       return undefined;
     case "paymentPreimage":
     case "shutdownScript":
-    // A funding changes neither numbers nor HTLCs; what is wrong with it the monitors see.
-    case "renegotiatedFunding":
     case "renegotiatedFundingLocked":
       return undefined;
+    case "renegotiatedFunding": {
+      // Neither numbers nor HTLCs change; what is wrong with the funding the monitors see.
+      const { spliceTxids } = channelOf(work, channelId);
+      const { txid } = step.parameters.funding;
+      changeChannel(work, channelId, { spliceTxids: [...spliceTxids, txid] });
+      return undefined;
+    }
     case "ldkReleasePaymentComplete":
       return refuse("unimplemented", "only for role NODE_RESOLVES, not supported yet");
     default:

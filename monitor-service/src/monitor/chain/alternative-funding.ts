@@ -12,6 +12,7 @@ import { confirmedScope, holderOn, isOn } from "../scopes.js";
 import type { FundingScope, MonitorState } from "../state.js";
 import { change, emit, type Work } from "../work.js";
 import { startHolderBroadcast } from "./holder-broadcast.js";
+import { forgetSuspects } from "./suspects.js";
 import { matureHeight } from "./waiting.js";
 
 /** The funding transaction of `scope` stands in this block. */
@@ -67,6 +68,7 @@ export function settleFundings(work: Work): void {
     discard(work, txid, { kind: "chain", txid, block });
   }
   forgetRetired(work);
+  forgetSuspects(work);
 }
 
 /**

@@ -22,6 +22,7 @@ export function disconnectBlocks(work: Work, fork: BlockPoint): void {
     feerates: FLOOR_FEERATES,
     outputSpends: spends,
     ...lists,
+    suspects: work.state.suspects.filter(({ createdAt }) => stays(createdAt)),
     unidentifiedSpends: work.state.unidentifiedSpends.filter(({ block }) => stays(block.height)),
   });
   keepClaims(work, claims, stays);

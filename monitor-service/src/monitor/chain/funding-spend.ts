@@ -16,6 +16,7 @@ import { change, emit, type Work } from "../work.js";
 import { handleCounterpartyCommitment } from "./on-counterparty-commitment.js";
 import { handleHolderCommitment } from "./on-holder-commitment.js";
 import { handleRevokedCommitment } from "./on-revoked-commitment.js";
+import { suspectSplice } from "./suspects.js";
 import { track, wait } from "./waiting.js";
 
 export interface SeenSpend {
@@ -69,6 +70,7 @@ export function onFundingSpend(work: Work, { tx, block, scope, stored }: SeenSpe
     handleRevokedCommitment(work, { tx, block, secret, stored: stored ?? counterparty });
   } else if (counterparty !== undefined) handleCounterpartyCommitment(work, counterparty, block);
   else if (kind === "unknown") keepWatching(work, tx, block);
+  else suspectSplice(work, tx, block);
 }
 
 /** An update may still name this commitment; until then every spend of its outputs is kept. */

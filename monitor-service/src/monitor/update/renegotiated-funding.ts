@@ -9,6 +9,7 @@ import { MAX_PENDING_FUNDINGS } from "@farwatch/protocol/convert/limits";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
+import { takeLateSplice } from "../chain/late-splice.js";
 import { checkCounterpartyCommitment, checkHolderCommitment } from "../commitments.js";
 import { knownScopes, scopeView } from "../scopes.js";
 import type { MonitorState, PendingFunding } from "../state.js";
@@ -48,6 +49,7 @@ export function renegotiateFunding(
     if (!checked.ok) return checked;
   }
   change(work, { pendingFundings: [...state.pendingFundings, scope] });
+  takeLateSplice(work, scope);
   return ok(undefined);
 }
 
