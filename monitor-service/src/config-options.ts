@@ -180,9 +180,9 @@ const BITCOIND: readonly Option[] = [
     "bitcoind.wallet",
     "text",
     undefined,
-    "name of a loaded wallet of bitcoind that pays fees of HTLC transactions on anchor channels",
-    "optional: spending the operator's coins is a decision; without it HTLC outputs of our own " +
-      "anchors commitment cannot be claimed",
+    "name of a loaded wallet of bitcoind that pays fees of our own commitment on anchor channels",
+    "optional: spending the operator's coins is a decision; without it the commitment goes out with " +
+      "the fee it has, and its HTLC outputs cannot be claimed",
   ),
   option(
     "bitcoind.zmq_hashblock",

@@ -145,14 +145,10 @@ export const secondStageInputWeight = (channelType: ChannelType, offered: boolea
   SECOND_STAGE_BASE +
   WITNESS_SCALE * INPUT_BYTES;
 
-/** A wallet rarely needs more than two coins for one fee; a third makes the fee cap bind earlier. */
-const WALLET_INPUTS = 2;
-
-/** Second stage with two P2WPKH wallet inputs (273 each) and one change output (172). */
-export const walletFundedWeight = (channelType: ChannelType, offered: boolean): number =>
-  secondStageWeight(channelType, offered) +
-  WALLET_INPUTS * (WITNESS_SCALE * INPUT_BYTES + TO_REMOTE_P2WPKH_WITNESS) +
-  HTLC_OUTPUT_WEIGHT;
+/** 273: an input of a P2WPKH coin. */
+export const WALLET_COIN_WEIGHT = WITNESS_SCALE * INPUT_BYTES + TO_REMOTE_P2WPKH_WITNESS;
+/** 172: change of the largest common kind, P2WSH or P2TR. */
+export const WALLET_CHANGE_WEIGHT = HTLC_OUTPUT_WEIGHT;
 
 /** Fee of `weight` at a feerate, rounded down. */
 export const feeForWeight = (feeratePerKw: FeeratePerKw, weight: number): Sat =>

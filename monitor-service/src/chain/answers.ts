@@ -1,5 +1,5 @@
 /** PURE. bitcoind's JSON answers -> domain values. Anything unexpected is an outage, never a default. */
-import { feeratePerKw, type FeeratePerKw } from "@farwatch/protocol/amount";
+import { feeratePerKw, sat, type FeeratePerKw, type Sat } from "@farwatch/protocol/amount";
 import {
   blockHash,
   blockHeight,
@@ -9,7 +9,7 @@ import {
 } from "@farwatch/protocol/block";
 import { isHex } from "@farwatch/protocol/bytes";
 import { isRecord } from "./bitcoind-rpc.js";
-import { ChainUnavailable } from "./chain-source.js";
+import { ChainUnavailable, type ConfirmedOutput } from "./chain-source.js";
 
 const malformed = (what: string): ChainUnavailable =>
   new ChainUnavailable(`bitcoind's answer is malformed: ${what}`);
@@ -49,6 +49,22 @@ export function bytesOf(value: unknown, what: string): Uint8Array {
   if (bytes.length * 2 !== value.length) throw malformed(what);
   return bytes;
 }
+
+const SAT_PER_BTC = 1e8;
+
+/** An amount in BTC, never negative. */
+export function satOf(value: unknown, what: string): Sat {
+  if (typeof value !== "number" || !(value >= 0)) throw malformed(what);
+  return sat(Math.round(value * SAT_PER_BTC));
+}
+
+/** Of gettxout. */
+export const outputOf = (answer: Fields): ConfirmedOutput => ({
+  valueSat: satOf(answer["value"], "gettxout"),
+  scriptPubkey: Uint8Array.from(
+    bytesOf(fieldsOf(answer["scriptPubKey"], "gettxout")["hex"], "gettxout"),
+  ),
+});
 
 /** Satoshis per 1000 weight units above which an estimate is taken for a fault: 10,000 sat/vB. */
 export const MAX_ESTIMATE_PER_KW = 2_500_000;

@@ -1,5 +1,6 @@
 /** bitcoind's answers -> the port: well-formed ones are read, all others are outages or refusals. */
 import assert from "node:assert/strict";
+import { Transaction } from "bitcoinjs-lib";
 import { blockHash, blockHeight } from "@farwatch/protocol/block";
 import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
@@ -43,6 +44,14 @@ describe("bitcoind source", () => {
     return source;
   }
   const { header, raw } = mineBlock(undefined);
+  const [parent, child] = [1, 2].map((version) => {
+    const tx = new Transaction();
+    tx.version = version;
+    tx.addInput(new Uint8Array(32).fill(7), 0);
+    tx.addOutput(Uint8Array.of(0x51), 1_000n);
+    return Uint8Array.from(tx.toBuffer());
+  });
+  assert.ok(parent !== undefined && child !== undefined);
   const tip = { chain: "main", blocks: 7, bestblockhash: header.hash, initialblockdownload: false };
 
   it("knows the tip only of the right chain, and not during the initial download", async () => {
@@ -163,24 +172,58 @@ describe("bitcoind source", () => {
     assert.deepEqual(await again.broadcast(raw), { kind: "alreadyKnown" });
   });
 
-  it("reports a package by its first telling failure", async () => {
-    const results = {
-      a: { txid: "a", error: "min relay fee not met, 0 < 110" },
-      b: { txid: "b", error: "bad-txns-inputs-missingorspent" },
-    };
-    const refused = await open({
-      submitpackage: { result: { package_msg: "transaction failed", "tx-results": results } },
-    });
-    const verdict = await refused.broadcastPackage([raw, raw]);
-    assert.ok(verdict.kind === "refused" && verdict.reason === "insufficientFee");
-    const accepted = await open({
+  it("submits a package, in parts where bitcoind does not take it for one", async () => {
+    const taken = await open({
       submitpackage: { result: { package_msg: "success", "tx-results": {} } },
     });
-    assert.deepEqual(await accepted.broadcastPackage([raw, raw]), { kind: "accepted" });
+    assert.deepEqual(await taken.broadcastPackage([parent, child]), { kind: "accepted" });
     const single = await open({ sendrawtransaction: { result: "00" } });
     assert.deepEqual(await single.broadcastPackage([raw]), { kind: "accepted" });
-    const broken = await open({ submitpackage: refuse(-25, "package-not-sorted") });
-    assert.equal((await broken.broadcastPackage([raw, raw])).kind, "refused");
+    const noPackage: readonly Answer[] = [
+      refuse(-32601, "Method not found"),
+      refuse(-25, "package topology disallowed. not child-with-parents"),
+      { result: { package_msg: "package-not-child-with-unconfirmed-parents", "tx-results": {} } },
+    ];
+    const low = refuse(-26, "min relay fee not met, 0 < 110");
+    const orphan = refuse(-25, "bad-txns-inputs-missingorspent");
+    const known = refuse(-27, "Transaction outputs already in utxo set");
+    for (const submitpackage of noPackage) {
+      for (const [ofParent, ofChild, wanted] of [
+        [{ result: "00" }, { result: "00" }, "accepted"],
+        [known, { result: "00" }, "accepted"],
+        [known, known, "alreadyKnown"],
+        [low, orphan, "insufficientFee"],
+        [low, low, "insufficientFee"],
+        [known, orphan, "missingInputs"],
+      ] as const) {
+        const parts = await open({
+          submitpackage,
+          sendrawtransaction: (params) =>
+            Array.isArray(params) && params[0] === toHex(parent) ? ofParent : ofChild,
+        });
+        const verdict = await parts.broadcastPackage([parent, child]);
+        assert.equal(verdict.kind === "refused" ? verdict.reason : verdict.kind, wanted);
+      }
+    }
+  });
+
+  it("looks up confirmed outputs", async () => {
+    const found = { value: 0.0000033, scriptPubKey: { hex: "51" } };
+    const outpoint = { txid: txid("aa".repeat(32)), vout: 3 };
+    const source = await open({
+      gettxout: (params) => {
+        assert.deepEqual(params, [outpoint.txid, 3, false]);
+        return { result: found };
+      },
+    });
+    const output = { valueSat: 330n, scriptPubkey: Uint8Array.of(0x51) };
+    assert.deepEqual(await source.confirmedOutput(outpoint), output);
+    const spent = await open({ gettxout: { result: null } });
+    assert.equal(await spent.confirmedOutput(outpoint), undefined);
+    for (const bad of [{ value: 1 }, { value: "1", scriptPubKey: { hex: "51" } }, 7]) {
+      const broken = await open({ gettxout: { result: bad } });
+      await assert.rejects(broken.confirmedOutput(outpoint), ChainUnavailable);
+    }
   });
 
   it("reads mempool verdicts, also for what was not looked at", async () => {

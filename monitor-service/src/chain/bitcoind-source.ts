@@ -4,9 +4,20 @@
  */
 import { feeratePerKw, type FeeratePerKw } from "@farwatch/protocol/amount";
 import type { BlockHash, BlockHeight, BlockPoint } from "@farwatch/protocol/block";
+import { must } from "@farwatch/protocol/assert";
 import { fromHex, reversed, toHex } from "@farwatch/protocol/bytes";
 import { txid, type Outpoint, type Txid } from "@farwatch/protocol/ids";
-import { bytesOf, feerateOf, fieldsOf, hashOf, heightOf, listOf, textOf } from "./answers.js";
+import { parseTx } from "../tx/parsed-tx.js";
+import {
+  bytesOf,
+  feerateOf,
+  fieldsOf,
+  hashOf,
+  heightOf,
+  listOf,
+  outputOf,
+  textOf,
+} from "./answers.js";
 import { RpcRefusal, type BitcoindRpc } from "./bitcoind-rpc.js";
 import { openZmqHints, type ZmqHints } from "./bitcoind-zmq.js";
 import {
@@ -15,9 +26,11 @@ import {
   type BroadcastResult,
   type ChainFeerates,
   type ChainSource,
+  type ConfirmedOutput,
   type HintListener,
 } from "./chain-source.js";
 import { classifyRejection } from "./classify-rejection.js";
+import { packageVerdict } from "./package-verdict.js";
 import type { ChainName } from "./proof-of-work.js";
 import { HEADER_BYTES } from "./verify-header.js";
 
@@ -115,18 +128,30 @@ export class BitcoindSource implements ChainSource {
     }
   }
 
+  /** In parts where bitcoind has no packages, or does not take these for one (a parent is in a block). */
   async broadcastPackage(rawTxs: readonly Uint8Array[]): Promise<BroadcastResult> {
-    const [only] = rawTxs;
-    if (only !== undefined && rawTxs.length === 1) return this.broadcast(only);
+    const child = rawTxs.at(-1);
+    if (child === undefined || rawTxs.length === 1) return this.#inParts(rawTxs);
     try {
-      const params = [rawTxs.map(toHex), NO_MAX_FEERATE];
-      return packageResult(
-        fieldsOf(await this.#rpc.call("submitpackage", params), "submitpackage"),
-      );
+      const answer = await this.#rpc.call("submitpackage", [rawTxs.map(toHex), NO_MAX_FEERATE]);
+      const verdict = packageVerdict(fieldsOf(answer, "submitpackage"), parseTx(child).txid);
+      return verdict ?? (await this.#inParts(rawTxs));
     } catch (error) {
       if (!(error instanceof RpcRefusal)) throw error;
-      return classifyRejection(error.message);
+      return this.#inParts(rawTxs);
     }
+  }
+
+  /** The child's verdict; that of the first parent that is refused when it explains the child's. */
+  async #inParts(rawTxs: readonly Uint8Array[]): Promise<BroadcastResult> {
+    let cause: BroadcastResult | undefined;
+    for (const raw of rawTxs.slice(0, -1)) {
+      const result = await this.broadcast(raw);
+      if (result.kind === "refused") cause ??= result;
+    }
+    const child = await this.broadcast(must(rawTxs.at(-1), "a package has a child"));
+    const orphaned = child.kind === "refused" && child.reason === "missingInputs";
+    return orphaned ? (cause ?? child) : child;
   }
 
   async testAccept(rawTxs: readonly Uint8Array[]): Promise<readonly BroadcastResult[]> {
@@ -167,6 +192,11 @@ export class BitcoindSource implements ChainSource {
     const what = "getrawtransaction";
     const hex = await this.#unless(NOT_FOUND, what, [of]);
     return hex === undefined ? undefined : Uint8Array.from(bytesOf(hex, what));
+  }
+
+  async confirmedOutput({ txid: of, vout }: Outpoint): Promise<ConfirmedOutput | undefined> {
+    const answer = await this.#judged("gettxout", [of, vout, false]);
+    return answer === null ? undefined : outputOf(fieldsOf(answer, "gettxout"));
   }
 
   onHint(listener: HintListener): () => void {
@@ -237,19 +267,4 @@ function headerOf(answer: Readonly<Record<string, unknown>>): BlockHeader {
     time,
     raw,
   };
-}
-
-/** Accepted when every member is in the mempool; else the first member's reason that says something. */
-function packageResult(answer: Readonly<Record<string, unknown>>): BroadcastResult {
-  const message = textOf(answer["package_msg"], "package_msg");
-  if (message === "success") return { kind: "accepted" };
-  const results = Object.values(fieldsOf(answer["tx-results"], "tx-results"));
-  const errors = results
-    .map((result) => fieldsOf(result, "tx-results")["error"])
-    .filter((error) => typeof error === "string")
-    .map(classifyRejection)
-    .filter((verdict) => verdict.kind === "refused");
-  return (
-    errors.find(({ reason }) => reason !== "policy") ?? errors[0] ?? classifyRejection(message)
-  );
 }

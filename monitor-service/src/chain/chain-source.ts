@@ -3,7 +3,7 @@
  * Refusals are values (BroadcastResult); outages are thrown as ChainUnavailable and mean "ask again".
  * Nothing a source answers is believed before verify-header.ts and verify-block.ts have seen it.
  */
-import type { FeeratePerKw } from "@farwatch/protocol/amount";
+import type { FeeratePerKw, Sat } from "@farwatch/protocol/amount";
 import type { BlockHash, BlockHeight, BlockPoint } from "@farwatch/protocol/block";
 import type { Outpoint, Txid } from "@farwatch/protocol/ids";
 
@@ -49,6 +49,11 @@ export interface ChainFeerates {
   readonly normal: FeeratePerKw;
 }
 
+export interface ConfirmedOutput {
+  readonly valueSat: Sat;
+  readonly scriptPubkey: Uint8Array;
+}
+
 /** "Something may have changed": carries no facts, so a false or a lost hint costs only time. */
 export type HintListener = () => void;
 
@@ -63,7 +68,10 @@ export interface ChainSource {
   block(hash: BlockHash): Promise<Uint8Array>;
   /** Safe to repeat with the same transaction. */
   broadcast(rawTx: Uint8Array): Promise<BroadcastResult>;
-  /** Safe to repeat. Parents first; accepted as one package (BIP 431 zero-fee parents). */
+  /**
+   * Safe to repeat. One child behind its parents, accepted as one package (BIP 431 zero-fee parents).
+   * Says what became of the child; parents may be in the mempool or in blocks already.
+   */
   broadcastPackage(rawTxs: readonly Uint8Array[]): Promise<BroadcastResult>;
   /** Would `broadcast` accept these, in this order? Sends nothing. */
   testAccept(rawTxs: readonly Uint8Array[]): Promise<readonly BroadcastResult[]>;
@@ -72,6 +80,8 @@ export interface ChainSource {
   mempoolSpender(outpoint: Outpoint): Promise<Txid | undefined>;
   /** The serialized unconfirmed transaction; undefined when the source does not know it. */
   mempoolTx(txid: Txid): Promise<Uint8Array | undefined>;
+  /** An unspent output of a confirmed transaction, whatever the mempool says; undefined when there is none. */
+  confirmedOutput(outpoint: Outpoint): Promise<ConfirmedOutput | undefined>;
   /** Calls the listener on every hint until the returned function is called. */
   onHint(listener: HintListener): () => void;
   close(): Promise<void>;

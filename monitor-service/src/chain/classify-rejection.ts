@@ -31,6 +31,8 @@ const REASONS: readonly (readonly [BroadcastRefusal, readonly string[]])[] = [
       "min fee not met",
       "mempool full",
       "insufficient feerate",
+      "insufficient anti-dos fees",
+      "less fees than conflicting",
       "too many potential replacements",
       "replacement-adds-unconfirmed",
       "replacement-failed",

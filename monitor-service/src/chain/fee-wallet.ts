@@ -1,29 +1,33 @@
 /**
- * PORT: the operator's wallet, as far as the monitor needs one: it pays the fee of a transaction that
- * has none (onchain-engine 9.10, 9.11). Refusals are values and mean "not now"; outages are thrown as
+ * PORT: the operator's wallet, as far as the monitor needs one: it brings the fee of a transaction of
+ * ours (onchain-engine 9.9 to 9.11). Refusals are values and mean "not now"; outages are thrown as
  * ChainUnavailable. What a wallet gives back is checked before anything of ours is signed
- * (tx/funded-htlc.ts).
+ * (tx/funded-tx.ts).
  */
-import type { FeeratePerKw } from "@farwatch/protocol/amount";
-import type { Outpoint } from "@farwatch/protocol/ids";
+import type { Sat } from "@farwatch/protocol/amount";
+import type { Outpoint, Txid } from "@farwatch/protocol/ids";
 import type { Result } from "@farwatch/protocol/result";
-import type { FundedTx } from "../tx/funded-htlc.js";
+import type { FundedTx } from "../tx/funded-tx.js";
+import type { FundingPlan } from "../tx/funding-plan.js";
 
-export interface FeelessDraft {
-  /** Serialized without a witness: one input, one output of the same value. */
-  readonly draft: Uint8Array;
-  /** Spent by the input, which is not the wallet's. */
-  readonly outpoint: Outpoint;
-  /** Of that input with its witness, in weight units. */
-  readonly inputWeight: number;
+/** What is known of the wallet's coins: which claim spends which. */
+export interface CoinUse {
+  /** Spent by the transaction that this one replaces: spent again, so that only one can confirm. */
+  readonly own: readonly Outpoint[];
+  /** Spent by transactions of other claims: left alone, so that one claim never undoes another. */
+  readonly others: readonly Outpoint[];
 }
 
 export interface FeeWallet {
   /**
-   * Adds confirmed coins and, behind output 0, change; signs the wallet's inputs and keeps their coins
-   * from other use until `release`. The error says why the wallet cannot, and holds no secret.
+   * Adds confirmed coins and change behind the plan's inputs and outputs, and signs the coins. Locks
+   * nothing. The error says why the wallet cannot, and holds no secret.
    */
-  fund(draft: FeelessDraft, feerate: FeeratePerKw): Promise<Result<FundedTx, string>>;
+  fund(plan: FundingPlan, use: CoinUse): Promise<Result<FundedTx, string>>;
+  /** Other uses of the wallet leave these coins alone, until it restarts at the latest. Safe to repeat. */
+  keep(coins: readonly Outpoint[]): Promise<void>;
   /** The transaction is not wanted any more: its coins may be used again. Safe to repeat. */
-  release(funded: FundedTx): Promise<void>;
+  release(txid: Txid, coins: readonly Outpoint[]): Promise<void>;
+  /** Value of confirmed coins, kept ones included. */
+  confirmedSat(): Promise<Sat>;
 }

@@ -13,8 +13,7 @@ import type {
   SourceKey,
   Txid,
 } from "@farwatch/protocol/ids";
-import type { Result } from "@farwatch/protocol/result";
-import type { FundedTx, FundingFault } from "../tx/funded-htlc.js";
+import type { PlannedInput, PlannedOutput } from "../tx/funding-plan.js";
 import type { MonitorState } from "./state.js";
 
 /** Which of the channel's keys signs; the core never sees the key itself. */
@@ -45,6 +44,7 @@ export type PublishRole =
   /** Of others, or signed by both, and lost in a reorganisation. */
   | "lostFundingSpend"
   | "holderCommitment"
+  | "anchorChild"
   | "holderHtlcTimeout"
   | "holderHtlcSuccess"
   | "justice"
@@ -75,6 +75,8 @@ export type BumpRequest = CommitmentBump | HtlcBump;
 export interface CommitmentBump {
   readonly kind: "commitment";
   readonly claimId: Hash32;
+  /** nVersion of the commitment, and so of its child. */
+  readonly version: number;
   /** Of commitment and child together. */
   readonly targetFeerate: FeeratePerKw;
   readonly commitment: Publish;
@@ -91,6 +93,7 @@ export interface CommitmentBump {
 export interface HtlcBump {
   readonly kind: "htlcs";
   readonly claimId: Hash32;
+  readonly version: number;
   readonly targetFeerate: FeeratePerKw;
   readonly commitmentTxid: Txid;
   readonly locktime: number;
@@ -98,41 +101,26 @@ export interface HtlcBump {
   readonly htlcs: readonly HtlcToBump[];
 }
 
-/** The counterparty signed its only input with its only output: both stay a pair. */
+/** The counterparty signed its only input with its only output: both stand at one index. */
 export interface HtlcToBump {
   readonly role: Extract<PublishRole, "holderHtlcTimeout" | "holderHtlcSuccess">;
   readonly input: OwnInput;
-  /** The second stage without fee, serialized without a witness. */
-  readonly draft: Uint8Array;
+  readonly output: PlannedOutput;
   /** What claiming it may cost at most. */
   readonly maxFeeSat: Sat;
 }
 
-/** An output that only we sign, in a transaction that a wallet completes. */
-export interface OwnInput {
-  readonly outpoint: Outpoint;
-  readonly valueSat: Sat;
-  readonly scriptPubkey: Uint8Array;
-  /** Of the input with its witness, in weight units. */
-  readonly inputWeight: number;
+/** An input that only we sign, in a transaction that a wallet completes. */
+export interface OwnInput extends PlannedInput {
+  /** undefined: anyone may spend it, without a witness. */
+  readonly signing: OwnSigning | undefined;
 }
 
-/**
- * A second-stage transaction that pays no fee: a wallet adds inputs and change behind input 0 and
- * output 0, `complete` decides whether the result may be signed, and gives what is to be published.
- */
-export interface FeelessClaim {
-  readonly role: Extract<PublishRole, "holderHtlcTimeout" | "holderHtlcSuccess">;
-  /** The HTLC's output, spent by input 0. */
-  readonly outpoint: Outpoint;
-  /** Serialized, without a witness. */
-  readonly draft: Uint8Array;
-  /** Of input 0 with its witness, in weight units. */
-  readonly inputWeight: number;
-  readonly targetFeerate: FeeratePerKw;
-  /** At this one the fee is the largest share of the HTLC that may be paid. */
-  readonly highestFeerate: FeeratePerKw;
-  readonly complete: (funded: FundedTx) => Result<Publish, FundingFault>;
+export interface OwnSigning {
+  readonly key: SigningKey;
+  readonly witnessScript: Uint8Array;
+  /** From our signature over all of the transaction, 64 bytes compact. */
+  readonly witness: (signature: Uint8Array) => Uint8Array[];
 }
 
 /** Contract 2.7a: the same monitor-service stores it for the inbound channel, in the same transaction. */

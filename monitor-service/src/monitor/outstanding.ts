@@ -16,7 +16,7 @@ import { channelFundingScript, holderHtlcTx, rebuildHolder } from "./commitments
 import type { MonitorContext } from "./context.js";
 import type { Publish } from "./effect.js";
 import { mayBeRevoked } from "./holder-floor.js";
-import { readyHolderHtlcs, type ReadyHtlc } from "./feeless-claims.js";
+import { readyHolderHtlcs, type ReadyHtlc } from "./ready-htlcs.js";
 import { broadcastView, fundingKey, knownScopes } from "./scopes.js";
 import type { FundingScope, MonitorState } from "./state.js";
 
@@ -91,7 +91,7 @@ export function holderCommitment(ctx: MonitorContext, state: MonitorState): Publ
   };
 }
 
-/** The transaction carries its own fee; those that do not are in feeless-claims.ts. */
+/** The transaction carries its own fee; those that do not are in bumps/bump-requests.ts. */
 function holderHtlc(
   ctx: MonitorContext,
   { parameters }: MonitorState,

@@ -27,11 +27,22 @@ export interface HostDeps {
   readonly floors: HolderFloors;
   readonly source: Pick<
     ChainSource,
-    "tip" | "header" | "block" | "broadcast" | "feerates" | "mempoolSpender" | "mempoolTx"
+    | "tip"
+    | "header"
+    | "block"
+    | "broadcast"
+    | "broadcastPackage"
+    | "feerates"
+    | "mempoolSpender"
+    | "mempoolTx"
+    | "confirmedOutput"
   >;
   /** Of claims whose fee is ours to choose; undefined: the claim engine's default. */
   readonly maxFeerate?: FeeratePerKw;
-  /** Pays for second stages without a fee; without one they are not published. */
+  /**
+   * Pays for our commitment and its second stages on anchor channels; without one the commitment goes out
+   * with the fee it has, and the second stages do not.
+   */
   readonly feeWallet?: FeeWallet;
   readonly chain: ChainName;
   /** Genesis block hash, internal byte order, hex. */

@@ -8,22 +8,29 @@ import type { ChannelId, Txid } from "@farwatch/protocol/ids";
 import type { BroadcastResult, ChainSource } from "../chain/chain-source.js";
 import type { FeeWallet } from "../chain/fee-wallet.js";
 import type { MonitorContext } from "../monitor/context.js";
-import type { FeelessClaim, Publish, PublishRole } from "../monitor/effect.js";
-import { feelessClaims } from "../monitor/feeless-claims.js";
+import type { BumpRequest, Publish, PublishRole } from "../monitor/effect.js";
+import { bumpRequests } from "../monitor/bumps/bump-requests.js";
 import { outstanding } from "../monitor/outstanding.js";
 import { SigningRefused } from "../signer/holder-floors.js";
 import type { ChannelSigner } from "../signer/signer.js";
+import type { BumpBook } from "./bumps/bump-book.js";
+import { BumpLog } from "./bumps/bump-log.js";
+import { BumpSender } from "./bumps/bump-sender.js";
+import { Bumper } from "./bumps/bumper.js";
 import type { HostLog } from "./deps.js";
 import { causeOf } from "./error-cause.js";
-import { FeeClaims } from "./fee-claims.js";
 import type { ChannelEntry } from "./monitors.js";
 
 export interface PublisherDeps {
   readonly context: MonitorContext;
   readonly signer: ChannelSigner;
-  readonly source: Pick<ChainSource, "broadcast" | "mempoolSpender" | "mempoolTx">;
+  readonly source: Pick<
+    ChainSource,
+    "broadcast" | "broadcastPackage" | "mempoolSpender" | "confirmedOutput"
+  >;
   readonly log: HostLog;
   readonly wallet: FeeWallet | undefined;
+  readonly book: BumpBook;
   /** Lets the core decide about a refused claim; what it decides is requested again. */
   readonly claimRefused: (entry: ChannelEntry, publish: Publish, why: Refused) => Promise<void>;
 }
@@ -32,7 +39,7 @@ type Refused = Extract<BroadcastResult, { kind: "refused" }>["reason"];
 
 export class Publisher {
   readonly #deps: PublisherDeps;
-  readonly #feeClaims: FeeClaims;
+  readonly #bumper: Bumper;
   readonly #requested = new Set<ChannelEntry>();
   /** Answered since the last round, per channel: not sent again before the next one. */
   readonly #offered = new Map<ChannelEntry, Set<Txid>>();
@@ -46,7 +53,10 @@ export class Publisher {
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps;
-    this.#feeClaims = new FeeClaims(deps);
+    const log = new BumpLog(deps.log);
+    const sign = (entry: ChannelEntry, publish: Publish) => this.#sign(entry, publish);
+    const sender = new BumpSender({ ...deps, log, sign });
+    this.#bumper = new Bumper({ ...deps, log, sender, sign });
   }
 
   /** The channel's durable state moved: publishes what became outstanding, in the background. */
@@ -62,12 +72,13 @@ export class Publisher {
   newBlock(): void {
     this.#offered.clear();
     this.#told.clear();
-    this.#feeClaims.newBlock();
+    this.#bumper.newBlock();
   }
 
   /** A mempool may have dropped or lost something without our knowing (onchain-engine 9.7). */
   rebroadcast(entries: Iterable<ChannelEntry>): void {
     this.#offered.clear();
+    this.#bumper.again();
     for (const entry of entries) this.request(entry);
   }
 
@@ -104,16 +115,16 @@ export class Publisher {
       this.#failed.delete(entry);
       const wanted = this.#outstanding(entry);
       if (wanted === undefined) continue;
-      const { publishes, feeless } = wanted;
+      const { publishes, bumps } = wanted;
       for (const publish of publishes) {
         if (this.#stopped) break;
         await this.#publish(entry, publish);
       }
-      for (const claim of feeless) {
+      for (const request of bumps) {
         if (this.#stopped) break;
-        if (!(await this.#feeClaims.publish(entry, claim))) this.#failed.add(entry);
+        await this.#bump(entry, request);
       }
-      if (!this.#stopped) await this.#feeClaims.keepOnly(entry, feeless);
+      if (!this.#stopped) await this.#forgetOver(entry);
     }
     this.#active = false;
   }
@@ -121,10 +132,13 @@ export class Publisher {
   #outstanding(entry: ChannelEntry): Outstanding | undefined {
     const { context } = this.#deps;
     try {
-      return {
-        publishes: outstanding(context, entry.durable),
-        feeless: feelessClaims(context, entry.durable),
-      };
+      const bumps = bumpRequests(context, entry.durable);
+      const bumped = new Set(
+        bumps.flatMap((bump) => (bump.kind === "commitment" ? [bump.commitment.txid] : [])),
+      );
+      // The bumper sends a commitment together with its child.
+      const publishes = outstanding(context, entry.durable).filter(({ txid }) => !bumped.has(txid));
+      return { publishes, bumps };
     } catch (error) {
       const { channelId } = entry;
       this.#deps.log.error({ channelId, cause: causeOf(error) }, "claims cannot be built");
@@ -139,21 +153,47 @@ export class Publisher {
     this.#offered.set(entry, offered);
     const facts = { channelId: entry.channelId, role, txid };
     try {
-      const { channelKeysId } = entry.durable.parameters;
-      const signatures = this.#deps.signer.sign(channelKeysId, publish.tasks);
-      const result = await this.#deps.source.broadcast(publish.finish(signatures));
+      const result = await this.#deps.source.broadcast(this.#sign(entry, publish));
       offered.add(txid);
       this.#tell(facts, publish, result);
       if (result.kind === "refused") await this.#deps.claimRefused(entry, publish, result.reason);
     } catch (error) {
-      if (error instanceof SigningRefused) {
-        const { commitmentNumber, floor } = error;
-        this.#deps.log.error({ ...facts, commitmentNumber, floor }, "revoked: not signed");
-        return;
-      }
-      this.#deps.log.warn({ ...facts, cause: causeOf(error) }, "broadcast failed");
-      this.#failed.add(entry);
+      this.#onFailure(entry, facts, error);
     }
+  }
+
+  async #bump(entry: ChannelEntry, request: BumpRequest): Promise<void> {
+    try {
+      await this.#bumper.publish(entry, request);
+    } catch (error) {
+      const { kind, claimId } = request;
+      this.#onFailure(entry, { channelId: entry.channelId, bump: kind, claimId }, error);
+    }
+  }
+
+  async #forgetOver(entry: ChannelEntry): Promise<void> {
+    try {
+      await this.#bumper.forgetOver(entry);
+    } catch (error) {
+      this.#onFailure(entry, { channelId: entry.channelId }, error);
+    }
+  }
+
+  #sign(entry: ChannelEntry, { tasks, finish }: Publish): Uint8Array {
+    return finish(this.#deps.signer.sign(entry.durable.parameters.channelKeysId, tasks));
+  }
+
+  #onFailure(entry: ChannelEntry, facts: LogFacts, error: unknown): void {
+    if (error instanceof SigningRefused) {
+      const { commitmentNumber, floor } = error;
+      this.#deps.log.error({ ...facts, commitmentNumber, floor }, "revoked: not signed");
+      return;
+    }
+    const cause = causeOf(error);
+    const key = `${entry.channelId} ${cause}`;
+    if (!this.#told.has(key)) this.#deps.log.warn({ ...facts, cause }, "broadcast failed");
+    this.#told.add(key);
+    this.#failed.add(entry);
   }
 
   /** The same answer about the same transaction is logged once a block. */
@@ -175,6 +215,8 @@ export class Publisher {
   }
 }
 
+type LogFacts = Readonly<Record<string, unknown>>;
+
 interface Facts {
   readonly channelId: ChannelId;
   readonly role: PublishRole;
@@ -183,7 +225,7 @@ interface Facts {
 
 interface Outstanding {
   readonly publishes: readonly Publish[];
-  readonly feeless: readonly FeelessClaim[];
+  readonly bumps: readonly BumpRequest[];
 }
 
 /** Open channels have nothing outstanding: they are most of all channels at every block. */

@@ -14,6 +14,7 @@ import { EventFeed } from "../outbox/event-feed.js";
 import type { StoredState } from "../store/store.js";
 import { Archive } from "./archive.js";
 import { createChainSink } from "./chain-sink.js";
+import { BumpBook } from "./bumps/bump-book.js";
 import { claimRefused } from "./claim-refused.js";
 import { Commits } from "./commits.js";
 import type { Core } from "./core.js";
@@ -80,6 +81,8 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
   const context = { curve, maxFeerate: deps.maxFeerate };
   const seed = new DataView(Uint8Array.from(deps.randomBytes(SEED_BYTES)).buffer).getUint32(0);
   const monitors = new Monitors(seed);
+  const commits = new Commits(deps.store, (error) => deps.onFatal(error), deps.failpoint);
+  const book = new BumpBook((ops) => commits.append(ops), stored.bumps);
   const core: Core = {
     deps,
     context,
@@ -94,7 +97,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
     },
     monitors,
     archive: new Archive(),
-    commits: new Commits(deps.store, (error) => deps.onFatal(error), deps.failpoint),
+    commits,
     feed: new EventFeed(monitors),
     publisher: new Publisher({
       context,
@@ -102,6 +105,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
       source,
       log,
       wallet: deps.feeWallet,
+      book,
       claimRefused: (entry, publish, reason) => claimRefused(core, entry, publish, reason),
     }),
     offeredAtMs: deps.nowMs(),

@@ -8,6 +8,7 @@ import { must } from "@farwatch/protocol/assert";
 import { StoreFailure, type LogRow, type MonitorStore, type StoredState } from "./store.js";
 import {
   batchRow,
+  bumpRow,
   channelRow,
   epochRow,
   eventRow,
@@ -184,6 +185,21 @@ function contract(factory: StoreFactory, reopened: boolean): void {
       { channelNo: 1, lastEventId: 2n, lastEventHash: eventRow(2, 1, 2n).event.eventHash },
       { channelNo: 2, lastEventId: 1n, lastEventHash: eventRow(3, 2, 1n).event.eventHash },
     ]);
+  });
+
+  it("keeps the newest transaction of a bump, per channel, until it is deleted", async () => {
+    await store.transact([
+      { op: "putBump", row: bumpRow(1, "aa", 1) },
+      { op: "putBump", row: bumpRow(1, "bb", 2) },
+      { op: "putBump", row: bumpRow(2, "aa", 3) },
+      { op: "putBump", row: bumpRow(1, "aa", 4) },
+      { op: "deleteBump", channelNo: 1, bumpId: bumpRow(1, "bb", 0).bumpId },
+    ]);
+    const { bumps } = await loaded();
+    assert.deepEqual(
+      [...bumps].sort((a, b) => a.channelNo - b.channelNo),
+      [bumpRow(1, "aa", 4), bumpRow(2, "aa", 3)],
+    );
   });
 
   it("applies transactions in call order without waiting between them", async () => {

@@ -6,6 +6,7 @@
  * Rows are append-ordered: the single writer (the shell) hands out row ids, rising per table. An
  * update appends one log row of its own size; nothing rewrites a whole monitor (ADR M-02).
  */
+import type { FeeratePerKw } from "@farwatch/protocol/amount";
 import type {
   ChannelId,
   EventId,
@@ -108,6 +109,21 @@ export interface ArchivedRow extends ArchiveRow {
   readonly lastEventId: EventId;
 }
 
+/**
+ * A signed transaction that a wallet paid for, written before it is sent: after a restart the same one is
+ * sent again, and what replaces it spends the same coins.
+ */
+export interface BumpRow {
+  readonly channelNo: number;
+  /** Stays when the transaction is replaced. */
+  readonly bumpId: Hash32;
+  /** Of the request it answers; a large claim has several transactions. */
+  readonly claimId: Hash32;
+  /** Asked for when it was made; what it pays for its weight, or a little more. */
+  readonly feeratePerKw: FeeratePerKw;
+  readonly rawTx: Uint8Array;
+}
+
 export interface HeaderRow {
   readonly height: number;
   readonly hash: string;
@@ -133,6 +149,9 @@ export type StoreOp =
   | { readonly op: "putHalt"; readonly row: HaltRow }
   /** Its rows stay; `load` leaves them out. Again for a new head. */
   | { readonly op: "putArchive"; readonly row: ArchiveRow }
+  /** Replaces the row of the same channel and bump. */
+  | { readonly op: "putBump"; readonly row: BumpRow }
+  | { readonly op: "deleteBump"; readonly channelNo: number; readonly bumpId: Hash32 }
   | { readonly op: "putHeader"; readonly row: HeaderRow }
   /** Removes headers above the fork point after a reorg. */
   | { readonly op: "deleteHeadersAbove"; readonly height: number }
@@ -154,6 +173,7 @@ export interface StoredState {
   readonly events: readonly EventRow[];
   readonly eventHeads: readonly EventHeadRow[];
   readonly halts: readonly HaltRow[];
+  readonly bumps: readonly BumpRow[];
   /** Newest first. */
   readonly headers: readonly HeaderRow[];
   readonly nextRowIds: Readonly<Record<"log" | "batch" | "event" | "channel", number>>;

@@ -10,7 +10,9 @@ import { must } from "@farwatch/protocol/assert";
 import type { CommitmentHtlc } from "@farwatch/protocol/channel";
 import { hash32, htlcId, updateId } from "@farwatch/protocol/ids";
 import { createMonitor } from "@farwatch/monitor-service/monitor/create";
-import { feelessClaims } from "@farwatch/monitor-service/monitor/feeless-claims";
+import { batchPlan } from "@farwatch/monitor-service/monitor/bumps/bump-plans";
+import { bumpRequests } from "@farwatch/monitor-service/monitor/bumps/bump-requests";
+import { completeBump } from "@farwatch/monitor-service/monitor/bumps/complete-bump";
 import { RBF_SEQUENCE } from "@farwatch/monitor-service/tx/claim";
 import { secretNamed, offer } from "../channel/test-channel.js";
 import { bodiesOf } from "./event-rules.js";
@@ -117,21 +119,24 @@ describe("monitor core: zero_fee_commitments", () => {
     p.minePublished("holderCommitment");
     p.mineTo(520);
     p.learn(secretNamed("theirs").preimage, theirs.source.sourceKey);
-    const wanted = feelessClaims(p.ctx, p.state);
+    const wanted = bumpRequests(p.ctx, p.state).map((request) => {
+      assert.ok(request.kind === "htlcs");
+      return must(batchPlan(request, request.htlcs), "worth a fee");
+    });
     assert.deepEqual(
-      wanted.map(({ role, inputWeight }) => [role, inputWeight]),
+      wanted.map(({ role, inputs }) => [role, ...inputs.map(({ inputWeight }) => inputWeight)]),
       [
         ["holderHtlcTimeout", 164 + 285],
         ["holderHtlcSuccess", 164 + 324],
       ],
     );
-    for (const claim of wanted) {
-      const draft = parsed(claim.draft);
-      assert.equal(draft.version, 3);
-      assert.equal(must(draft.ins[0], "input").sequence, 0);
-      const asVersion2 = fundedWith(claim, 1_000n, coinNamed(0), (tx) => void (tx.version = 2));
-      assert.deepEqual(claim.complete(asVersion2), { ok: false, error: "changed" });
-      assert.ok(claim.complete(fundedWith(claim, 1_000n, coinNamed(0))).ok);
+    for (const plan of wanted) {
+      assert.equal(plan.version, 3);
+      assert.equal(must(plan.inputs[0], "input").sequence, 0);
+      const coins = [coinNamed(0)];
+      const asVersion2 = fundedWith(plan, 1_000n, coins, (tx) => void (tx.version = 2));
+      assert.deepEqual(completeBump(plan, asVersion2), { ok: false, error: "changed" });
+      assert.ok(completeBump(plan, fundedWith(plan, 1_000n, coins)).ok);
     }
   });
 

@@ -17,6 +17,7 @@ import {
   type BroadcastResult,
   type ChainFeerates,
   type ChainSource,
+  type ConfirmedOutput,
   type HintListener,
 } from "../chain-source.js";
 import { FALLBACK_FEERATES } from "../bitcoind-source.js";
@@ -106,6 +107,7 @@ export class FakeChain implements ChainSource {
   judge: (rawTx: Uint8Array) => BroadcastResult = () => ({ kind: "accepted" });
   /** By outpoint key. */
   readonly mempoolSpenders = new Map<string, Txid>();
+  readonly confirmedOutputs = new Map<string, ConfirmedOutput>();
   readonly mempoolTxs = new Map<Txid, Uint8Array>();
   /** While true every question is an outage. */
   down = false;
@@ -200,6 +202,10 @@ export class FakeChain implements ChainSource {
   async mempoolTx(txid: Txid): Promise<Uint8Array | undefined> {
     this.#answering();
     return this.mempoolTxs.get(txid);
+  }
+  async confirmedOutput(outpoint: Outpoint): Promise<ConfirmedOutput | undefined> {
+    this.#answering();
+    return this.confirmedOutputs.get(outpointKey(outpoint));
   }
   onHint(listener: HintListener): () => void {
     this.#listeners.add(listener);

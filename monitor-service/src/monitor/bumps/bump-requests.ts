@@ -4,7 +4,13 @@
  * a resolved claim asks for nothing). Fee limits are here: what a claim may cost follows from what it
  * saves (onchain-engine 9.4).
  */
-import { msatToSatFloor, sat, type Sat } from "@farwatch/protocol/amount";
+import {
+  feeratePerKw,
+  msatToSatFloor,
+  sat,
+  type FeeratePerKw,
+  type Sat,
+} from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { outpointKey } from "@farwatch/protocol/ids";
 import { channelTypeRules } from "../../bolt/channel-type.js";
@@ -19,13 +25,23 @@ import {
   secondStageInputWeight,
   WITNESS_SCALE,
 } from "../../bolt/weights.js";
-import { p2wsh } from "../../bolt/scripts.js";
+import { anchorScript, p2wsh } from "../../bolt/scripts.js";
+import { SIGHASH_ALL, toWitnessSignature } from "../../bolt/signature.js";
+import { RBF_SEQUENCE } from "../../tx/claim.js";
+import { htlcTxWitness } from "../../tx/second-stage.js";
 import { holderHtlcTx, holderKeys, rebuildHolder } from "../commitments.js";
-import type { MonitorContext } from "../context.js";
-import type { BumpRequest, CommitmentBump, HtlcBump, HtlcToBump, OwnInput } from "../effect.js";
-import { readyHolderHtlcs, type ReadyHtlc } from "../feeless-claims.js";
+import { maxFeerateOf, type MonitorContext } from "../context.js";
+import type {
+  BumpRequest,
+  CommitmentBump,
+  HtlcBump,
+  HtlcToBump,
+  OwnInput,
+  OwnSigning,
+} from "../effect.js";
+import { readyHolderHtlcs, type ReadyHtlc } from "../ready-htlcs.js";
 import { holderCommitment } from "../outstanding.js";
-import { broadcastView } from "../scopes.js";
+import { anchorKey, broadcastView } from "../scopes.js";
 import type { Bump, MonitorState } from "../state.js";
 
 /**
@@ -52,31 +68,44 @@ function commitmentBump(ctx: MonitorContext, state: MonitorState, bump: Bump): C
   return {
     kind: "commitment",
     claimId: bump.claimId,
-    targetFeerate: bump.feeratePerKw,
+    version: built.tx.version,
+    targetFeerate: targetOf(ctx, bump),
     commitment: holderCommitment(ctx, state),
     commitmentFeeSat: sat(view.parameters.channelValueSat - paid),
     commitmentWeight: built.tx.weight() + SEGWIT_HEADER_WEIGHT + FUNDING_WITNESS,
-    anchor: anchorOf(state, built),
+    anchor: anchorOf(view, built),
     maxFeeSat: shareOf(atStakeSat(state)),
   };
 }
 
+/** Never above what the operator allows, for any claim. */
+const targetOf = (ctx: MonitorContext, { feeratePerKw: rate }: Bump): FeeratePerKw =>
+  feeratePerKw(Math.min(rate, maxFeerateOf(ctx)));
+
 /** The anchor output of this channel type that we may spend. */
-function anchorOf({ parameters }: MonitorState, built: BuiltCommitment): OwnInput | undefined {
-  switch (channelTypeRules(parameters.channelType).anchors) {
+function anchorOf(scope: MonitorState, built: BuiltCommitment): OwnInput | undefined {
+  const { channelType, holderPubkeys } = scope.parameters;
+  switch (channelTypeRules(channelType).anchors) {
     case "none":
       return undefined;
-    case "keyed":
-      return ownInput(built, built.toLocalAnchorIndex, KEYED_ANCHOR_WITNESS);
+    case "keyed": {
+      const witnessScript = anchorScript(holderPubkeys.fundingPubkey);
+      return anchorInput(built, built.toLocalAnchorIndex, KEYED_ANCHOR_WITNESS, {
+        key: anchorKey(scope),
+        witnessScript,
+        witness: (signature) => [toWitnessSignature(signature, SIGHASH_ALL), witnessScript],
+      });
+    }
     case "p2a":
-      return ownInput(built, built.sharedAnchorIndex, SHARED_ANCHOR_WITNESS);
+      return anchorInput(built, built.sharedAnchorIndex, SHARED_ANCHOR_WITNESS, undefined);
   }
 }
 
-function ownInput(
+function anchorInput(
   { tx, txid }: BuiltCommitment,
   vout: number | undefined,
   witnessWeight: number,
+  signing: OwnSigning | undefined,
 ): OwnInput | undefined {
   if (vout === undefined) return undefined;
   const output = must(tx.outs[vout], "anchor output");
@@ -84,7 +113,9 @@ function ownInput(
     outpoint: { txid, vout },
     valueSat: sat(output.value),
     scriptPubkey: output.script,
+    sequence: RBF_SEQUENCE,
     inputWeight: WITNESS_SCALE * INPUT_BYTES + witnessWeight,
+    signing,
   };
 }
 
@@ -107,13 +138,15 @@ function htlcBump(
 ): HtlcBump {
   const { claim, commitment } = must(members[0], "a claim has members");
   const keys = holderKeys(ctx, state.parameters, commitment.perCommitmentPoint);
+  const htlcs = members.map((member) => htlcToBump(ctx, state, member, keys));
   return {
     kind: "htlcs",
     claimId: bump.claimId,
-    targetFeerate: bump.feeratePerKw,
+    version: channelTypeRules(state.parameters.channelType).txVersion,
+    targetFeerate: targetOf(ctx, bump),
     commitmentTxid: claim.commitmentTxid,
     locktime: claim.htlc.offered ? claim.htlc.cltvExpiry : 0,
-    htlcs: members.map((member) => htlcToBump(ctx, state, member, keys)),
+    htlcs,
   };
 }
 
@@ -123,18 +156,33 @@ function htlcToBump(
   { claim, commitment, outpoint }: ReadyHtlc,
   keys: CommitmentKeys,
 ): HtlcToBump {
-  const { htlc, outputIndex } = claim;
+  const { htlc, outputIndex, preimage, counterpartySignature } = claim;
+  const { channelType } = parameters;
   const { tx, script } = holderHtlcTx(ctx, parameters, commitment, htlc, outputIndex, keys);
   const valueSat = msatToSatFloor(htlc.amountMsat);
+  const only = must(tx.outs[0], "second-stage output");
   return {
     role: htlc.offered ? "holderHtlcTimeout" : "holderHtlcSuccess",
     input: {
       outpoint,
       valueSat,
       scriptPubkey: p2wsh(script),
-      inputWeight: secondStageInputWeight(parameters.channelType, htlc.offered),
+      sequence: must(tx.ins[0], "HTLC input").sequence,
+      inputWeight: secondStageInputWeight(channelType, htlc.offered),
+      signing: {
+        key: { kind: "htlc", perCommitmentPoint: commitment.perCommitmentPoint },
+        witnessScript: script,
+        witness: (broadcasterSignature) =>
+          htlcTxWitness({
+            channelType,
+            counterpartySignature,
+            broadcasterSignature,
+            preimage,
+            htlcScript: script,
+          }),
+      },
     },
-    draft: tx.toBuffer(),
+    output: { scriptPubkey: only.script, valueSat: sat(only.value) },
     maxFeeSat: shareOf(valueSat),
   };
 }

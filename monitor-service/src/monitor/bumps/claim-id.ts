@@ -3,7 +3,7 @@
  * on every monitor of the channel, so that a wallet can tell a replacement from a new payment.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { concatBytes, toHex } from "@farwatch/protocol/bytes";
+import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
 import {
   hash32,
   txidToInternal,
@@ -29,6 +29,10 @@ export const htlcClaimId = (outpoints: readonly Outpoint[]): Hash32 =>
       ),
     ),
   );
+
+/** One of several transactions of a claim: SHA-256 over the claim's name and its first outputs. */
+export const batchId = (claimId: Hash32, outpoints: readonly Outpoint[]): Hash32 =>
+  hash32(toHex(sha256(concatBytes(fromHex(claimId), ...outpoints.map(({ vout }) => u32be(vout))))));
 
 function u32be(value: number): Uint8Array {
   const bytes = new Uint8Array(4);

@@ -11,7 +11,7 @@ import { PINNABLE_WITHIN_BLOCKS } from "../../tx/package.js";
 import { nextPackageFeerate } from "../../tx/package-feerate.js";
 import { nextBump } from "../claims/fees.js";
 import { minCltvExpiryDelta } from "../constants.js";
-import { readyHolderHtlcs, type ReadyHtlc } from "../feeless-claims.js";
+import { readyHolderHtlcs, type ReadyHtlc } from "../ready-htlcs.js";
 import { liveHtlcs } from "../htlcs.js";
 import { wantsHolderCommitment } from "../outstanding.js";
 import type { Bump, MonitorState } from "../state.js";

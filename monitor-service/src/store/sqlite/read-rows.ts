@@ -11,9 +11,11 @@ import {
   updateId,
   type Txid,
 } from "@farwatch/protocol/ids";
+import { feeratePerKw } from "@farwatch/protocol/amount";
 import { assert } from "@farwatch/protocol/assert";
 import type {
   ArchivedRow,
+  BumpRow,
   ChannelRow,
   EpochRow,
   EventHeadRow,
@@ -79,6 +81,13 @@ export interface RawHalt {
   readonly incident: string;
   readonly height: bigint;
 }
+export interface RawBump {
+  readonly channel_no: bigint;
+  readonly bump_id: string;
+  readonly claim_id: string;
+  readonly feerate_per_kw: bigint;
+  readonly raw: Uint8Array;
+}
 export interface RawHeader {
   readonly height: bigint;
   readonly hash: string;
@@ -106,6 +115,7 @@ export interface RawState {
   readonly events: readonly RawEvent[];
   readonly eventHeads: readonly RawEventHead[];
   readonly halts: readonly RawHalt[];
+  readonly bumps: readonly RawBump[];
   readonly headers: readonly RawHeader[];
   /** Highest row id ever used, per table. */
   readonly lastRowIds: Readonly<Record<keyof StoredState["nextRowIds"], bigint>>;
@@ -205,6 +215,14 @@ const toArchived = (raw: RawArchived): ArchivedRow => ({
   lastEventId: eventId(loadedU64(raw.last_event_id ?? 0n)),
 });
 
+const toBump = (raw: RawBump): BumpRow => ({
+  channelNo: Number(raw.channel_no),
+  bumpId: hash32(raw.bump_id),
+  claimId: hash32(raw.claim_id),
+  feeratePerKw: feeratePerKw(Number(raw.feerate_per_kw)),
+  rawTx: raw.raw,
+});
+
 const toHeader = (raw: RawHeader): HeaderRow => ({
   height: Number(raw.height),
   hash: raw.hash,
@@ -222,6 +240,7 @@ export const toStoredState = (raw: RawState): StoredState => ({
   events: raw.events.map(toEvent),
   eventHeads: raw.eventHeads.map(toEventHead),
   halts: raw.halts.map(toHalt),
+  bumps: raw.bumps.map(toBump),
   headers: raw.headers.map(toHeader),
   nextRowIds: {
     log: Number(raw.lastRowIds.log) + 1,

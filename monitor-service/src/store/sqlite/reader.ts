@@ -6,6 +6,7 @@ import type Database from "better-sqlite3";
 import { assert, assertNever, must } from "@farwatch/protocol/assert";
 import type {
   RawArchived,
+  RawBump,
   RawChannel,
   RawEpoch,
   RawEvent,
@@ -121,6 +122,7 @@ export class Reader {
       events: all<RawEvent>("SELECT * FROM event ORDER BY row_id"),
       eventHeads: all<RawEventHead>(`SELECT * FROM event_head ${LIVE} ORDER BY channel_no`),
       halts: all<RawHalt>("SELECT * FROM halt ORDER BY channel_no"),
+      bumps: all<RawBump>("SELECT * FROM bump"),
       headers: all<RawHeader>("SELECT * FROM header ORDER BY height DESC"),
       lastRowIds: {
         log: last("log"),

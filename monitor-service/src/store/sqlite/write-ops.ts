@@ -27,6 +27,9 @@ export const WRITE_SQL = {
   putHalt: "INSERT OR IGNORE INTO halt (channel_no, incident, height) VALUES (?, ?, ?)",
   putArchive: `INSERT OR REPLACE INTO archive
     (channel_no, height, head_row_id, update_id, update_hash) VALUES (?, ?, ?, ?, ?)`,
+  putBump: `INSERT OR REPLACE INTO bump (channel_no, bump_id, claim_id, feerate_per_kw, raw)
+    VALUES (?, ?, ?, ?, ?)`,
+  deleteBump: "DELETE FROM bump WHERE channel_no = ? AND bump_id = ?",
   putHeader: "INSERT OR REPLACE INTO header (height, hash, raw) VALUES (?, ?, ?)",
   deleteHeadersAbove: "DELETE FROM header WHERE height > ?",
   deleteHeadersBelow: "DELETE FROM header WHERE height < ?",
@@ -86,6 +89,12 @@ function valuesOf(op: StoreOp): readonly Bound[] {
       const { channelNo, height, headRowId, latestUpdateId, latestUpdateHash } = op.row;
       return [channelNo, height, headRowId, storedU64(latestUpdateId), latestUpdateHash];
     }
+    case "putBump": {
+      const { channelNo, bumpId, claimId, feeratePerKw, rawTx } = op.row;
+      return [channelNo, bumpId, claimId, feeratePerKw, own(rawTx)];
+    }
+    case "deleteBump":
+      return [op.channelNo, op.bumpId];
     case "putHeader":
       return [op.row.height, op.row.hash, own(op.row.raw)];
     case "deleteHeadersAbove":

@@ -1,7 +1,9 @@
 /** Rows for store tests: every column filled with a value that names it. */
+import { feeratePerKw } from "@farwatch/protocol/amount";
 import { channelId, eventId, hash32, managerKey, updateId } from "@farwatch/protocol/ids";
 import type {
   BatchRow,
+  BumpRow,
   ChannelRow,
   EpochRow,
   EventRow,
@@ -51,6 +53,14 @@ export const snapshotRow = (channelNo: number, logRowId: number): SnapshotRow =>
   channelNo,
   logRowId,
   bytes: bytes(8, 1000),
+});
+
+export const bumpRow = (channelNo: number, bump: string, feerate: number): BumpRow => ({
+  channelNo,
+  bumpId: hash32(hex(bump, 32)),
+  claimId: hash32(hex("cc", 32)),
+  feeratePerKw: feeratePerKw(1_000 + feerate),
+  rawTx: bytes(feerate, 250),
 });
 
 export const headerRow = (height: number, byte = "ee"): HeaderRow => ({

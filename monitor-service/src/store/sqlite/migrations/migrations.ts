@@ -4,8 +4,9 @@
  */
 import { initialSchema } from "./001-initial.js";
 import { archive } from "./002-archive.js";
+import { bumpTable } from "./003-bump.js";
 
-export const MIGRATIONS: readonly string[] = [initialSchema, archive];
+export const MIGRATIONS: readonly string[] = [initialSchema, archive, bumpTable];
 
 /** Version a store has after this build opened it. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
