@@ -11,6 +11,7 @@ import {
   LAST_BACKOFF_MS,
   type ChainSink,
   type FollowerState,
+  type UnavailableReason,
 } from "./chain/follower.js";
 import type { ChainName } from "./chain/proof-of-work.js";
 import { Waker, type Clock } from "./chain/waker.js";
@@ -46,6 +47,11 @@ export class ChainTask {
   /** "unavailable" until bitcoind has answered once. */
   state(): FollowerState {
     return this.#follower?.status().state ?? "unavailable";
+  }
+
+  /** Why it is unavailable; undefined while it is not, and before the first answer. */
+  reason(): UnavailableReason | undefined {
+    return this.#follower?.status().reason;
   }
 
   start(): void {

@@ -267,6 +267,7 @@ class MonitorApp implements App {
       log: this.#log,
       version: serviceVersion(),
       packageRelay: () => relay.state(),
+      chainReason: () => chain.reason(),
       wallClockMs: () => this.#clock.now(),
       nowMs: () => performance.now(),
       newIncident: () => randomBytes(INCIDENT_BYTES).toString("hex"),

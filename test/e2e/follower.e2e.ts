@@ -150,3 +150,35 @@ for (const zmq of [true, false]) {
     });
   });
 }
+
+describe("chain follower on a pruned bitcoind", function () {
+  this.timeout(120_000);
+
+  it("stops loudly at a block that was deleted, and reads on where it can", async () => {
+    // Block files of 64 KiB, and blocks are deleted only when asked: a debugging option of bitcoind.
+    const node = await startRegtest({ extraArgs: ["-fastprune", "-prune=1"] });
+    const auth = { kind: "cookie", path: node.cookiePath } as const;
+    const rpc = new BitcoindRpc({ url: node.rpcUrl, auth, timeoutMs: 5_000 });
+    const source = await BitcoindSource.open({ rpc, chain: "regtest" });
+    await node.mineEmpty(700);
+    const kept = Number(await node.rpc("pruneblockchain", [400])) + 1;
+    const log = recordingLog();
+    const followFrom = async (height: number): Promise<ChainFollower> => {
+      const known = must(await source.hashAtHeight(blockHeight(height)), "hash");
+      const sink = new RecordingSink([must(await source.header(known), "header")]);
+      const clock = systemClock;
+      const follower = new ChainFollower({ source, sink, chain: "regtest", log, clock });
+      void follower.run();
+      const settled = (): boolean => follower.status().state !== "catchingUp";
+      await eventually("a verdict", settled, IN_TIME_MS);
+      await follower.stop();
+      return follower;
+    };
+    assert.ok(kept > 1, "bitcoind has deleted some");
+    assert.equal((await followFrom(0)).status().reason, "blockPruned");
+    assert.ok(log.lines.some(({ level }) => level === "error"));
+    assert.equal((await followFrom(kept)).status().state, "synced");
+    await source.close();
+    await node.stop();
+  });
+});

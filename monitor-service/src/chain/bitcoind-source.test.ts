@@ -8,7 +8,7 @@ import { txid } from "@farwatch/protocol/ids";
 import { feerateOf, MAX_ESTIMATE_PER_KW } from "./answers.js";
 import { BitcoindRpc } from "./bitcoind-rpc.js";
 import { BitcoindSource, FALLBACK_FEERATES, MIN_FEERATE_PER_KW } from "./bitcoind-source.js";
-import { ChainUnavailable } from "./chain-source.js";
+import { BlockPruned, ChainUnavailable } from "./chain-source.js";
 import { classifyRejection } from "./classify-rejection.js";
 import type { ChainName } from "./proof-of-work.js";
 import { mineBlock } from "./testing/fake-chain.js";
@@ -139,7 +139,7 @@ describe("bitcoind source", () => {
     await assert.rejects(busy.hashAtHeight(blockHeight(9)), ChainUnavailable);
   });
 
-  it("falls back to RPC for blocks, and takes a pruned block for an outage", async () => {
+  it("falls back to RPC for blocks, and says which are pruned", async () => {
     const source = await open({ getblock: { result: toHex(raw) } });
     assert.equal(toHex(await source.block(header.hash)), toHex(raw));
     for (const result of ["abc", "zz", 5, null]) {
@@ -147,7 +147,9 @@ describe("bitcoind source", () => {
       await assert.rejects(lying.block(blockHash(header.hash)), ChainUnavailable);
     }
     const pruned = await open({ getblock: refuse(-1, "Block not available (pruned data)") });
-    await assert.rejects(pruned.block(header.hash), /pruned data/);
+    await assert.rejects(pruned.block(header.hash), BlockPruned);
+    const busy = await open({ getblock: refuse(-1, "Block not found on disk") });
+    await assert.rejects(busy.block(header.hash), { name: "ChainUnavailable" });
   });
 
   it("says what became of a broadcast", async () => {

@@ -21,6 +21,7 @@ import {
 import { RpcRefusal, type BitcoindRpc } from "./bitcoind-rpc.js";
 import { openZmqHints, type ZmqHints } from "./bitcoind-zmq.js";
 import {
+  BlockPruned,
   ChainUnavailable,
   type BlockHeader,
   type BroadcastResult,
@@ -59,6 +60,9 @@ export interface BitcoindSourceOptions {
   /** tcp://host:port of zmqpubhashblock; without it only the follower's timer notices blocks. */
   readonly zmqHashblock?: string;
 }
+
+/** bitcoind src/rpc/blockchain.cpp, "Block not available (pruned data)". */
+const PRUNED = /pruned data/u;
 
 export class BitcoindSource implements ChainSource {
   readonly #rpc: BitcoindRpc;
@@ -111,9 +115,18 @@ export class BitcoindSource implements ChainSource {
       const raw = await this.#rpc.getBinary(`/rest/block/${hash}.bin`);
       if (raw !== undefined) return raw;
     }
-    const raw = bytesOf(await this.#judged("getblock", [hash, 0]), "getblock");
+    const raw = bytesOf(await this.#getBlock(hash), "getblock");
     this.#restWorks = false; // RPC has what REST does not: REST is off
     return raw;
+  }
+
+  async #getBlock(hash: BlockHash): Promise<unknown> {
+    try {
+      return await this.#judged("getblock", [hash, 0]);
+    } catch (error) {
+      if (!(error instanceof ChainUnavailable) || !PRUNED.test(error.message)) throw error;
+      throw new BlockPruned(error.message, { cause: error });
+    }
   }
 
   async broadcast(rawTx: Uint8Array): Promise<BroadcastResult> {

@@ -12,6 +12,11 @@ export class ChainUnavailable extends Error {
   override readonly name: string = "ChainUnavailable";
 }
 
+/** The source has deleted a block that we need: it has to download it again before we can go on. */
+export class BlockPruned extends ChainUnavailable {
+  override readonly name = "BlockPruned";
+}
+
 export interface BlockHeader {
   readonly hash: BlockHash;
   readonly previousHash: BlockHash;
@@ -64,7 +69,7 @@ export interface ChainSource {
   header(hash: BlockHash): Promise<BlockHeader | undefined>;
   /** The block at this height of the source's best chain; undefined above its tip. */
   hashAtHeight(height: BlockHeight): Promise<BlockHash | undefined>;
-  /** The serialized block, witnesses included. */
+  /** The serialized block, witnesses included. Throws BlockPruned when it was deleted. */
   block(hash: BlockHash): Promise<Uint8Array>;
   /** Safe to repeat with the same transaction. */
   broadcast(rawTx: Uint8Array): Promise<BroadcastResult>;

@@ -1,6 +1,7 @@
 /** The follower against a chain in memory with real proof of work: order, reorgs, lies, outages, stop. */
 import assert from "node:assert/strict";
 import { must } from "@farwatch/protocol/assert";
+import { BlockPruned } from "./chain-source.js";
 import {
   CATCH_UP_WINDOW,
   ChainFollower,
@@ -119,7 +120,7 @@ describe("chain follower", () => {
     chain.reorg(101, 102);
     await eventually("refusal", () => follower.status().reason === "forkTooDeep");
     assert.deepEqual(sink.steps, []);
-    assert.equal(lines.at(-1)?.level, "warn");
+    assert.equal(lines.at(-1)?.level, "error");
     chain.best = before;
     await clock.tick();
     assert.equal(follower.status().state, "synced");
@@ -195,6 +196,27 @@ describe("chain follower", () => {
     await eventually("recovery", () => follower.status().state === "synced");
     assert.equal(sink.syncs, 2, "what was offered may be lost: told once more, without a block");
     assert.deepEqual(sink.steps, ["+6"]);
+  });
+
+  it("stops at a block the source has deleted, loudly, and goes on once it is there again", async () => {
+    const { chain, sink, clock, lines, follower, run } = setUp(20, 0);
+    const { hash } = must(chain.best[10], "block 10").header;
+    chain.beforeBlock = (asked) => {
+      if (asked === hash) throw new BlockPruned("Block not available (pruned data)");
+    };
+    await run();
+    assert.equal(follower.status().reason, "blockPruned");
+    assert.deepEqual(sink.steps, range(1, 9), "what came before it counts");
+    const [line, ...more] = lines.filter(({ level }) => level === "error");
+    assert.deepEqual(more, []);
+    assert.equal(line?.fields["error"], "Block not available (pruned data)");
+    await clock.tick();
+    assert.equal(follower.status().reason, "blockPruned");
+    assert.equal(lines.filter(({ level }) => level === "error").length, 1, "said once");
+    chain.beforeBlock = () => undefined;
+    await clock.tick();
+    assert.equal(follower.status().state, "synced");
+    assert.deepEqual(sink.steps, range(1, 20));
   });
 
   it("counts as catching up only when more than a few blocks are missing", async () => {

@@ -5,7 +5,12 @@
  */
 import { assertNever, must } from "@farwatch/protocol/assert";
 import { blockHeight, type BlockPoint } from "@farwatch/protocol/block";
-import { ChainUnavailable, type BlockHeader, type ChainSource } from "./chain-source.js";
+import {
+  BlockPruned,
+  ChainUnavailable,
+  type BlockHeader,
+  type ChainSource,
+} from "./chain-source.js";
 import { planFollow, pointOf, type FollowPlan } from "./follow-chain.js";
 import type { ChainName } from "./proof-of-work.js";
 import { verifyBlock, type VerifiedBlock } from "./verify-block.js";
@@ -36,6 +41,7 @@ export interface ChainSink {
 export interface FollowerLog {
   info(fields: Readonly<Record<string, unknown>>, message: string): void;
   warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
 }
 
 export type UnavailableReason =
@@ -46,7 +52,14 @@ export type UnavailableReason =
   /** It showed a header or a block that cannot be right. */
   | "invalidData"
   /** Its chain parts from ours below MAX_REORG_DEPTH: a person must look. */
-  | "forkTooDeep";
+  | "forkTooDeep"
+  /** It has deleted a block we have not read: a person must have it downloaded again. */
+  | "blockPruned";
+
+const NEEDS_A_PERSON: ReadonlySet<UnavailableReason | undefined> = new Set([
+  "forkTooDeep",
+  "blockPruned",
+]);
 
 export type FollowerState = "catchingUp" | "synced" | "unavailable";
 
@@ -151,7 +164,8 @@ export class ChainFollower {
       return await this.#execute(plan, theirTip);
     } catch (error) {
       if (!(error instanceof SourceFailed)) throw error;
-      return failed("outage", { error: messageOf(error.cause) });
+      const reason = error.cause instanceof BlockPruned ? "blockPruned" : "outage";
+      return failed(reason, { error: messageOf(error.cause) });
     }
   }
 
@@ -235,7 +249,8 @@ export class ChainFollower {
     this.#reason = reason;
     this.#since = this.#deps.clock.now();
     const facts = { state, reason, tip: pointOf(this.#tip()), ...fields };
-    if (state === "unavailable") this.#deps.log.warn(facts, "chain source unavailable");
+    if (NEEDS_A_PERSON.has(reason)) this.#deps.log.error(facts, "the chain cannot be followed");
+    else if (state === "unavailable") this.#deps.log.warn(facts, "chain source unavailable");
     else this.#deps.log.info(facts, "chain state changed");
   }
 

@@ -72,6 +72,7 @@ export function createMonitor(
     shutdownScript: parameters.shutdownScript,
     lockdown: false,
     staleSuspected: false,
+    staleOverridden: false,
     holderBroadcast: undefined,
     best: args.best,
     feerates: FLOOR_FEERATES,

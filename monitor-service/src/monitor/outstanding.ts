@@ -10,12 +10,12 @@ import { addFundingWitness, commitmentSighash } from "../bolt/commitment-tx.js";
 import { SIGHASH_ALL } from "../bolt/signature.js";
 import { htlcTxWitness } from "../tx/second-stage.js";
 import { must } from "@farwatch/protocol/assert";
+import { wantsHolderCommitment } from "./chain/holder-broadcast.js";
 import { lostSpend } from "./chain/lost-spend.js";
 import { claimTransactions } from "./claims/claim-tx.js";
 import { channelFundingScript, holderHtlcTx, rebuildHolder } from "./commitments.js";
 import type { MonitorContext } from "./context.js";
 import type { Publish } from "./effect.js";
-import { mayBeRevoked } from "./holder-floor.js";
 import { readyHolderHtlcs, type ReadyHtlc } from "./ready-htlcs.js";
 import { broadcastView, fundingKey, knownScopes } from "./scopes.js";
 import type { FundingScope, MonitorState } from "./state.js";
@@ -53,12 +53,6 @@ export function watched(state: MonitorState): Watched {
       .map(({ parameters }) => parameters.funding.txid),
   };
 }
-
-/** We go on chain, no spend of the funding output has confirmed, and ours cannot be revoked. */
-export const wantsHolderCommitment = (state: MonitorState): boolean =>
-  state.holderBroadcast !== undefined &&
-  state.spend === undefined &&
-  !mayBeRevoked(state, state.holderBroadcast.commitment);
 
 /** Call only when `wantsHolderCommitment`. */
 export function holderCommitment(ctx: MonitorContext, state: MonitorState): Publish {

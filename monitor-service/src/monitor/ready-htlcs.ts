@@ -5,6 +5,7 @@
 import type { HolderCommitment } from "@farwatch/protocol/channel";
 import type { Outpoint } from "@farwatch/protocol/ids";
 import { channelTypeRules } from "../bolt/channel-type.js";
+import { wantsHolderCommitment } from "./chain/holder-broadcast.js";
 import { isSpent } from "./htlcs.js";
 import { claimsOn } from "./second-stages.js";
 import type { HolderHtlcClaim, MonitorState } from "./state.js";
@@ -36,7 +37,6 @@ export function readyHolderHtlcs(state: MonitorState): readonly ReadyHtlc[] {
  * and can be in the same block (onchain-engine 8). On the other types their script makes them wait.
  */
 function unconfirmed(state: MonitorState): HolderCommitment | undefined {
-  const { holderBroadcast, spend, parameters } = state;
-  const together = channelTypeRules(parameters.channelType).secondStagePaysFee;
-  return together && spend === undefined ? holderBroadcast?.commitment : undefined;
+  const together = channelTypeRules(state.parameters.channelType).secondStagePaysFee;
+  return together && wantsHolderCommitment(state) ? state.holderBroadcast?.commitment : undefined;
 }

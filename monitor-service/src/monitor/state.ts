@@ -277,6 +277,8 @@ export interface MonitorState extends FundingScope {
   readonly lockdown: boolean;
   /** The node may have newer state than we do: never broadcast on our own initiative. */
   readonly staleSuspected: boolean;
+  /** An operator had our commitment broadcast although it may be old. */
+  readonly staleOverridden: boolean;
   readonly holderBroadcast: HolderBroadcast | undefined;
 
   readonly best: BlockPoint;

@@ -6,6 +6,7 @@ import type { handleUnaryCall } from "@grpc/grpc-js";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, type Result } from "@farwatch/protocol/result";
 import type { PeerCertificate, Principals } from "../auth/principal.js";
+import type { UnavailableReason } from "../chain/follower.js";
 import type { PackageRelay } from "../chain/relay-probe.js";
 import type { MonitorHost, Principal } from "../runtime/monitor-host.js";
 import { StoreFailure } from "../store/store.js";
@@ -33,6 +34,8 @@ export interface RpcDeps {
   readonly version: string;
   /** Whether bitcoind takes packages with a zero-fee parent. */
   packageRelay(): PackageRelay;
+  /** Why the chain is unavailable. */
+  chainReason(): UnavailableReason | undefined;
   /** Milliseconds since the epoch; ages of events. */
   wallClockMs(): number;
   /** Milliseconds, monotonic; only differences are used. */

@@ -12,7 +12,9 @@ import { HOST_LIMITS } from "../runtime/limits.js";
 import type { RpcDeps, Run } from "./call.js";
 
 export const getInfo =
-  (deps: Pick<RpcDeps, "version" | "packageRelay">): Run<GetInfoRequest, GetInfoResponse> =>
+  (
+    deps: Pick<RpcDeps, "version" | "packageRelay" | "chainReason">,
+  ): Run<GetInfoRequest, GetInfoResponse> =>
   ({ host }) => {
     const info = host.info();
     return ok({
@@ -27,6 +29,7 @@ export const getInfo =
       curveBackend: info.curveBackend,
       tip: writeBlockPoint(info.tip),
       chainState: info.chainState,
+      chainReason: deps.chainReason() ?? "",
       channels: BigInt(info.channels),
       archivedChannels: BigInt(info.archivedChannels),
       pendingEvents: BigInt(info.pendingEvents),

@@ -106,6 +106,7 @@ export class Bench {
       log: { debug: write("debug"), info: write("info"), error: write("error") },
       version: "0.0.0-test",
       packageRelay: () => "refused",
+      chainReason: () => "blockPruned",
       nowMs: () => performance.now(),
       wallClockMs: () => 1_000_000,
       newIncident: () => "0123456789abcdef",

@@ -6,7 +6,9 @@ import assert from "node:assert/strict";
 import type { ConstantsProfile } from "@farwatch/protocol/channel";
 import type { Side } from "../channel/setup.js";
 import { offer, secretNamed } from "../channel/test-channel.js";
+import { bumpRequests } from "@farwatch/monitor-service/monitor/bumps/bump-requests";
 import { bodiesOf } from "./event-rules.js";
+import { CHANNEL_TYPES } from "./scenario.js";
 import { protectedChannel, type ProtectedChannel } from "./protected-channel.js";
 
 const EXPIRY = 600;
@@ -88,5 +90,41 @@ describe("monitor core: deadlines", () => {
     p.apply({ ...request, overrideStale: true });
     assert.deepEqual(broadcasts(p)[0]?.reason, { kind: "operator", text: "by hand" });
     p.assertPublishable();
+  });
+
+  for (const channelType of CHANNEL_TYPES) {
+    it(`a broadcast of ${channelType} under way stops once the state is suspect, also after a restart`, async () => {
+      const p = await protectedChannel({ channelType });
+      offer(p.channel, "holder", 20_000, "due", EXPIRY);
+      await p.channel.settle();
+      p.mineTo(EXPIRY + 3);
+      assert.equal(p.published("holderCommitment").length, 1);
+      await p.channel.forceClose("holder", false, "the peer knows more");
+      const silent = () => {
+        assert.deepEqual(p.published(), []);
+        assert.deepEqual(bumpRequests(p.ctx, p.state), []);
+      };
+      silent();
+      p.reload();
+      silent();
+      p.mineEmpty(20);
+      silent();
+      const request = { kind: "broadcastHolder", reason: "by hand" } as const;
+      assert.equal(p.refused({ ...request, overrideStale: false }), "staleSuspected");
+      p.apply({ ...request, overrideStale: true });
+      p.reload();
+      p.mine();
+      assert.equal(p.published("holderCommitment").length, 1);
+      assert.equal(broadcasts(p).length, 1, "told once");
+      p.assertPublishable();
+    });
+  }
+
+  it("an override of an operator says nothing about suspicions to come", async () => {
+    const { p } = await withHtlc("holder", 20_000);
+    p.apply({ kind: "broadcastHolder", reason: "by hand", overrideStale: true });
+    assert.equal(p.published("holderCommitment").length, 1);
+    await p.channel.forceClose("holder", false, "the peer knows more");
+    assert.deepEqual(p.published(), []);
   });
 });

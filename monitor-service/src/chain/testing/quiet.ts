@@ -2,7 +2,7 @@
 import type { FollowerLog } from "../follower.js";
 
 export interface LogLine {
-  readonly level: "info" | "warn";
+  readonly level: "info" | "warn" | "error";
   readonly fields: Readonly<Record<string, unknown>>;
   readonly message: string;
 }
@@ -11,6 +11,7 @@ export function recordingLog(lines: LogLine[] = []): FollowerLog & { readonly li
   return {
     lines,
     info: (fields, message) => void lines.push({ level: "info", fields, message }),
+    error: (fields, message) => void lines.push({ level: "error", fields, message }),
     warn: (fields, message) => void lines.push({ level: "warn", fields, message }),
   };
 }

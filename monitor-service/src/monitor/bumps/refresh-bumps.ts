@@ -13,7 +13,7 @@ import { nextBump } from "../claims/fees.js";
 import { minCltvExpiryDelta } from "../constants.js";
 import { readyHolderHtlcs, type ReadyHtlc } from "../ready-htlcs.js";
 import { liveHtlcs } from "../htlcs.js";
-import { wantsHolderCommitment } from "../outstanding.js";
+import { wantsHolderCommitment } from "../chain/holder-broadcast.js";
 import type { Bump, MonitorState } from "../state.js";
 import { change, type Work } from "../work.js";
 import { commitmentClaimId, htlcClaimId } from "./claim-id.js";

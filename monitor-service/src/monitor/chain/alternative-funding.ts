@@ -11,7 +11,7 @@ import { isClosing } from "../htlcs.js";
 import { confirmedScope, holderOn, isOn } from "../scopes.js";
 import type { FundingScope, MonitorState } from "../state.js";
 import { change, emit, type Work } from "../work.js";
-import { startHolderBroadcast } from "./holder-broadcast.js";
+import { isHeldBack, startHolderBroadcast } from "./holder-broadcast.js";
 import { forgetSuspects } from "./suspects.js";
 import { matureHeight } from "./waiting.js";
 
@@ -76,8 +76,8 @@ export function settleFundings(work: Work): void {
  * what closed it can never confirm again, so our commitment on the new funding has to.
  */
 function goOnChainAgain(work: Work): void {
-  const { spendReported, staleSuspected } = work.state;
-  if (spendReported && !staleSuspected) startHolderBroadcast(work, { kind: "fundingReplaced" });
+  if (!work.state.spendReported || isHeldBack(work.state)) return;
+  startHolderBroadcast(work, { kind: "fundingReplaced" });
 }
 
 const isDeep = ({ alternativeFunding, best }: MonitorState): boolean =>

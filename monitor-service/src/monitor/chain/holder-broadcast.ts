@@ -8,7 +8,7 @@ import { assertNever } from "@farwatch/protocol/assert";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { LATENCY_GRACE_PERIOD_BLOCKS, claimBuffer } from "../constants.js";
-import { isBehind } from "../holder-floor.js";
+import { isBehind, mayBeRevoked } from "../holder-floor.js";
 import { counterpartyCommitments, pendingHtlcs } from "../htlcs.js";
 import type { MonitorInput } from "../input.js";
 import { confirmedScope, fundingScopes, holderOn } from "../scopes.js";
@@ -66,7 +66,7 @@ export function broadcastByOperator(
   work: Work,
   request: Extract<MonitorInput, { kind: "broadcastHolder" }>,
 ): Result<void, Refusal> {
-  if ((work.state.staleSuspected || knowsOfNewer(work.state)) && !request.overrideStale) {
+  if (isSuspect(work.state) && !request.overrideStale) {
     return err(
       refuse(
         "staleSuspected",
@@ -83,9 +83,27 @@ export function broadcastByOperator(
     const why = "our newest commitment here is older than one told durable: it may be revoked";
     return err(refuse("holderRevoked", why, details));
   }
+  // Also a broadcast that began before goes on. An override says nothing about suspicions to come.
+  if (isSuspect(work.state)) change(work, { staleOverridden: true });
   startHolderBroadcast(work, { kind: "operator", text: request.reason });
   return ok(undefined);
 }
+
+/** Our commitment may be old, so that only a person may have it broadcast, whatever began before. */
+const isSuspect = (state: MonitorState): boolean => state.staleSuspected || knowsOfNewer(state);
+
+export const isHeldBack = (state: MonitorState): boolean =>
+  isSuspect(state) && !state.staleOverridden;
+
+/**
+ * We go on chain, no spend of the funding output has confirmed, and ours cannot be revoked. The node's
+ * hint that our data is old also stops a broadcast that began before it.
+ */
+export const wantsHolderCommitment = (state: MonitorState): boolean =>
+  state.holderBroadcast !== undefined &&
+  state.spend === undefined &&
+  !isHeldBack(state) &&
+  !mayBeRevoked(state, state.holderBroadcast.commitment);
 
 /** A commitment was seen that no update has named yet: ours may be revoked, so the node has to decide. */
 export const knowsOfNewer = (state: MonitorState): boolean =>
@@ -96,7 +114,7 @@ export const knowsOfNewer = (state: MonitorState): boolean =>
 export function checkDeadlines(work: Work): void {
   const { state } = work;
   if (state.spend !== undefined || state.holderBroadcast !== undefined) return;
-  if (state.staleSuspected || knowsOfNewer(state)) return;
+  if (isSuspect(state)) return;
   const height = state.best.height;
   const buffer = claimBuffer(state.parameters.constantsProfile);
   for (const { htlc, outbound } of pendingHtlcs(state)) {

@@ -551,6 +551,11 @@ export interface GetInfoResponse {
    */
   readonly packageRelay: string;
   readonly archivedChannels: bigint;
+  /**
+   * Why the chain is unavailable; empty while it is not. "outage", "sourceBehind" and "invalidData" may
+   * end by themselves; "forkTooDeep" and "blockPruned" need a person.
+   */
+  readonly chainReason: string;
 }
 
 export interface SetMembersRequest {
@@ -5242,6 +5247,7 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     pendingEvents: 0n,
     packageRelay: "",
     archivedChannels: 0n,
+    chainReason: "",
   };
 }
 
@@ -5307,6 +5313,9 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
         throw new globalThis.Error("value provided for field message.archivedChannels of type uint64 too large");
       }
       writer.uint32(112).uint64(message.archivedChannels);
+    }
+    if (message.chainReason !== "") {
+      writer.uint32(122).string(message.chainReason);
     }
     return writer;
   },
@@ -5454,6 +5463,14 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             message.archivedChannels = reader.uint64() as bigint;
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.chainReason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5492,6 +5509,7 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     message.archivedChannels = (object.archivedChannels !== undefined && object.archivedChannels !== null)
       ? BigInt(object.archivedChannels)
       : 0n;
+    message.chainReason = object.chainReason ?? "";
     return message;
   },
 };
