@@ -1,9 +1,11 @@
 // Checks on the code that neither compiler nor linter makes: sizes, plain ASCII, no left-over markers,
-// no machine paths, every decision record has a status, and the root holds only what it may.
+// no machine paths, every decision record has a status, every relative link in a document leads somewhere,
+// and the root holds only what it may.
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { linkProblems } from "./links.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const MAX_LINES = 400;
@@ -51,6 +53,7 @@ for (const file of tracked) {
     if (/\b(it|describe)\.(skip|only)\(|\bx(it|describe)\(/.test(text))
       report(file, "a skipped test");
   }
+  if (file.endsWith(".md")) for (const problem of linkProblems(full, text)) report(file, problem);
   if (/\/adr\/.*\.md$/.test(file) && !/^Status: /m.test(text))
     report(file, "an ADR without status");
 }
