@@ -39,7 +39,7 @@ import { seedSigner } from "../channel/seed-signer.js";
 import { DEFAULT_SEEDS, type Side } from "../channel/setup.js";
 import { NOWHERE, testChannelOptions } from "../channel/test-channel.js";
 import { assertEventsSound } from "./event-rules.js";
-import { matching, SimChain } from "./sim-chain.js";
+import { matching, SimChain, type SimBlock } from "./sim-chain.js";
 
 export const BASE: BlockPoint = { height: blockHeight(500), hash: blockHash("0b".repeat(32)) };
 /** Once: the choice runs a self-test. */
@@ -153,8 +153,12 @@ export class ProtectedChannel {
 
   /** Confirms transactions in one block and tells the monitor. */
   mine(...raws: readonly Uint8Array[]): Transition {
-    const block = this.chain.mine(raws);
-    const transactions = matching(block, watched(this.state));
+    return this.apply(this.blockInput(this.chain.mine(raws), this.state));
+  }
+
+  /** What the shell would tell a monitor in this state about the block. */
+  blockInput(block: SimBlock, state: MonitorState): MonitorInput {
+    const transactions = matching(block, watched(state));
     const storedCommitments = new Map(
       transactions.flatMap(({ txid }) => {
         const known = this.#log.get(txid);
@@ -162,13 +166,13 @@ export class ProtectedChannel {
       }),
     );
     const { feerates: current } = this;
-    return this.apply({
+    return {
       kind: "blockConnected",
       block: block.point,
       transactions,
       storedCommitments,
       feerates: current,
-    });
+    };
   }
 
   mineEmpty(count: number): void {

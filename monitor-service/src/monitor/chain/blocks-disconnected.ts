@@ -10,7 +10,6 @@ import type { Claim } from "../state.js";
 import { change, withoutKeys, type Work } from "../work.js";
 import { onFundingsDisconnected } from "./alternative-funding.js";
 import { unsettled } from "./settled.js";
-import { matureHeight } from "./waiting.js";
 
 export function disconnectBlocks(work: Work, fork: BlockPoint): void {
   const stays = (height: number): boolean => height <= fork.height;
@@ -49,8 +48,9 @@ function disconnectSpend(work: Work, fork: BlockPoint): void {
     }
     return;
   }
-  const final = matureHeight(spend.block.height) <= fork.height;
-  if (spend.final && !final) change(work, { spend: { ...spend, final } });
+  // Irrevocable once, it stays final: nothing would make it so again.
+  const waits = work.state.waiting.some(({ fact }) => fact.kind === "fundingSpend");
+  if (spend.final && waits) change(work, { spend: { ...spend, final: false } });
 }
 
 /**
