@@ -178,9 +178,9 @@ describe("fee of a claim with other inputs than before", () => {
     assert.deepEqual(feeAtFeerate(feeratePerKw(2000), 500), choice(1000, 2000));
   });
 
-  it("starts anew when the inputs left cannot pay it", () => {
+  it("pays half of the value when the inputs left cannot pay it", () => {
     assert.deepEqual(carried(1294, 2000, 0), choice(1000, 2000));
-    assert.deepEqual(carried(1293, 2000, 0), choice(126, 253));
+    assert.deepEqual(carried(1293, 2000, 0), choice(646, 1292));
     assert.equal(carried(250, 2000, 0), undefined);
   });
 

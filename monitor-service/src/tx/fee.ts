@@ -108,8 +108,8 @@ const replacing = (standingSat: Sat, weight: number): Sat =>
 
 /**
  * First fee of a claim whose inputs were claimed before in another composition: at no lower feerate
- * than then, unless the inputs left cannot pay that, and enough to replace what `standingSat` was
- * paid for (0: nothing of ours stands in its way).
+ * than then, unless the inputs left cannot pay that (then they pay half of their value), and enough to
+ * replace what `standingSat` was paid for (0: nothing of ours stands in its way).
  */
 export function carriedFee(
   question: FeeQuestion,
@@ -123,7 +123,7 @@ export function carriedFee(
   const least = replacing(standingSat, weight);
   const most = valueSat - dust;
   if (atRate.feeSat >= least && atRate.feeSat <= most) return atRate;
-  if (least === 0n) return first;
+  if (least === 0n) return chooseFirstFee({ ...question, estimate: rate });
   if (least > most) return undefined;
   const feeSat = atRate.feeSat > most ? sat(most) : least;
   return { feeSat, feeratePerKw: feerateOf(feeSat, weight) };

@@ -7,6 +7,7 @@ import { sat, type FeeratePerKw } from "@farwatch/protocol/amount";
 import { blockHeight, type BlockHeight } from "@farwatch/protocol/block";
 import { claimValueSat, claimWeight } from "../../tx/claim.js";
 import {
+  FEERATE_FLOOR,
   bumpFee,
   carriedFee,
   chooseFirstFee,
@@ -62,12 +63,15 @@ const sameKeys = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((key, index) => key === b[index]);
 
 /** Other inputs than the version before, if there was one: chosen anew, never from the floor again. */
-function firstVersion({ state, claim, inputs, leftOut, asked }: Subject): Claim {
+function firstVersion(subject: Subject): Claim {
+  const { state, claim, inputs, leftOut, asked } = subject;
   const { feeratePerKw, locktime } = claim;
   const isVoid = leftOut.some((key) => !claim.leftOut.includes(key));
   const standing = claim.feeSat === undefined ? claim.replacesSat : isVoid ? sat(0) : claim.feeSat;
   const choice =
-    feeratePerKw === undefined ? chooseFirstFee(asked) : carriedFee(asked, feeratePerKw, standing);
+    feeratePerKw === undefined
+      ? chooseFirstFee(asked)
+      : carriedFee(asked, higher(feeratePerKw, leastFeerate(subject)), standing);
   if (choice === undefined) {
     return isVoid && claim.feeSat !== undefined ? { ...claim, feeSat: undefined } : claim;
   }
@@ -83,13 +87,21 @@ function firstVersion({ state, claim, inputs, leftOut, asked }: Subject): Claim 
   };
 }
 
-function nextVersion({ state, claim, inputs, asked }: Subject): Claim {
+const higher = (a: FeeratePerKw, b: FeeratePerKw): FeeratePerKw => (a > b ? a : b);
+
+/** The first block decides by the estimate alone; only what it did not confirm is late. */
+function leastFeerate({ state, claim, inputs, asked }: Subject): FeeratePerKw {
   const { height } = state.best;
-  const isDue = height >= claim.nextBumpAt;
-  // The first block decides by the estimate alone; only what it did not confirm is late.
-  const isOld = height > claim.locktime;
-  const least = isOld ? deadlineFeerate(asked, deadlineOf(inputs) - height) : undefined;
-  const raised = raisedFee(asked, claim, isDue ? "force" : "highest", least);
+  return height > claim.locktime
+    ? deadlineFeerate(asked, deadlineOf(inputs) - height)
+    : FEERATE_FLOOR;
+}
+
+function nextVersion(subject: Subject): Claim {
+  const { state, claim, inputs, asked } = subject;
+  const isDue = state.best.height >= claim.nextBumpAt;
+  const strategy = isDue ? "force" : "highest";
+  const raised = raisedFee(asked, claim, strategy, leastFeerate(subject));
   if (raised !== undefined) {
     return { ...claim, ...raised, nextBumpAt: nextBumpOf(state, inputs), atLimit: false };
   }
