@@ -16,6 +16,7 @@ import { change, emit, type Work } from "../work.js";
 import { handleCounterpartyCommitment } from "./on-counterparty-commitment.js";
 import { handleHolderCommitment } from "./on-holder-commitment.js";
 import { handleRevokedCommitment } from "./on-revoked-commitment.js";
+import { paysAsTheirs } from "./second-stage.js";
 import { suspectSplice } from "./suspects.js";
 import { track, wait } from "./waiting.js";
 
@@ -30,11 +31,15 @@ export interface SeenSpend {
 
 export function onFundingSpend(work: Work, { tx, block, scope, stored }: SeenSpend): void {
   const number = hiddenNumber(work.state, tx);
-  const secret = number === undefined ? undefined : revokedSecret(work.state, number);
   const holder = holdersOn(work.state, scope).find(({ txid }) => txid === tx.txid);
   const counterparty = [scope.counterparty, scope.counterpartyPrevious].find(
     (commitment) => commitment?.txid === tx.txid,
   );
+  const revealed = number === undefined ? undefined : revokedSecret(work.state, number);
+  const isNamed = (stored ?? counterparty) !== undefined;
+  // Both sides' commitments carry the same numbers: an old one of ours is not theirs to be punished for.
+  const isTheirs = revealed !== undefined && (isNamed || paysAsTheirs(work, tx, revealed));
+  const secret = isTheirs ? revealed : undefined;
   const kind = classify(scope, { tx, number, secret, isHolder: holder !== undefined });
   change(work, {
     spend: {

@@ -8,8 +8,9 @@ import { assertNever } from "@farwatch/protocol/assert";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { LATENCY_GRACE_PERIOD_BLOCKS, claimBuffer } from "../constants.js";
+import { decodeCommitmentNumber } from "../../bolt/commitment-number.js";
 import { isBehind, mayBeRevoked } from "../holder-floor.js";
-import { counterpartyCommitments, pendingHtlcs } from "../htlcs.js";
+import { pendingHtlcs } from "../htlcs.js";
 import type { MonitorInput } from "../input.js";
 import { confirmedScope, fundingScopes, holderOn } from "../scopes.js";
 import type { FundingScope, MonitorState } from "../state.js";
@@ -105,10 +106,13 @@ export const wantsHolderCommitment = (state: MonitorState): boolean =>
   !isHeldBack(state) &&
   !mayBeRevoked(state, state.holderBroadcast.commitment);
 
-/** A commitment was seen that no update has named yet: ours may be revoked, so the node has to decide. */
-export const knowsOfNewer = (state: MonitorState): boolean =>
-  state.seenSpend?.kind === "unknown" &&
-  !counterpartyCommitments(state).some(({ txid }) => txid === state.seenSpend?.tx.txid);
+/** A commitment newer than all we know was seen: ours may be revoked, so the node has to decide. */
+export function knowsOfNewer({ seenSpend, obscureFactor, counterparty }: MonitorState): boolean {
+  if (seenSpend?.kind !== "unknown") return false;
+  const { locktime, inputs } = seenSpend.tx;
+  const number = decodeCommitmentNumber(locktime, inputs[0]?.sequence ?? 0, obscureFactor);
+  return number !== undefined && number > counterparty.commitmentNumber;
+}
 
 /** Evaluated at every block; dust HTLCs count, their value is lost all the same. */
 export function checkDeadlines(work: Work): void {

@@ -10,7 +10,7 @@ import { blockHeight, type BlockHeight, type BlockPoint } from "@farwatch/protoc
 import { equalBytes } from "@farwatch/protocol/bytes";
 import { outpointKey, type Outpoint, type PerCommitmentSecret } from "@farwatch/protocol/ids";
 import type { CommitmentKeys } from "../../bolt/keys.js";
-import { p2wsh, toLocalScript } from "../../bolt/scripts.js";
+import { p2wsh, toLocalScript, toRemoteOutput } from "../../bolt/scripts.js";
 import type { ParsedTx } from "../../tx/parsed-tx.js";
 import { addClaims } from "../claims/add-claims.js";
 import { counterpartyKeys, revokedSecret } from "../commitments.js";
@@ -42,6 +42,16 @@ export function delayedOutputs(
       ? [{ outpoint: { txid: tx.txid, vout }, valueSat: output.valueSat }]
       : [],
   );
+}
+
+/** A commitment of the counterparty's with this secret: it pays us plainly, or it with a delay. */
+export function paysAsTheirs(work: Work, tx: ParsedTx, secret: PerCommitmentSecret): boolean {
+  const { parameters } = work.state;
+  const { channelType, holderPubkeys } = parameters;
+  const { scriptPubkey } = toRemoteOutput(channelType, holderPubkeys.paymentPoint);
+  if (tx.outputs.some((output) => equalBytes(output.scriptPubkey, scriptPubkey))) return true;
+  const keys = counterpartyKeys(work.ctx, parameters, work.ctx.curve.publicKey(secret));
+  return delayedOutputs(work, keys, tx).length > 0;
 }
 
 /** Claim on such an output of a revoked commitment. */
