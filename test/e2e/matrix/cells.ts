@@ -28,15 +28,9 @@ export interface CellId {
 export const cellName = ({ type, close, pending }: CellId): string =>
   `${type}, ${close}, ${pending}`;
 
-/** Nobody plays these yet: they show as missing and count as nothing. */
-const isAwaited = ({ type, close }: CellId): boolean =>
-  type === "zero_fee_commitments" && close === "holder";
-
 /** All of one close, which go through it together. */
 export const cellsOf = (close: Close): readonly CellId[] =>
-  CHANNEL_TYPES.flatMap((type) => PENDING.map((pending) => ({ type, close, pending }))).filter(
-    (id) => !isAwaited(id),
-  );
+  CHANNEL_TYPES.flatMap((type) => PENDING.map((pending) => ({ type, close, pending })));
 
 /**
  * What becomes of an HTLC when the channel closes. "first": its receiver has the preimage and uses it;

@@ -8,12 +8,12 @@ import assert from "node:assert/strict";
 import { Transaction } from "bitcoinjs-lib";
 import { z } from "zod";
 import { must } from "@farwatch/protocol/assert";
-import { txid, txidToInternal } from "@farwatch/protocol/ids";
+import { txid, txidToInternal, type Outpoint, type Txid } from "@farwatch/protocol/ids";
 import { FALLBACK_FEERATES } from "@farwatch/monitor-service/chain/bitcoind-source";
 import { Bed } from "./bed.js";
 import { openCells, type Cell } from "./cell.js";
 import { cellName, cellsOf } from "./cells.js";
-import { commitments, mineToTheEnd, prepare } from "./closes.js";
+import { commitments, mineToTheEnd, prepare, resolveHtlcs } from "./closes.js";
 import { inputsOf } from "./mined-chain.js";
 import { verify } from "./verify.js";
 
@@ -23,13 +23,16 @@ const ROOM = BLOCK_MAX_WEIGHT - 8_000;
 /** Less than the smallest claim. */
 const LEFT_OVER = 300;
 const FILLERS = 44;
+/** Past the queue by more than any deadline of ours. */
+const BLOCKS_TO_EXPIRY = 150;
 /** Satoshis per vbyte: half as much again as our first fee. */
 const FILLER_RATE = (FALLBACK_FEERATES.urgent / 250) * 1.5;
 const WITNESS_SCALE = 4;
 const P2WPKH_OUTPUT_WEIGHT = 124;
 /** One P2WPKH input with its witness, and the frame. */
 const FILLER_BASE_WEIGHT = 42 + 272;
-const BLOCKS_TO_FINAL = 7;
+/** Past to_self_delay on our outputs. */
+const BLOCKS_TO_THE_END = 16;
 /** Where fillers pay to: outside of any wallet, which would look at each output. */
 const NOBODY = Uint8Array.of(0, 20, ...new Uint8Array(20).fill(0x66));
 
@@ -38,13 +41,22 @@ const signedTx = z.object({ hex: z.string() });
 
 describe("fee bumps on a congested chain", function () {
   this.timeout(240_000);
-  const ids = cellsOf("revoked").filter(({ pending }) => pending === "offered");
+  const revokedIds = cellsOf("revoked").filter(({ pending }) => pending === "offered");
+  // A commitment of static_remote_key pays what it was signed with, whatever happens.
+  const holderIds = cellsOf("holder").filter(
+    ({ type, pending }) => type !== "static_remote_key" && pending === "received",
+  );
+  const ids = [...revokedIds, ...holderIds];
+  const fillers = new Set<string>();
   let bed: Bed;
-  let cells: readonly Cell[] = [];
+  let revoked: readonly Cell[] = [];
+  let holder: readonly Cell[] = [];
   before(async () => {
     bed = await Bed.start([`-blockmaxweight=${BLOCK_MAX_WEIGHT}`]);
-    cells = await openCells(bed, ids);
-    await Promise.all(cells.map(prepare));
+    const cells = await openCells(bed, ids, BLOCKS_TO_EXPIRY);
+    revoked = cells.slice(0, revokedIds.length);
+    holder = cells.slice(revokedIds.length);
+    await Promise.all(revoked.map(prepare));
     await congest();
   });
   after(() => bed.stop());
@@ -66,45 +78,86 @@ describe("fee bumps on a congested chain", function () {
       );
       await node.rpc("sendrawtransaction", [hex, 0]);
     }
-    assert.equal((await node.mempool()).length, FILLERS);
+    for (const id of await node.mempool()) fillers.add(id);
+    assert.equal(fillers.size, FILLERS);
   }
 
-  const justiceOf = (cell: Cell) => bed.mined.spenderOf(cell.main("toLocalIndex"));
-  const isOver = (): boolean =>
-    cells.every((cell) =>
-      [cell.main("toLocalIndex"), ...cell.outputs().map(({ outpoint }) => outpoint)].every(
-        (outpoint) => bed.mined.spenderOf(outpoint) !== undefined,
-      ),
-    );
+  const areSpent = (outpoints: readonly Outpoint[]): boolean =>
+    outpoints.every((outpoint) => bed.mined.spenderOf(outpoint) !== undefined);
 
-  it("replaces what does not confirm until it does, and fillers are still waiting", async () => {
-    await bed.mineOnly(commitments(cells));
+  /** Block by block; fails when the queue is through first. */
+  async function mineUntilSpent(outpoints: readonly Outpoint[]): Promise<void> {
+    for (let blocks = 0; blocks < FILLERS && !areSpent(outpoints); blocks++) await bed.mine();
+    assert.ok(areSpent(outpoints), "everything is confirmed");
+    const left = (await bed.node.mempool()).filter((id) => fillers.has(id));
+    assert.ok(left.length > 0, "the mempool is congested still");
+  }
+
+  async function feeSat(tx: Transaction): Promise<bigint> {
+    const spent = await Promise.all(inputsOf(tx).map(valueOf));
+    const paid = tx.outs.reduce((sum, { value }) => sum + value, 0n);
+    return spent.reduce((sum, value) => sum + value, 0n) - paid;
+  }
+  /** Of a channel's output, or of a coin of the wallet. */
+  async function valueOf({ txid: of, vout }: Outpoint): Promise<bigint> {
+    const known = bed.mined.tx(of)?.tx;
+    const tx = known ?? Transaction.fromHex(signedTx.parse(await walletTx(of)).hex);
+    return must(tx.outs[vout], "output").value;
+  }
+  const walletTx = (of: Txid): Promise<unknown> => bed.node.wallet.rpc("gettransaction", [of]);
+
+  it("replaces justice that does not confirm until it does", async () => {
+    await bed.mineOnly(commitments(revoked));
     const first = await bed.node.mempool();
-    const ours = first.length - FILLERS;
-    assert.ok(ours >= cells.length, "each channel's justice waits");
+    assert.ok(first.length - FILLERS >= revoked.length, "each channel's justice waits");
     await bed.mine();
     assert.equal((await bed.node.mempool()).length, first.length - 1, "only a filler confirms");
-    for (let blocks = 1; blocks < FILLERS && !isOver(); blocks++) await bed.mine();
-    assert.ok(isOver(), "everything is confirmed before the last filler");
-    assert.ok((await bed.node.mempool()).length > 0, "the mempool is congested still");
-    for (const cell of cells) {
-      const { txid: confirmed, tx } = must(justiceOf(cell), "justice");
+    const stolen = revoked.flatMap((cell) => [
+      cell.main("toLocalIndex"),
+      ...cell.outputs().map(({ outpoint }) => outpoint),
+    ]);
+    await mineUntilSpent(stolen);
+    for (const outpoint of stolen) {
+      const { txid: confirmed, tx } = must(bed.mined.spenderOf(outpoint), "justice");
       assert.ok(!first.includes(confirmed), "not the first of its kind");
-      const spent = inputsOf(tx).reduce(
-        (sum, { txid: of, vout }) =>
-          sum + must(must(bed.mined.tx(of), "parent").tx.outs[vout], "output").value,
-        0n,
-      );
-      const fee = spent - tx.outs.reduce((sum, { value }) => sum + value, 0n);
-      const rate = Number(fee) / tx.virtualSize();
+      const rate = Number(await feeSat(tx)) / tx.virtualSize();
       assert.ok(rate > FILLER_RATE, `${rate} sat/vB outbid ${FILLER_RATE}`);
     }
   });
 
-  for (const [index, id] of ids.entries()) {
-    it(`${cellName(id)}: nothing is lost`, async () => {
-      if (index === 0) await mineToTheEnd(bed, cells, BLOCKS_TO_FINAL);
-      verify(bed, must(cells[index], "cell"));
+  it("replaces the child of our own commitment until both confirm", async () => {
+    await Promise.all(holder.map(prepare));
+    await bed.follow();
+    const first = (await bed.node.mempool()).filter((id) => !fillers.has(id));
+    assert.equal(first.length, 2 * holder.length, "commitments and children wait");
+    await mineUntilSpent(holder.map(anchorOf));
+    for (const cell of holder) {
+      const child = must(bed.mined.spenderOf(anchorOf(cell)), "child");
+      const parent = must(bed.mined.tx(cell.commitment.built.txid), "commitment");
+      assert.ok(first.includes(parent.txid) && !first.includes(child.txid), "the child is another");
+      const fee = (await feeSat(child.tx)) + cell.commitment.built.feeSat;
+      const rate = Number(fee) / (child.tx.virtualSize() + parent.tx.virtualSize());
+      assert.ok(rate > FILLER_RATE, `${rate} sat/vB of both outbid ${FILLER_RATE}`);
+    }
+  });
+
+  describe("afterwards", () => {
+    before(async () => {
+      // Block by block: bitcoind far ahead would refuse to replace what it has confirmed.
+      while ((await bed.node.mempool()).length > 0) await bed.mine();
+      await resolveHtlcs(bed, holder);
+      await mineToTheEnd(bed, [...revoked, ...holder], BLOCKS_TO_THE_END);
     });
-  }
+    for (const [index, id] of ids.entries()) {
+      it(`${cellName(id)}: nothing is lost`, () => {
+        verify(bed, must([...revoked, ...holder][index], "cell"));
+      });
+    }
+  });
 });
+
+/** The anchor of ours that our commitment has. */
+function anchorOf({ commitment }: Cell): Outpoint {
+  const { txid: of, sharedAnchorIndex, toLocalAnchorIndex } = commitment.built;
+  return { txid: of, vout: must(sharedAnchorIndex ?? toLocalAnchorIndex, "anchor") };
+}

@@ -26,7 +26,6 @@ describe("on-chain matrix", function () {
 
   for (const close of CLOSES) {
     const ids = cellsOf(close);
-    if (ids.length === 0) continue;
     describe(close, () => {
       let cells: readonly Cell[] = [];
       before(async () => {
