@@ -19,6 +19,7 @@ import type { FundingSpend, MonitorState } from "../monitor/state.js";
 import type { ChannelView } from "../runtime/monitor-host.js";
 import type { Run } from "./call.js";
 import { archivalToWire, balanceToWire } from "./balance-to-wire.js";
+import { bumpToWire, claimToWire } from "./claim-to-wire.js";
 import { readChannelId } from "./channel-id.js";
 
 export const getChannel: Run<GetChannelRequest, GetChannelResponse> = async (
@@ -55,13 +56,8 @@ export function viewToWire(view: ChannelView): GetChannelResponse {
     staleSuspected: state.staleSuspected,
     funding: writeOutpoint(parameters.funding),
     fundingConfirmed: state.fundingConfirmedAt !== undefined,
-    openClaims: view.openClaims.map((claim) => ({
-      outpoint: writeOutpoint(claim.outpoint),
-      kind: claim.kind,
-      valueSat: claim.valueSat,
-      txid: claim.txid === undefined ? undefined : Buffer.from(txidToInternal(claim.txid)),
-      feeratePerKw: claim.feeratePerKw,
-    })),
+    openClaims: view.openClaims.map(claimToWire),
+    openBumps: view.openBumps.map(bumpToWire),
     balances: balances.map(balanceToWire),
     claimableSat: totalClaimableSat(balances),
     archival: archivalToWire(view),

@@ -40,6 +40,7 @@ async function viewArchived(
       archival: { kind: "due" },
       pendingEventIds: [],
       openClaims: [],
+      openBumps: [],
     });
   } catch (error) {
     const { channelId } = row;

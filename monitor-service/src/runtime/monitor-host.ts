@@ -2,7 +2,7 @@
  * What the RPC layer may ask of the shell. Everything that answers with a promise answers only after
  * the commit that justifies the answer. Domain types only; rpc/ converts.
  */
-import type { FeeratePerKw } from "@farwatch/protocol/amount";
+import type { FeeratePerKw, Sat } from "@farwatch/protocol/amount";
 import type { BlockHeight, BlockPoint } from "@farwatch/protocol/block";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import type {
@@ -12,6 +12,7 @@ import type {
   Hash32,
   ManagerKey,
   MonitorKey,
+  Outpoint,
   PaymentHash,
   StoreId,
   Txid,
@@ -20,7 +21,8 @@ import type {
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
 import type { Archival } from "../monitor/archival.js";
-import type { MonitorState } from "../monitor/state.js";
+import type { BumpRequest, HtlcToBump } from "../monitor/effect.js";
+import type { Claim, ClaimInput, MonitorState } from "../monitor/state.js";
 import type { CounterpartyTx, Justice } from "../monitor/watchtower.js";
 
 /** Who calls, taken from the client certificate, never from a message. */
@@ -98,6 +100,32 @@ export interface AckBatch extends SignedHeader {
   readonly acks: readonly Uint8Array[];
 }
 
+/** An output that we claim, until its spend is 6 deep. */
+export interface OpenClaim {
+  readonly outpoint: Outpoint;
+  readonly kind: ClaimInput["kind"] | HtlcToBump["role"];
+  readonly valueSat: Sat;
+  /** Out for it now. */
+  readonly txid: Txid | undefined;
+  readonly feeratePerKw: FeeratePerKw | undefined;
+  /** undefined: a second stage of our commitment. */
+  readonly claim: Claim | undefined;
+  readonly notBefore: BlockHeight;
+  readonly deadline: BlockHeight | undefined;
+  /** By a transaction that is not final. */
+  readonly spent: boolean;
+}
+
+/** A transaction of ours for which a wallet pays. */
+export interface OpenBump {
+  readonly claimId: Hash32;
+  readonly kind: BumpRequest["kind"];
+  readonly outpoints: readonly Outpoint[];
+  readonly targetFeerate: FeeratePerKw;
+  readonly maxFeeSat: Sat;
+  readonly nextBumpAt: BlockHeight | undefined;
+}
+
 /** A consistent look at one channel. Pending ids are those un-acked now. */
 export interface ChannelView {
   readonly state: MonitorState;
@@ -106,13 +134,8 @@ export interface ChannelView {
   /** Of one that is not archived. */
   readonly archival: Archival;
   readonly pendingEventIds: readonly EventId[];
-  readonly openClaims: readonly {
-    readonly outpoint: { readonly txid: Txid; readonly vout: number };
-    readonly kind: string;
-    readonly valueSat: bigint;
-    readonly txid: Txid | undefined;
-    readonly feeratePerKw: number;
-  }[];
+  readonly openClaims: readonly OpenClaim[];
+  readonly openBumps: readonly OpenBump[];
 }
 
 /** Which commitment of the counterparty. */

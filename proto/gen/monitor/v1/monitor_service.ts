@@ -318,6 +318,7 @@ export interface GetChannelResponse {
   readonly pendingFundings: readonly PendingFunding[];
   /** Set when the channel was closed with the reason `never_funded`. */
   readonly neverFunded: boolean;
+  readonly openBumps: readonly OpenBump[];
 }
 
 export interface FundingSpend {
@@ -435,12 +436,45 @@ export interface UnresolvedHtlc {
   readonly cltvExpiry: number;
 }
 
+/** An output that we claim, until its spend is 6 deep. */
 export interface OpenClaim {
   readonly outpoint: Outpoint | undefined;
   readonly kind: string;
   readonly valueSat: bigint;
+  /** The transaction that is out for it; absent before there is one, and when it is spent. */
   readonly txid?: Buffer | undefined;
   readonly feeratePerKw: number;
+  /** Outputs with one claim_id are claimed by one transaction. Empty for second stages. */
+  readonly claimId: string;
+  /** Of the whole transaction; 0 while none is chosen. */
+  readonly feeSat: bigint;
+  /** First height at which a block may hold the claim; 0: any. */
+  readonly notBeforeHeight: number;
+  /** From here on the claim may be worth nothing. */
+  readonly deadlineHeight?:
+    | number
+    | undefined;
+  /** When the fee rises next. */
+  readonly nextBumpHeight?:
+    | number
+    | undefined;
+  /** A higher fee was due and is not allowed or not affordable. */
+  readonly atLimit: boolean;
+  /** By a transaction that is not final yet, ours or not. */
+  readonly spent: boolean;
+}
+
+/** A transaction of ours for which a wallet pays: our commitment, or its second stages. */
+export interface OpenBump {
+  readonly claimId: Buffer;
+  /** "commitment" or "htlcs". */
+  readonly kind: string;
+  /** What the wallet's transaction spends of the channel. */
+  readonly outpoints: readonly Outpoint[];
+  readonly targetFeeratePerKw: number;
+  /** The wallet pays at most this. */
+  readonly maxFeeSat: bigint;
+  readonly nextBumpHeight?: number | undefined;
 }
 
 export interface ListChannelsRequest {
@@ -2603,6 +2637,7 @@ function createBaseGetChannelResponse(): GetChannelResponse {
     fundingSpend: undefined,
     pendingFundings: [],
     neverFunded: false,
+    openBumps: [],
   };
 }
 
@@ -2709,6 +2744,9 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     }
     if (message.neverFunded !== false) {
       writer.uint32(200).bool(message.neverFunded);
+    }
+    for (const v of message.openBumps) {
+      OpenBump.encode(v!, writer.uint32(210).fork()).join();
     }
     return writer;
   },
@@ -2936,6 +2974,14 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
             message.neverFunded = reader.bool();
             continue;
           }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.openBumps.push(OpenBump.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2998,6 +3044,7 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
       : undefined;
     message.pendingFundings = object.pendingFundings?.map((e) => PendingFunding.fromPartial(e)) || [];
     message.neverFunded = object.neverFunded ?? false;
+    message.openBumps = object.openBumps?.map((e) => OpenBump.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4187,7 +4234,20 @@ export const UnresolvedHtlc: MessageFns<UnresolvedHtlc> = {
 };
 
 function createBaseOpenClaim(): OpenClaim {
-  return { outpoint: undefined, kind: "", valueSat: 0n, txid: undefined, feeratePerKw: 0 };
+  return {
+    outpoint: undefined,
+    kind: "",
+    valueSat: 0n,
+    txid: undefined,
+    feeratePerKw: 0,
+    claimId: "",
+    feeSat: 0n,
+    notBeforeHeight: 0,
+    deadlineHeight: undefined,
+    nextBumpHeight: undefined,
+    atLimit: false,
+    spent: false,
+  };
 }
 
 export const OpenClaim: MessageFns<OpenClaim> = {
@@ -4209,6 +4269,30 @@ export const OpenClaim: MessageFns<OpenClaim> = {
     }
     if (message.feeratePerKw !== 0) {
       writer.uint32(40).uint32(message.feeratePerKw);
+    }
+    if (message.claimId !== "") {
+      writer.uint32(50).string(message.claimId);
+    }
+    if (message.feeSat !== 0n) {
+      if (BigInt.asUintN(64, message.feeSat) !== message.feeSat) {
+        throw new globalThis.Error("value provided for field message.feeSat of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.feeSat);
+    }
+    if (message.notBeforeHeight !== 0) {
+      writer.uint32(64).uint32(message.notBeforeHeight);
+    }
+    if (message.deadlineHeight !== undefined) {
+      writer.uint32(72).uint32(message.deadlineHeight);
+    }
+    if (message.nextBumpHeight !== undefined) {
+      writer.uint32(80).uint32(message.nextBumpHeight);
+    }
+    if (message.atLimit !== false) {
+      writer.uint32(88).bool(message.atLimit);
+    }
+    if (message.spent !== false) {
+      writer.uint32(96).bool(message.spent);
     }
     return writer;
   },
@@ -4266,6 +4350,62 @@ export const OpenClaim: MessageFns<OpenClaim> = {
             message.feeratePerKw = reader.uint32();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.claimId = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.feeSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.notBeforeHeight = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.deadlineHeight = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.nextBumpHeight = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.atLimit = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.spent = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4290,6 +4430,138 @@ export const OpenClaim: MessageFns<OpenClaim> = {
     message.valueSat = (object.valueSat !== undefined && object.valueSat !== null) ? BigInt(object.valueSat) : 0n;
     message.txid = object.txid ?? undefined;
     message.feeratePerKw = object.feeratePerKw ?? 0;
+    message.claimId = object.claimId ?? "";
+    message.feeSat = (object.feeSat !== undefined && object.feeSat !== null) ? BigInt(object.feeSat) : 0n;
+    message.notBeforeHeight = object.notBeforeHeight ?? 0;
+    message.deadlineHeight = object.deadlineHeight ?? undefined;
+    message.nextBumpHeight = object.nextBumpHeight ?? undefined;
+    message.atLimit = object.atLimit ?? false;
+    message.spent = object.spent ?? false;
+    return message;
+  },
+};
+
+function createBaseOpenBump(): OpenBump {
+  return {
+    claimId: Buffer.alloc(0),
+    kind: "",
+    outpoints: [],
+    targetFeeratePerKw: 0,
+    maxFeeSat: 0n,
+    nextBumpHeight: undefined,
+  };
+}
+
+export const OpenBump: MessageFns<OpenBump> = {
+  encode(message: OpenBump, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.claimId.length !== 0) {
+      writer.uint32(10).bytes(message.claimId);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    for (const v of message.outpoints) {
+      Outpoint.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.targetFeeratePerKw !== 0) {
+      writer.uint32(32).uint32(message.targetFeeratePerKw);
+    }
+    if (message.maxFeeSat !== 0n) {
+      if (BigInt.asUintN(64, message.maxFeeSat) !== message.maxFeeSat) {
+        throw new globalThis.Error("value provided for field message.maxFeeSat of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.maxFeeSat);
+    }
+    if (message.nextBumpHeight !== undefined) {
+      writer.uint32(48).uint32(message.nextBumpHeight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OpenBump {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOpenBump() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.claimId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outpoints.push(Outpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.targetFeeratePerKw = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxFeeSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.nextBumpHeight = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OpenBump>): OpenBump {
+    return OpenBump.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OpenBump>): OpenBump {
+    const message = createBaseOpenBump() as any;
+    message.claimId = object.claimId ?? Buffer.alloc(0);
+    message.kind = object.kind ?? "";
+    message.outpoints = object.outpoints?.map((e) => Outpoint.fromPartial(e)) || [];
+    message.targetFeeratePerKw = object.targetFeeratePerKw ?? 0;
+    message.maxFeeSat = (object.maxFeeSat !== undefined && object.maxFeeSat !== null) ? BigInt(object.maxFeeSat) : 0n;
+    message.nextBumpHeight = object.nextBumpHeight ?? undefined;
     return message;
   },
 };
