@@ -65,6 +65,8 @@ export type MonitorInput =
       readonly reason: "insufficientFee" | "missingInputs";
       /** Its outpoints that unconfirmed transactions of others spend. */
       readonly contested: readonly Outpoint[];
+      /** 32-byte witness items of those transactions: preimages, perhaps. */
+      readonly revealed: readonly Preimage[];
     }
   /** A commitment of ours was told durable, as remembered apart from this state. Never emits. */
   | { readonly kind: "holderFloorKnown"; readonly number: CommitmentNumber };

@@ -116,7 +116,8 @@ function htlcEvent(
   };
 }
 
-function relayPreimage(work: Work, source: HtlcSource, preimage: Preimage): void {
+/** To the channels that an outbound HTLC was forwarded from. */
+export function relayPreimage(work: Work, source: HtlcSource, preimage: Preimage): void {
   const { origin, sourceKey } = source;
   const inbound =
     origin.kind === "forward"

@@ -3,15 +3,17 @@
  * (onchain-engine 9.7). What changes is durable before the next version goes out, as with every step.
  */
 import { equalBytes } from "@farwatch/protocol/bytes";
-import type { Outpoint } from "@farwatch/protocol/ids";
+import { preimage, type Outpoint, type Preimage } from "@farwatch/protocol/ids";
 import type { BroadcastRefusal } from "../chain/chain-source.js";
 import type { Publish } from "../monitor/effect.js";
 import type { RefusedClaim } from "../monitor/input.js";
-import { parseTx } from "../tx/parsed-tx.js";
+import { parseTx, type ParsedTx } from "../tx/parsed-tx.js";
 import { applyInput } from "./apply-input.js";
 import type { Core } from "./core.js";
 import type { ChannelEntry } from "./monitors.js";
 import { runStep } from "./run-step.js";
+
+const PREIMAGE_BYTES = 32;
 
 /** Other transactions than claims, and other reasons, are left to the next block. */
 export async function claimRefused(
@@ -21,35 +23,47 @@ export async function claimRefused(
   reason: BroadcastRefusal,
 ): Promise<void> {
   if (claim === undefined || (reason !== "insufficientFee" && reason !== "missingInputs")) return;
-  const contested = await contestedOf(core, entry, spends);
-  const input: RefusedClaim = { kind: "claimRefused", claim: claim.id, txid, reason, contested };
+  const rivals = await rivalsOf(core, entry, spends);
+  const input: RefusedClaim = {
+    kind: "claimRefused",
+    claim: claim.id,
+    txid,
+    reason,
+    contested: rivals.map(({ outpoint }) => outpoint),
+    revealed: rivals.flatMap(({ tx }) => preimagesIn(tx)),
+  };
   if (entry.halt?.scope === "all") return;
   await runStep(core, (draft) => void applyInput(core, draft, entry, input, undefined));
 }
 
-async function contestedOf(
-  core: Core,
-  entry: ChannelEntry,
+/** Somebody else's unconfirmed transaction and which of our claim's outputs it spends. */
+interface Rival {
+  readonly outpoint: Outpoint;
+  readonly tx: ParsedTx;
+}
+
+async function rivalsOf(
+  { deps: { source } }: Core,
+  { durable }: ChannelEntry,
   spends: readonly Outpoint[],
-): Promise<readonly Outpoint[]> {
-  const contested: Outpoint[] = [];
+): Promise<readonly Rival[]> {
+  const { destinationScript } = durable.parameters;
+  const rivals: Rival[] = [];
   for (const outpoint of spends) {
-    if (await isSpentByOthers(core, entry, outpoint)) contested.push(outpoint);
+    const spender = await source.mempoolSpender(outpoint);
+    const rawTx = spender === undefined ? undefined : await source.mempoolTx(spender);
+    if (rawTx === undefined) continue;
+    const tx = parseTx(rawTx);
+    if (!isOurs(tx, destinationScript)) rivals.push({ outpoint, tx });
   }
-  return contested;
+  return rivals;
 }
 
 /** An older version of ours pays to our destination and to nothing else. */
-async function isSpentByOthers(
-  { deps: { source } }: Core,
-  { durable }: ChannelEntry,
-  outpoint: Outpoint,
-): Promise<boolean> {
-  const spender = await source.mempoolSpender(outpoint);
-  const rawTx = spender === undefined ? undefined : await source.mempoolTx(spender);
-  if (rawTx === undefined) return false;
-  const { destinationScript } = durable.parameters;
-  return parseTx(rawTx).outputs.some(
-    ({ scriptPubkey }) => !equalBytes(scriptPubkey, destinationScript),
+const isOurs = ({ outputs }: ParsedTx, destinationScript: Uint8Array): boolean =>
+  outputs.every(({ scriptPubkey }) => equalBytes(scriptPubkey, destinationScript));
+
+const preimagesIn = ({ inputs }: ParsedTx): readonly Preimage[] =>
+  inputs.flatMap(({ witness }) =>
+    witness.filter(({ length }) => length === PREIMAGE_BYTES).map((item) => preimage(item)),
   );
-}

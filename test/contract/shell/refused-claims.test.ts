@@ -5,14 +5,17 @@
  */
 import assert from "node:assert/strict";
 import { Transaction } from "bitcoinjs-lib";
+import { msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
-import { outpointKey, txid, txidFromInternal } from "@farwatch/protocol/ids";
+import { blockHeight } from "@farwatch/protocol/block";
+import { htlcId, outpointKey, txid, txidFromInternal } from "@farwatch/protocol/ids";
 import type { BroadcastResult } from "@farwatch/monitor-service/chain/chain-source";
 import { REFUSALS_PER_BLOCK } from "@farwatch/monitor-service/monitor/constants";
 import { REBROADCAST_MS } from "@farwatch/monitor-service/runtime/limits";
-import { broadcastableCommitment } from "../../harness/channel/broadcast.js";
+import { broadcastableCommitment, htlcSuccessTx } from "../../harness/channel/broadcast.js";
 import { createChannel, type Channel } from "../../harness/channel/channel.js";
-import { offer, testChannelOptions } from "../../harness/channel/test-channel.js";
+import { forwardSource } from "../../harness/channel/sources.js";
+import { offer, secretNamed, testChannelOptions } from "../../harness/channel/test-channel.js";
 import { fundingTx } from "./funding.js";
 import { World } from "./world.js";
 
@@ -98,6 +101,41 @@ describe("refused and lost claims", function () {
       [1],
       "to_local goes on alone",
     );
+  });
+
+  it("gives a preimage seen in the mempool to the channel the HTLC was forwarded from", async () => {
+    const inbound = await world.open({ holder: { channelKeysId: new Uint8Array(32).fill(0x44) } });
+    const { channel } = await cheatable();
+    const { preimage, paymentHash } = secretNamed("forward");
+    const cltvExpiry = blockHeight(260);
+    const amountMsat = msat(40_000_000);
+    const from = {
+      channelId: inbound.channelId,
+      htlcId: htlcId(3n),
+      amountMsat,
+      cltvExpiry: blockHeight(330),
+      userChannelId: undefined,
+    };
+    const add = { amountMsat, paymentHash, cltvExpiry, source: forwardSource(from) };
+    const htlc = channel.addHtlc("holder", add);
+    await channel.settle();
+    const { number } = channel.commitment("counterparty");
+    const theirs = htlcSuccessTx(channel, "counterparty", number, htlc, preimage);
+    const spender = Transaction.fromBuffer(Buffer.from(theirs));
+    const { hash, index } = must(spender.ins[0], "input");
+    const spent = outpointKey({ txid: txidFromInternal(hash), vout: index });
+    world.chain.mempoolTxs.set(txid(spender.getId()), theirs);
+    world.chain.mempoolSpenders.set(spent, txid(spender.getId()));
+    await world.mine(broadcastableCommitment(channel, "counterparty"));
+    world.chain.judge = () => TOO_CHEAP;
+    const knows = (): boolean => {
+      const view = world.host.channel(world.manager.who, inbound.channelId);
+      assert.ok(view.ok);
+      return view.value.state.preimages.has(paymentHash);
+    };
+    assert.equal(knows(), false);
+    await world.mineEmpty(260 - 200);
+    assert.equal(knows(), true);
   });
 
   it("knows an older version of its own in the mempool from somebody else's", async () => {

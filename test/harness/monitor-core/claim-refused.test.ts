@@ -3,13 +3,23 @@
  * spent by somebody's unconfirmed transaction leaves the joint claim (M-10). A refusal tells nothing.
  */
 import assert from "node:assert/strict";
+import { msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
-import { outpointKey, type Outpoint } from "@farwatch/protocol/ids";
+import { blockHeight } from "@farwatch/protocol/block";
+import {
+  channelId,
+  htlcId,
+  outpointKey,
+  type Outpoint,
+  type Preimage,
+} from "@farwatch/protocol/ids";
 import { REFUSALS_PER_BLOCK } from "@farwatch/monitor-service/monitor/constants";
 import type { RefusedClaim } from "@farwatch/monitor-service/monitor/input";
 import { outstanding } from "@farwatch/monitor-service/monitor/outstanding";
 import type { Claim } from "@farwatch/monitor-service/monitor/state";
 import { htlcTimeoutTx } from "../channel/broadcast.js";
+import { forwardSource } from "../channel/sources.js";
+import { secretNamed } from "../channel/test-channel.js";
 import { feerates, protectedChannel, type ProtectedChannel } from "./protected-channel.js";
 import {
   assertClaims,
@@ -17,6 +27,7 @@ import {
   fulfill,
   htlcOutpoint,
   number,
+  outcomes,
   pay,
   revokedOutputs,
 } from "./scenario.js";
@@ -52,12 +63,13 @@ function refuse(
   outpoint: Outpoint,
   reason: RefusedClaim["reason"],
   contested: readonly Outpoint[] = [],
+  revealed: readonly Preimage[] = [],
 ): void {
   const { id } = claimOf(p, outpoint);
   const publish = outstanding(p.ctx, p.state).find(({ claim }) => claim?.id === id);
   const { txid } = must(publish, "a version");
   const events = p.events.length;
-  p.apply({ kind: "claimRefused", claim: id, txid, reason, contested });
+  p.apply({ kind: "claimRefused", claim: id, txid, reason, contested, revealed });
   assert.equal(p.events.length, events);
   p.assertPublishable();
 }
@@ -88,7 +100,8 @@ describe("monitor core: refused claims", () => {
     const { txid } = must(first, "a version");
     refuse(p, toLocal, "insufficientFee");
     const { state } = p;
-    const late = { kind: "claimRefused", txid, reason: "insufficientFee", contested: [] } as const;
+    const nothing = { contested: [], revealed: [] };
+    const late = { kind: "claimRefused", txid, reason: "insufficientFee", ...nothing } as const;
     p.apply({ ...late, claim: id });
     p.apply({ ...late, claim: "none" });
     assert.equal(p.state, state);
@@ -141,6 +154,36 @@ describe("monitor core: refused claims", () => {
     const before = must(claimOf(p, toLocal).feeratePerKw, "feerate");
     refuse(p, toLocal, "insufficientFee", [toLocal]);
     assert.ok(must(claimOf(p, toLocal).feeratePerKw, "feerate") > before);
+  });
+
+  it("relays a preimage that the other transaction shows, and decides nothing by it", async () => {
+    const p = await protectedChannel();
+    const from = {
+      channelId: channelId("a".repeat(64)),
+      htlcId: htlcId(3n),
+      amountMsat: msat(21_000_000),
+      cltvExpiry: blockHeight(600),
+      userChannelId: undefined,
+    };
+    const { preimage, paymentHash } = secretNamed("forward");
+    const cltvExpiry = blockHeight(540);
+    const source = forwardSource(from);
+    const add = { amountMsat: msat(20_000_000), paymentHash, cltvExpiry, source };
+    const htlc = p.channel.addHtlc("holder", add);
+    await p.channel.settle();
+    counterpartyCloses(p);
+    p.mineTo(540);
+    const at = htlcOutpoint(p, "counterparty", number(p, "counterparty"), htlc);
+    assert.equal(claimOf(p, at).inputs[0]?.deadline, 600, "the inbound HTLC's expiry");
+    const before = must(claimOf(p, at).feeratePerKw, "feerate");
+    const unrelated = secretNamed("other").preimage;
+    refuse(p, at, "insufficientFee", [at], [unrelated, preimage]);
+    const { sourceKey } = source;
+    assert.deepEqual(p.relays, [{ inboundChannelId: from.channelId, preimage, sourceKey }]);
+    assert.ok(must(claimOf(p, at).feeratePerKw, "feerate") > before, "our refund still competes");
+    p.minePublished();
+    p.mineEmpty(5);
+    assert.deepEqual(outcomes(p, htlc), ["failed:chain"]);
   });
 
   it("waits for the block when an input is spent by something confirmed or unknown", async () => {

@@ -1,19 +1,22 @@
 /**
  * bitcoind did not take the newest version of a claim (onchain-engine 9.7). A fee that is too low is
  * raised at once, some times for each block. An input that somebody else's unconfirmed transaction
- * spends leaves the joint claim and gets one of its own (M-10), so that it holds up nothing else.
+ * spends leaves the joint claim and gets one of its own (M-10), so that it holds up nothing else. What
+ * preimages that transaction shows is known at once.
  */
-import { outpointKey } from "@farwatch/protocol/ids";
+import { hashOfPreimage, outpointKey, type Preimage } from "@farwatch/protocol/ids";
 import { REFUSALS_PER_BLOCK } from "../constants.js";
+import { asOutbound } from "../htlcs.js";
 import type { RefusedClaim } from "../input.js";
 import type { Claim, ClaimInput } from "../state.js";
-import { change, type Work } from "../work.js";
+import { change, relayPreimage, type Work } from "../work.js";
 import { claimAfter } from "./add-claims.js";
 import { deadlineOf, keyOfInput, liveInputs } from "./claim-inputs.js";
 import { claimTransaction } from "./claim-tx.js";
 import { nextBumpOf, question, raisedFee, refreshClaims } from "./fees.js";
 
 export function onClaimRefused(work: Work, refused: RefusedClaim): void {
+  for (const preimage of refused.revealed) relayRevealed(work, preimage);
   const { state } = work;
   const claim = state.claims.find(({ id }) => id === refused.claim);
   // Another version since then: that one's own answer counts.
@@ -26,6 +29,19 @@ export function onClaimRefused(work: Work, refused: RefusedClaim): void {
     refreshClaims(work);
   } else if (isWorthRaising(refused, contested)) {
     replace(work, claim, [raisedOnce(work, claim)]);
+  }
+}
+
+/**
+ * A preimage is proof the moment it is seen, also when the transaction that shows it never confirms: the
+ * inbound side may claim with it. The HTLC's own outcome waits for the chain (onchain-engine 7.2).
+ */
+function relayRevealed(work: Work, preimage: Preimage): void {
+  const hash = hashOfPreimage(preimage);
+  for (const { role } of work.state.tracked) {
+    if (role.kind !== "htlc" || role.htlc.paymentHash !== hash) continue;
+    const outbound = asOutbound(role.htlc);
+    if (outbound !== undefined) relayPreimage(work, outbound.source, preimage);
   }
 }
 
