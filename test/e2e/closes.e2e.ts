@@ -5,9 +5,11 @@
  */
 import assert from "node:assert/strict";
 import { must } from "@farwatch/protocol/assert";
-import type { ChannelType } from "@farwatch/protocol/channel";
+import { toHex } from "@farwatch/protocol/bytes";
+import { CHANNEL_TYPES } from "@farwatch/protocol/channel";
 import { Transaction } from "bitcoinjs-lib";
 import { startRegtest, type Regtest } from "../harness/bitcoind/node.js";
+import { anchorChild } from "../harness/channel/anchor-child.js";
 import { broadcastableCommitment, htlcSuccessTx } from "../harness/channel/broadcast.js";
 import { findUntrimmed } from "../harness/channel/commitment.js";
 import { cooperativeCloseTx } from "../harness/channel/cooperative-close.js";
@@ -15,7 +17,6 @@ import type { HtlcRef } from "../harness/channel/ledger.js";
 import type { Side } from "../harness/channel/setup.js";
 import { Stage } from "../harness/cluster/stage.js";
 
-const TYPES: readonly ChannelType[] = ["static_remote_key", "anchors_zero_fee_htlc"];
 const SHORT_CLTV = 25;
 
 const place = (stage: Stage, side: Side, htlc: HtlcRef) => {
@@ -24,6 +25,15 @@ const place = (stage: Stage, side: Side, htlc: HtlcRef) => {
   return { txid: commitment.built.txid, vout: must(outputIndex, "untrimmed") };
 };
 
+/** A zero-fee commitment needs a child of its owner's to pay for it. */
+async function publishTheirs(stage: Stage, raw: Uint8Array): Promise<void> {
+  const { bitcoind, node } = stage;
+  const commitment = node.channel.commitment("counterparty");
+  if (commitment.built.sharedAnchorIndex === undefined) return void (await stage.broadcast(raw));
+  const child = await anchorChild(bitcoind.wallet, commitment, 2_000n);
+  await bitcoind.rpc("submitpackage", [[raw, child].map(toHex)]);
+}
+
 describe("closes on a real chain", () => {
   let bitcoind: Regtest;
   before(async () => {
@@ -31,7 +41,7 @@ describe("closes on a real chain", () => {
   });
   after(() => bitcoind.stop());
 
-  for (const channelType of TYPES) {
+  for (const channelType of CHANNEL_TYPES) {
     describe(channelType, () => {
       let stage: Stage;
       beforeEach(async () => {
@@ -45,7 +55,7 @@ describe("closes on a real chain", () => {
         const theirs = await node.receiveOffer(25_000n);
         await node.channel.learnPreimage("holder", theirs.preimage);
         const raw = broadcastableCommitment(node.channel, "counterparty");
-        await stage.broadcast(raw);
+        await publishTheirs(stage, raw);
         await stage.mine(1);
         const claim = await stage.confirmed(place(stage, "counterparty", theirs.htlc));
         stage.assertOurs(claim);
