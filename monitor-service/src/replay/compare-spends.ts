@@ -42,6 +42,9 @@ export function compareSpends(
  */
 function missedSpends(broadcast: ExpectedBroadcastShape, node: ReplayedNode): readonly string[] {
   const { first_height: from, confirmed, role, inputs } = broadcast;
+  if (!inputs.some((input) => isOfChannel(node, input))) {
+    return [`- spend from ${from} to ${confirmed} (${role}): no input is an output of a channel`];
+  }
   return inputs.flatMap((input) => {
     if (!isOfChannel(node, input)) return [];
     const coverage = node.journal.coverageOf(input);

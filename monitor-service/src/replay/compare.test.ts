@@ -67,6 +67,26 @@ describe("comparing a replay with its recording", () => {
     assert.match(found[0] ?? "", /never spent by us$/);
   });
 
+  it("finds a transaction that spends nothing of a channel", () => {
+    const [found] = problems(({ confirmed_broadcasts: [first] }) => ({
+      confirmed_broadcasts:
+        first === undefined ? [] : [{ ...first, inputs: [`${"ab".repeat(32)}:0`] }],
+    }));
+    assert.match(found ?? "", /no input is an output of a channel$/);
+  });
+
+  it("finds a bump request that one side alone has", () => {
+    const missing = problems(() => ({ bump_events: { ChannelClose: 1 } }));
+    assert.deepEqual(missing, ["- bump request: ChannelClose, which we never ask for"]);
+    const anchors = readRecording(recordingFile("expiry_inbound.anchors_zero_fee_htlc_tx.json"));
+    const changed = withExpectation(anchors, "B", () => ({ bump_events: {} }));
+    const verdict = compareNode(changed, "B", replayNode(anchors, "B", nobleCurve));
+    assert.deepEqual(verdict.problems, [
+      "+ bump request: ChannelClose, which nobody recorded",
+      "+ bump request: HTLCResolution, which nobody recorded",
+    ]);
+  });
+
   it("finds another balance at the end", () => {
     const found = problems(() => ({
       final_balances: [{ type: "ClaimableOnChannelClose", amount_satoshis: "5" }],

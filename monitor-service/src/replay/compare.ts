@@ -1,5 +1,6 @@
 /** A replayed node against what its recording concluded. */
 import { compareBalances } from "./compare-balances.js";
+import { compareBumps } from "./compare-bumps.js";
 import { compareEvents } from "./compare-events.js";
 import { compareSpends } from "./compare-spends.js";
 import type { Recording } from "./read-recording.js";
@@ -17,6 +18,7 @@ export function compareNode(recording: Recording, name: string, node: ReplayedNo
   return joined([
     compareEvents(expected, shape.timeline, node),
     compareSpends(expected, monitorBroadcasts(recording, shape), node),
+    compareBumps(expected, node.journal),
     compareBalances(expected, node.journal),
   ]);
 }

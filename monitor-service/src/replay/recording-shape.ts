@@ -81,6 +81,8 @@ const Expectation = z.object({
   monitor_events: z.array(ExpectedEvent),
   spendable_outputs: z.array(ExpectedOutput),
   confirmed_broadcasts: z.array(ExpectedBroadcast),
+  /** LDK `BumpTransactionEvent`s by variant. */
+  bump_events: z.record(z.string(), z.number().int().min(0)),
   final_balances: z.array(Balance),
 });
 export type ExpectationShape = z.infer<typeof Expectation>;
