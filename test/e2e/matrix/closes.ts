@@ -22,7 +22,7 @@ import { trySweeps } from "./sweeps.js";
 /** Past the depth at which facts are final, and past to_self_delay. */
 const BLOCKS_TO_THE_END = 16;
 /** Blocks until what waits for 6 confirmations is told, with one to spare. */
-const BLOCKS_TO_FINAL = 7;
+export const BLOCKS_TO_FINAL = 7;
 const CLOSING_FEE_SAT = 500n;
 
 interface Phase {
@@ -78,7 +78,7 @@ async function prepareRevoked(cell: Cell): Promise<void> {
   await settleFirst(cell);
 }
 
-const punish: Phase["run"] = async (bed, cells) => {
+export const punish: Phase["run"] = async (bed, cells) => {
   await bed.mineOnly(commitments(cells));
   await bed.mine();
   await mineToTheEnd(bed, cells, BLOCKS_TO_FINAL);
@@ -156,7 +156,7 @@ async function preparePrevious(cell: Cell): Promise<void> {
   await channel.signCommitment("holder");
 }
 
-const closeOurselves: Phase["run"] = async (bed, cells) => {
+export const closeOurselves: Phase["run"] = async (bed, cells) => {
   await bed.follow();
   await bed.mine();
   await resolveHtlcs(bed, cells);
@@ -198,7 +198,7 @@ const SPLICED_OUT_SAT = 40_000n;
 const SPLICE_FEE_SAT = 1_000n;
 
 /** The holder takes something out; HTLCs live on across it. */
-const spliceOut = ({ channel }: Cell): Promise<Splice> =>
+export const spliceOut = ({ channel }: Cell): Promise<Splice> =>
   channel.splices.negotiate({
     addSat: { holder: -SPLICED_OUT_SAT },
     outputs: [{ script: SHUTDOWN_SCRIPT, valueSat: SPLICED_OUT_SAT - SPLICE_FEE_SAT }],
