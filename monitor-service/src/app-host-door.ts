@@ -33,6 +33,7 @@ export function waitingHost(store: EmptyStore): MonitorHost {
     putPreimages: () => Promise.resolve(refused),
     ackEvents: () => Promise.resolve(refused),
     broadcastHolder: () => Promise.resolve(refused),
+    signBump: () => Promise.resolve(refused),
     channel: () => noChannel,
     anyChannel: () => Promise.resolve(noChannel),
     counterpartyCommitment: () => Promise.resolve(noChannel),

@@ -229,7 +229,7 @@ class MonitorApp implements App {
 
   #hostDeps(parts: HostParts): HostDeps {
     const { curve, secret, keys, floors, store, source, rpc, chainState } = parts;
-    const { chain, chainHash, bitcoind, maxFeerate } = this.#config;
+    const { chain, chainHash, bitcoind, maxFeerate, feeWallet } = this.#config;
     const { failpoint } = this.#overrides;
     return {
       curve,
@@ -250,6 +250,7 @@ class MonitorApp implements App {
       ...(bitcoind.wallet === undefined
         ? {}
         : { feeWallet: new BitcoindWallet(rpc, bitcoind.wallet) }),
+      asksManagers: feeWallet === "events",
     };
   }
 

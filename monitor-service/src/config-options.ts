@@ -202,6 +202,13 @@ const BITCOIND: readonly Option[] = [
 
 const FEES: readonly Option[] = [
   option(
+    "fees.wallet",
+    "text",
+    "bitcoind with bitcoind.wallet, else none",
+    "who pays for our own commitments on anchor channels: none, bitcoind, or events",
+    "events asks the managers' own wallets over their event streams: their coins stay on their hosts",
+  ),
+  option(
     "fees.max_feerate_sat_per_vbyte",
     "number",
     DEFAULT_MAX_FEERATE_SAT_PER_VBYTE,

@@ -85,7 +85,11 @@ const distinct =
   (entries: readonly Readonly<Record<F, string>>[]): boolean =>
     new Set(entries.map((entry) => entry[field])).size === entries.length;
 
+/** Who pays what cannot pay for itself. */
+export const FEE_WALLETS = ["none", "bitcoind", "events"] as const;
+
 const FeesTable = z.strictObject({
+  wallet: z.enum(FEE_WALLETS).optional(),
   max_feerate_sat_per_vbyte: z
     .number()
     .min(LEAST_MAX_FEERATE)
@@ -93,27 +97,42 @@ const FeesTable = z.strictObject({
     .default(DEFAULT_MAX_FEERATE_SAT_PER_VBYTE),
 });
 
-export const ConfigShape = z.strictObject({
-  network: z.enum(NETWORKS),
-  listen: hostPort.default(DEFAULT_LISTEN),
-  data_dir: file.optional(),
-  key_file: file.optional(),
-  create_keys: z.boolean().default(false),
-  seed_file: file.optional(),
-  floor_file: file.optional(),
-  key_store: file.optional(),
-  passphrase_file: file.optional(),
-  curve: z.enum(["auto", "noble", "tiny-secp256k1"]).default("auto"),
-  log_level: z.enum(LOG_LEVELS).default("info"),
-  tls: z.strictObject({ ca: file, cert: file, key: file }),
-  bitcoind: BitcoindTable,
-  fees: FeesTable.prefault({}),
-  // Two certificates of one manager may share its key: certificates are renewed one at a time.
-  managers: z
-    .array(ManagerTable)
-    .min(1, "at least one manager")
-    .refine(distinct("name"), "two managers have the same name")
-    .refine(distinct("spki_sha256"), "two managers have the same spki_sha256"),
-});
+/** A wallet that is named is the one that pays, and the other way round. */
+const payerFits = ({
+  bitcoind,
+  fees,
+}: {
+  readonly bitcoind: { readonly wallet?: string | undefined };
+  readonly fees: { readonly wallet?: (typeof FEE_WALLETS)[number] | undefined };
+}): boolean =>
+  fees.wallet === undefined || (fees.wallet === "bitcoind") === (bitcoind.wallet !== undefined);
+
+export const ConfigShape = z
+  .strictObject({
+    network: z.enum(NETWORKS),
+    listen: hostPort.default(DEFAULT_LISTEN),
+    data_dir: file.optional(),
+    key_file: file.optional(),
+    create_keys: z.boolean().default(false),
+    seed_file: file.optional(),
+    floor_file: file.optional(),
+    key_store: file.optional(),
+    passphrase_file: file.optional(),
+    curve: z.enum(["auto", "noble", "tiny-secp256k1"]).default("auto"),
+    log_level: z.enum(LOG_LEVELS).default("info"),
+    tls: z.strictObject({ ca: file, cert: file, key: file }),
+    bitcoind: BitcoindTable,
+    fees: FeesTable.prefault({}),
+    // Two certificates of one manager may share its key: certificates are renewed one at a time.
+    managers: z
+      .array(ManagerTable)
+      .min(1, "at least one manager")
+      .refine(distinct("name"), "two managers have the same name")
+      .refine(distinct("spki_sha256"), "two managers have the same spki_sha256"),
+  })
+  .refine(payerFits, {
+    path: ["fees", "wallet"],
+    message: "bitcoind needs bitcoind.wallet, and bitcoind.wallet goes with no other",
+  });
 
 export type ConfigInput = z.output<typeof ConfigShape>;

@@ -18,7 +18,7 @@ import {
   OPTIONS,
   type Option,
 } from "./config-options.js";
-import { ConfigShape, type ConfigInput } from "./config-shape.js";
+import { ConfigShape, type ConfigInput, type FEE_WALLETS } from "./config-shape.js";
 
 export { ConfigError } from "./config-error.js";
 
@@ -67,6 +67,8 @@ export interface MonitorConfig {
   readonly tls: TlsPaths;
   readonly bitcoind: BitcoindConfig;
   readonly maxFeerate: FeeratePerKw;
+  /** Who pays for our own commitments on anchor channels. */
+  readonly feeWallet: (typeof FEE_WALLETS)[number];
   readonly managers: readonly ManagerRow[];
 }
 
@@ -212,6 +214,7 @@ function resolve(input: ConfigInput): MonitorConfig {
       zmqHashblock: bitcoind.zmq_hashblock,
       pollIntervalMs: Math.round(bitcoind.poll_interval_seconds * MS_PER_SECOND),
     },
+    feeWallet: input.fees.wallet ?? (bitcoind.wallet === undefined ? "none" : "bitcoind"),
     maxFeerate: feeratePerKw(Math.floor(input.fees.max_feerate_sat_per_vbyte * PER_KW)),
     managers: input.managers.map(({ name, manager_key, spki_sha256, admin }) => ({
       name,

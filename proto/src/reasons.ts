@@ -74,6 +74,18 @@ export const REASONS = {
   notRevoked: row("FAILED_PRECONDITION", "afterFix", "ask again once its secret was given"),
   /** The output does not exist, or is worth less than its claim. */
   nothingToClaim: row("FAILED_PRECONDITION", "afterFix", "ask with a lower feerate, or not at all"),
+  /** No open request has this claim_id: it has ended, or never was. */
+  claimUnknown: row("NOT_FOUND", "afterFix", "wait for the next request of the channel"),
+  /** What a wallet funded may not be signed; details.fault names why. */
+  fundingRefused: row("FAILED_PRECONDITION", "afterFix", "fund it anew as the request says"),
+  /** bitcoind did not take the transaction, and nothing changed; details.cause names why. */
+  notRelayed: row(
+    "FAILED_PRECONDITION",
+    "afterFix",
+    "fund it anew, with a higher fee or other coins",
+  ),
+  /** The host's configuration does not offer this. */
+  notConfigured: row("FAILED_PRECONDITION", "never", "change the host's configuration"),
   streamReplaced: row("ABORTED", "afterFix", "leave it to the newer stream"),
 
   fenced: stopAndAlert,

@@ -195,6 +195,26 @@ describe("monitor configuration", () => {
     );
   });
 
+  it("pays from the wallet that is named, from the managers', or not at all", () => {
+    const inFees = (wallet: string): string => `[fees]\nwallet = "${wallet}"\n`;
+    assert.equal(load(BASE).feeWallet, "none");
+    assert.equal(load(inBitcoind('wallet = "fees"')).feeWallet, "bitcoind");
+    assert.equal(load(BASE + inFees("events")).feeWallet, "events");
+    assert.equal(load(BASE + inFees("none")).feeWallet, "none");
+    assert.equal(load(inBitcoind('wallet = "fees"') + inFees("bitcoind")).feeWallet, "bitcoind");
+    for (const bad of [
+      BASE + inFees("bitcoind"),
+      BASE + inFees("mine"),
+      inBitcoind('wallet = "fees"') + inFees("events"),
+      inBitcoind('wallet = "fees"') + inFees("none"),
+    ]) {
+      assert.equal(
+        refusedKey(() => load(bad)),
+        "fees.wallet",
+      );
+    }
+  });
+
   it("documents every option with help and why, under distinct names", () => {
     for (const { key, help, why } of OPTIONS) assert.ok(help !== "" && why !== "", key);
     assert.equal(new Set(OPTIONS.map(envName)).size, OPTIONS.length);

@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
+import type { BumpItem } from "@farwatch/protocol/bump";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import { channelId, managerKey, type ChannelId, type EventId } from "@farwatch/protocol/ids";
+import { feeratePerKw } from "@farwatch/protocol/amount";
+import {
+  channelId,
+  hash32,
+  managerKey,
+  txid,
+  type ChannelId,
+  type EventId,
+  type ManagerKey,
+} from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import { eventRow } from "../store/testing/rows.js";
 import type { EventSubscriber } from "../runtime/monitor-host.js";
-import { EventFeed, type Outbox } from "./event-feed.js";
+import { EventFeed, type BumpOutbox, type Outbox } from "./event-feed.js";
 
 const MANAGER = managerKey("aa".repeat(32));
 const OTHER = managerKey("bb".repeat(32));
@@ -50,11 +60,45 @@ class Reader implements EventSubscriber {
   async endOfReplay(replayed: number): Promise<void> {
     this.seen.push(`end ${replayed}`);
   }
+  async bump(item: BumpItem): Promise<void> {
+    const what = "ended" in item ? "over" : String(item.request.targetFeerate);
+    this.seen.push(`${Number(`0x${item.channelId}`)} wants ${what}`);
+    await this.gate;
+  }
   end(refusal: Refusal | undefined): void {
     assert.equal(this.ended, undefined, "ended once");
     this.ended = refusal ?? "plain";
   }
 }
+
+/** Requests as a test puts them up, by channel. */
+class Board implements BumpOutbox {
+  readonly items = new Map<ChannelId, readonly BumpItem[]>();
+
+  channelsWithBumps(manager: ManagerKey): readonly ChannelId[] {
+    return manager === MANAGER ? [...this.items.keys()] : [];
+  }
+  bumpsOf(of: ChannelId): readonly BumpItem[] {
+    return this.items.get(of) ?? [];
+  }
+}
+
+/** A claim of that channel and name, at that feerate. */
+const request = (number: number, claim: string, rate: number): BumpItem => ({
+  channelId: channel(number),
+  request: {
+    claimId: hash32(claim.repeat(32)),
+    targetFeerate: feeratePerKw(rate),
+    of: {
+      kind: "htlcs",
+      commitmentTxid: txid("00".repeat(32)),
+      locktime: 0,
+      version: 2,
+      maxWeight: 1,
+      htlcs: [],
+    },
+  },
+});
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -67,7 +111,7 @@ describe("event feed", () => {
   });
   const commit = (number: number, id: number): void => {
     outbox.commit(number, id);
-    feed.committed(MANAGER, channel(number));
+    feed.news(MANAGER, channel(number));
   };
 
   it("replays un-acked events by channel and id, marks the end, then goes on live", async () => {
@@ -185,5 +229,54 @@ describe("event feed", () => {
     for (const reader of [mine, other]) {
       assert.ok(typeof reader.ended === "object" && reader.ended.reason === "stopping");
     }
+  });
+
+  it("sends bump requests behind the replay, again to a new stream, and only what changed", async () => {
+    const outbox = new TestOutbox();
+    const board = new Board();
+    const feed = new EventFeed(outbox, board);
+    outbox.commit(1, 1);
+    board.items.set(channel(2), [request(2, "aa", 1_000)]);
+    const reader = new Reader();
+    feed.subscribe(MANAGER, 1n, reader);
+    await settle();
+    assert.deepEqual(reader.seen, ["1/1", "end 1", "2 wants 1000"]);
+    const same = board.bumpsOf(channel(2));
+    board.items.set(channel(2), [...same, request(2, "bb", 500)]);
+    feed.news(MANAGER, channel(2));
+    await settle();
+    assert.deepEqual(reader.seen.slice(3), ["2 wants 500"]);
+    board.items.set(channel(2), [request(2, "aa", 2_000)]);
+    feed.news(MANAGER, channel(2));
+    await settle();
+    assert.deepEqual(reader.seen.slice(4), ["2 wants 2000", "2 wants over"]);
+    board.items.delete(channel(2));
+    feed.news(MANAGER, channel(2));
+    feed.news(MANAGER, channel(2));
+    await settle();
+    assert.deepEqual(reader.seen.slice(6), ["2 wants over"]);
+    board.items.set(channel(2), [request(2, "cc", 700)]);
+    const next = new Reader();
+    feed.subscribe(MANAGER, 1n, next);
+    await settle();
+    assert.deepEqual(next.seen, ["1/1", "end 1", "2 wants 700"]);
+  });
+
+  it("sends a slow reader the newest request only", async () => {
+    const board = new Board();
+    const feed = new EventFeed(new TestOutbox(), board);
+    board.items.set(channel(2), [request(2, "aa", 1_000)]);
+    const reader = new Reader();
+    let open: () => void = () => undefined;
+    reader.gate = new Promise((resolve) => (open = resolve));
+    feed.subscribe(MANAGER, 1n, reader);
+    await settle();
+    for (const rate of [2_000, 3_000, 4_000]) {
+      board.items.set(channel(2), [request(2, "aa", rate)]);
+      feed.news(MANAGER, channel(2));
+    }
+    open();
+    await settle();
+    assert.deepEqual(reader.seen, ["end 0", "2 wants 1000", "2 wants 4000"]);
   });
 });

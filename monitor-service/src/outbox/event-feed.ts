@@ -1,11 +1,18 @@
 /**
  * Delivers committed events to managers: first everything un-acked in (channel, event id) order, then
- * what is committed from now on. Nothing is queued per stream but the set of channels with news: the
+ * what is committed from now on, and the bump requests of a channel as they are now. Nothing is queued per stream but the set of channels with news: the
  * events themselves stay in the outbox until they are acked, so a slow reader costs no memory. One live
  * stream per manager; a newer one replaces it (StreamEvents, monitor_service.proto).
  */
+import { claimIdOf, type BumpItem } from "@farwatch/protocol/bump";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import { eventId, type ChannelId, type EventId, type ManagerKey } from "@farwatch/protocol/ids";
+import {
+  eventId,
+  type ChannelId,
+  type EventId,
+  type Hash32,
+  type ManagerKey,
+} from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { EventSubscriber, Subscription } from "../runtime/monitor-host.js";
 
@@ -18,12 +25,27 @@ export interface Outbox {
   isPending(channel: ChannelId, id: EventId): boolean;
 }
 
+/** Level-triggered requests to the managers' wallets (contract 2.19). */
+export interface BumpOutbox {
+  channelsWithBumps(manager: ManagerKey): readonly ChannelId[];
+  /** The newest request of each open claim; the same object as long as nothing about it changed. */
+  bumpsOf(channel: ChannelId): readonly BumpItem[];
+}
+
+const NO_BUMPS: BumpOutbox = { channelsWithBumps: () => [], bumpsOf: () => [] };
+
+/** What a stream reads from. */
+interface Outboxes {
+  readonly events: Outbox;
+  readonly bumps: BumpOutbox;
+}
+
 export class EventFeed {
-  readonly #outbox: Outbox;
+  readonly #outboxes: Outboxes;
   readonly #streams = new Map<ManagerKey, Stream>();
 
-  constructor(outbox: Outbox) {
-    this.#outbox = outbox;
+  constructor(events: Outbox, bumps: BumpOutbox = NO_BUMPS) {
+    this.#outboxes = { events, bumps };
   }
 
   /** The caller has checked the epoch. An older stream of this manager ends. */
@@ -31,16 +53,20 @@ export class EventFeed {
     this.#streams
       .get(manager)
       ?.end(refuse("streamReplaced", "a newer stream of this manager has taken over"));
-    const stream = new Stream(this.#outbox, epoch, subscriber, () => {
+    const stream = new Stream(this.#outboxes, epoch, subscriber, () => {
       if (this.#streams.get(manager) === stream) this.#streams.delete(manager);
     });
     this.#streams.set(manager, stream);
-    stream.start(() => this.#outbox.channelsWithEvents(manager));
+    const { events, bumps } = this.#outboxes;
+    stream.start(
+      () => events.channelsWithEvents(manager),
+      () => bumps.channelsWithBumps(manager),
+    );
     return { close: () => stream.end(undefined) };
   }
 
-  /** Events of this channel were committed. */
-  committed(manager: ManagerKey, channel: ChannelId): void {
+  /** Events of this channel were committed, or its bump requests changed. */
+  news(manager: ManagerKey, channel: ChannelId): void {
     this.#streams.get(manager)?.wake(channel);
   }
 
@@ -64,26 +90,31 @@ const NONE_SENT = eventId(0n);
 
 class Stream {
   readonly epoch: bigint;
-  readonly #outbox: Outbox;
+  readonly #outboxes: Outboxes;
   readonly #subscriber: EventSubscriber;
   readonly #ended: () => void;
   /** Channels with news, in order of arrival. */
   readonly #news = new Set<ChannelId>();
   readonly #sent = new Map<ChannelId, EventId>();
+  /** Requests as they were sent last, and not ended since. */
+  readonly #bumps = new Map<ChannelId, ReadonlyMap<Hash32, BumpItem>>();
   #over = false;
   #pumping = false;
 
-  constructor(outbox: Outbox, epoch: bigint, subscriber: EventSubscriber, ended: () => void) {
-    this.#outbox = outbox;
+  constructor(outboxes: Outboxes, epoch: bigint, subscriber: EventSubscriber, ended: () => void) {
+    this.#outboxes = outboxes;
     this.epoch = epoch;
     this.#subscriber = subscriber;
     this.#ended = ended;
   }
 
   /** The subscriber hears nothing before `subscribe` has returned. */
-  start(replay: () => readonly ChannelId[]): void {
+  start(replay: () => readonly ChannelId[], bumps: () => readonly ChannelId[]): void {
     this.#pumping = true;
-    void Promise.resolve().then(() => this.#run(replay()));
+    void Promise.resolve().then(() => {
+      for (const channel of bumps()) this.#news.add(channel);
+      return this.#run(replay());
+    });
   }
 
   wake(channel: ChannelId): void {
@@ -124,6 +155,7 @@ class Stream {
       if (channel === undefined || this.#over) return;
       this.#news.delete(channel);
       await this.#send(channel);
+      await this.#sendBumps(channel);
     }
   }
 
@@ -131,13 +163,32 @@ class Stream {
   async #send(channel: ChannelId): Promise<number> {
     let count = 0;
     const after = this.#sent.get(channel) ?? NONE_SENT;
-    for (const event of this.#outbox.committedEvents(channel, after)) {
+    const { events } = this.#outboxes;
+    for (const event of events.committedEvents(channel, after)) {
       if (this.#over) return count;
       this.#sent.set(channel, event.eventId);
-      if (!this.#outbox.isPending(channel, event.eventId)) continue; // acked meanwhile
+      if (!events.isPending(channel, event.eventId)) continue; // acked meanwhile
       await this.#subscriber.event(event);
       count++;
     }
     return count;
+  }
+
+  /** What changed since it was sent last, and what has ended since. */
+  async #sendBumps(channel: ChannelId): Promise<void> {
+    const before = this.#bumps.get(channel) ?? new Map<Hash32, BumpItem>();
+    const now = new Map(
+      this.#outboxes.bumps.bumpsOf(channel).map((item) => [claimIdOf(item), item]),
+    );
+    if (now.size === 0) this.#bumps.delete(channel);
+    else this.#bumps.set(channel, now);
+    for (const [claimId, item] of now) {
+      if (this.#over) return;
+      if (before.get(claimId) !== item) await this.#subscriber.bump(item);
+    }
+    for (const ended of before.keys()) {
+      if (this.#over) return;
+      if (!now.has(ended)) await this.#subscriber.bump({ channelId: channel, ended });
+    }
   }
 }

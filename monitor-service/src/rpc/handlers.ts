@@ -17,6 +17,7 @@ import { listChannels } from "./list-channels.js";
 import { listPendingEvents } from "./list-pending-events.js";
 import { openSession } from "./open-session.js";
 import { putPreimages } from "./put-preimages.js";
+import { signBump } from "./sign-bump.js";
 import { reserved, reservedStream } from "./reserved.js";
 import { streamEvents } from "./stream-events.js";
 import { updateChannel } from "./update-channel.js";
@@ -41,6 +42,7 @@ export const handlers = (deps: RpcDeps): Handlers => ({
   streamEvents: streamEvents(deps),
   ackEvents: unary(deps, "AckEvents", ackEvents),
   broadcastHolderCommitment: unary(deps, "BroadcastHolderCommitment", broadcastHolderCommitment),
+  signBump: unary(deps, "SignBump", signBump),
   getChannel: unary(deps, "GetChannel", getChannel),
   listChannels: unary(deps, "ListChannels", listChannels),
   listPendingEvents: unary(

@@ -22,7 +22,7 @@ export type Incoming<T> = Result<Received<T>, Refusal>;
 
 export type RpcName = keyof typeof MonitorServiceService & keyof MonitorServiceServer;
 
-const LARGE: ReadonlySet<string> = new Set<RpcName>(["updateChannel", "watchChannel"]);
+const LARGE: ReadonlySet<string> = new Set<RpcName>(["updateChannel", "watchChannel", "signBump"]);
 
 export const limitOf = (name: string): number =>
   LARGE.has(name) ? MAX_UPDATE_MESSAGE_BYTES : MAX_MESSAGE_BYTES;

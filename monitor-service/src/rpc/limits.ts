@@ -6,7 +6,10 @@ import { MAX_UPDATES_IN_FLIGHT } from "../runtime/limits.js";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Bytes of one UpdateChannel or WatchChannel request: one LDK update can exceed 1 MiB. */
+/**
+ * Bytes of one UpdateChannel, WatchChannel or SignBump request: one LDK update can exceed 1 MiB, and so can
+ * a PSBT with what its coins' transactions say.
+ */
 export const MAX_UPDATE_MESSAGE_BYTES = 4 * MIB;
 /** Bytes of any other request: a full batch of acks or preimages stays below it. */
 export const MAX_MESSAGE_BYTES = 256 * KIB;

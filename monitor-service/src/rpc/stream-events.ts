@@ -4,6 +4,8 @@
  * water mark) and one HTTP/2 window are under way.
  */
 import type { handleServerStreamingCall, ServerWritableStream } from "@grpc/grpc-js";
+import type { BumpItem } from "@farwatch/protocol/bump";
+import { bumpItemToWire } from "@farwatch/protocol/convert/bump";
 import { sealedToWire } from "@farwatch/protocol/convert/event";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import type {
@@ -78,6 +80,10 @@ class EventStream implements EventSubscriber, OpenStream {
 
   endOfReplay(replayed: number): Promise<void> {
     return this.#send({ item: { $case: "endOfReplay", value: { replayed: BigInt(replayed) } } });
+  }
+
+  bump(item: BumpItem): Promise<void> {
+    return this.#send({ item: { $case: "bumpRequest", value: bumpItemToWire(item) } });
   }
 
   stop(): Promise<void> {

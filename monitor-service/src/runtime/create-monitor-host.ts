@@ -8,6 +8,7 @@ import { findOwn, pendingEvents, viewOf } from "./channel-views.js";
 import { currentEpoch, tipOf, type Core } from "./core.js";
 import type { HostInfo, MonitorHost } from "./monitor-host.js";
 import { openSession } from "./open-session.js";
+import { signBump } from "./sign-bump.js";
 import { putPreimages } from "./put-preimages.js";
 import { submitUpdates } from "./submit-updates.js";
 import { Turns } from "./turns.js";
@@ -23,6 +24,7 @@ export function createMonitorHost(core: Core): MonitorHost {
     putPreimages: (who, batch) => putPreimages(core, who, batch),
     ackEvents: (who, batch) => ackEvents(core, who, batch),
     broadcastHolder: (who, request) => broadcastHolder(core, who, request),
+    signBump: (who, answer) => signBump(core, who, answer),
     channel(who, id) {
       const found = findOwn(core, who, id);
       return found.ok ? ok(viewOf(core, found.value)) : found;

@@ -44,6 +44,8 @@ export interface HostDeps {
    * with the fee it has, and the second stages do not.
    */
   readonly feeWallet?: FeeWallet;
+  /** Managers' wallets are asked to pay instead, over the event stream; then there is no feeWallet. */
+  readonly asksManagers?: boolean;
   readonly chain: ChainName;
   /** Genesis block hash, internal byte order, hex. */
   readonly chainHash: string;

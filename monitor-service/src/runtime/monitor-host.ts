@@ -4,6 +4,7 @@
  */
 import type { FeeratePerKw, Sat } from "@farwatch/protocol/amount";
 import type { BlockHeight, BlockPoint } from "@farwatch/protocol/block";
+import type { BumpItem } from "@farwatch/protocol/bump";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import type {
   ChannelId,
@@ -186,10 +187,23 @@ export interface HostInfo {
   readonly pendingEvents: number;
 }
 
+/** What a wallet of the manager made of a bump request. */
+export interface BumpAnswer {
+  readonly channelId: ChannelId;
+  readonly claimId: Hash32;
+  readonly funded:
+    | { readonly kind: "transaction"; readonly bytes: Uint8Array }
+    | { readonly kind: "psbt"; readonly bytes: Uint8Array };
+  /** Of the caller's session. */
+  readonly epoch: bigint;
+}
+
 /** Receives events of one manager, one at a time: the feed waits for each promise (back-pressure). */
 export interface EventSubscriber {
   event(event: SealedMonitorEvent): Promise<void>;
   endOfReplay(replayed: number): Promise<void>;
+  /** Not acked; the newest of a claim replaces the older ones. */
+  bump(item: BumpItem): Promise<void>;
   /** The stream is over: replaced by a newer one, fenced, or the service stops. */
   end(refusal: Refusal | undefined): void;
 }
@@ -216,6 +230,7 @@ export interface MonitorHost {
     },
   ): Promise<Result<Txid, Refusal>>;
   /** Of a channel in memory; `channelArchived` for others. */
+  signBump(who: Principal, answer: BumpAnswer): Promise<Result<Txid, Refusal>>;
   channel(who: Principal, id: ChannelId): Result<ChannelView, Refusal>;
   /** Also from the archive, which is on disk. */
   anyChannel(who: Principal, id: ChannelId): Promise<Result<ChannelView, Refusal>>;

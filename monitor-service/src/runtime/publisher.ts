@@ -4,11 +4,15 @@
  * next block, the next round of offering again, or after the outage (architecture 3.6). Never throws; one
  * transaction's failure never stops another.
  */
+import type { BumpItem } from "@farwatch/protocol/bump";
 import type { ChannelId, Txid } from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { err, type Result } from "@farwatch/protocol/result";
 import type { BroadcastResult, ChainSource } from "../chain/chain-source.js";
 import type { FeeWallet } from "../chain/fee-wallet.js";
 import type { MonitorContext } from "../monitor/context.js";
 import type { BumpRequest, Publish, PublishRole } from "../monitor/effect.js";
+import { bumpMessage } from "../monitor/bumps/bump-message.js";
 import { bumpRequests } from "../monitor/bumps/bump-requests.js";
 import { outstanding } from "../monitor/outstanding.js";
 import { SigningRefused } from "../signer/holder-floors.js";
@@ -19,6 +23,7 @@ import { BumpSender } from "./bumps/bump-sender.js";
 import { Bumper } from "./bumps/bumper.js";
 import type { HostLog } from "./deps.js";
 import { causeOf } from "./error-cause.js";
+import type { BumpAnswer } from "./monitor-host.js";
 import type { ChannelEntry } from "./monitors.js";
 
 export interface PublisherDeps {
@@ -31,6 +36,8 @@ export interface PublisherDeps {
   readonly log: HostLog;
   readonly wallet: FeeWallet | undefined;
   readonly book: BumpBook;
+  /** Tells the manager's wallet what it is asked for now. undefined: no manager's wallet is asked. */
+  readonly announce?: ((entry: ChannelEntry, items: readonly BumpItem[]) => void) | undefined;
   /** Lets the core decide about a refused claim; what it decides is requested again. */
   readonly claimRefused: (entry: ChannelEntry, publish: Publish, why: Refused) => Promise<void>;
 }
@@ -55,7 +62,9 @@ export class Publisher {
     this.#deps = deps;
     const log = new BumpLog(deps.log);
     const sign = (entry: ChannelEntry, publish: Publish) => this.#sign(entry, publish);
-    const sender = new BumpSender({ ...deps, log, sign });
+    const withoutWallet =
+      deps.announce === undefined ? "no wallet is configured" : "a wallet of the manager is asked";
+    const sender = new BumpSender({ ...deps, withoutWallet, log, sign });
     this.#bumper = new Bumper({ ...deps, log, sender, sign });
   }
 
@@ -95,6 +104,18 @@ export class Publisher {
     for (const entry of failed) this.request(entry);
   }
 
+  /** A wallet of the manager answered one of its requests. Throws ChainUnavailable. */
+  async answer(
+    entry: ChannelEntry,
+    { claimId, funded }: Pick<BumpAnswer, "claimId" | "funded">,
+  ): Promise<Result<Txid, Refusal>> {
+    const requests = bumpRequests(this.#deps.context, entry.durable);
+    const request = requests.find((open) => open.claimId === claimId);
+    if (request === undefined)
+      return err(refuse("claimUnknown", "no open request has this claim_id"));
+    return this.#bumper.answer(entry, request, funded);
+  }
+
   /** Resolves when nothing requested so far is left. */
   async idle(): Promise<void> {
     await this.#running;
@@ -116,6 +137,7 @@ export class Publisher {
       const wanted = this.#outstanding(entry);
       if (wanted === undefined) continue;
       const { publishes, bumps } = wanted;
+      this.#announce(entry, bumps);
       for (const publish of publishes) {
         if (this.#stopped) break;
         await this.#publish(entry, publish);
@@ -159,6 +181,23 @@ export class Publisher {
       if (result.kind === "refused") await this.#deps.claimRefused(entry, publish, result.reason);
     } catch (error) {
       this.#onFailure(entry, facts, error);
+    }
+  }
+
+  #announce(entry: ChannelEntry, requests: readonly BumpRequest[]): void {
+    const { announce } = this.#deps;
+    if (announce === undefined) return;
+    const { channelId } = entry;
+    try {
+      const items = requests.flatMap((request): readonly BumpItem[] => {
+        const signed =
+          request.kind === "commitment" ? this.#sign(entry, request.commitment) : new Uint8Array();
+        const message = bumpMessage(request, signed);
+        return message === undefined ? [] : [{ channelId, request: message }];
+      });
+      announce(entry, items);
+    } catch (error) {
+      this.#onFailure(entry, { channelId }, error);
     }
   }
 

@@ -32,7 +32,7 @@ export async function runStep<T>(core: Core, decide: (draft: Draft) => T): Promi
   for (const entry of draft.archived) core.archive.settled(entry);
   for (const { entry, pending } of draft.events) {
     pending.committed = true;
-    core.feed.committed(entry.managerKey, entry.channelId);
+    core.feed.news(entry.managerKey, entry.channelId);
   }
   await core.deps.failpoint?.("afterEvents");
   for (const { entry } of moved) core.publisher.request(entry);

@@ -3,6 +3,7 @@
  * served before it resolves. The caller then lets a ChainFollower drive `sink` and opens the RPC door.
  */
 import { assert } from "@farwatch/protocol/assert";
+import type { BumpItem } from "@farwatch/protocol/bump";
 import { blockHeight, type BlockPoint } from "@farwatch/protocol/block";
 import { keyOfSecret } from "@farwatch/protocol/envelope/sign";
 import { monitorKey } from "@farwatch/protocol/ids";
@@ -14,6 +15,7 @@ import { EventFeed } from "../outbox/event-feed.js";
 import type { StoredState } from "../store/store.js";
 import { Archive } from "./archive.js";
 import { createChainSink } from "./chain-sink.js";
+import { BumpBoard } from "./bumps/bump-board.js";
 import { BumpBook } from "./bumps/bump-book.js";
 import { claimRefused } from "./claim-refused.js";
 import { Commits } from "./commits.js";
@@ -24,7 +26,7 @@ import { writeDueSnapshots } from "./idle-snapshots.js";
 import { REBROADCAST_MS } from "./limits.js";
 import { loadChannels } from "./load-channels.js";
 import type { MonitorHost } from "./monitor-host.js";
-import { Monitors } from "./monitors.js";
+import { Monitors, type ChannelEntry } from "./monitors.js";
 import { Publisher } from "./publisher.js";
 import { runStep } from "./run-step.js";
 
@@ -83,6 +85,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
   const monitors = new Monitors(seed);
   const commits = new Commits(deps.store, (error) => deps.onFatal(error), deps.failpoint);
   const book = new BumpBook((ops) => commits.append(ops), stored.bumps);
+  const board = new BumpBoard();
   const core: Core = {
     deps,
     context,
@@ -98,7 +101,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
     monitors,
     archive: new Archive(),
     commits,
-    feed: new EventFeed(monitors),
+    feed: new EventFeed(monitors, board),
     publisher: new Publisher({
       context,
       signer,
@@ -106,6 +109,10 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
       log,
       wallet: deps.feeWallet,
       book,
+      announce:
+        deps.asksManagers === true
+          ? (entry, items) => announce(core, board, entry, items)
+          : undefined,
       claimRefused: (entry, publish, reason) => claimRefused(core, entry, publish, reason),
     }),
     offeredAtMs: deps.nowMs(),
@@ -114,6 +121,15 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
     headers: [],
   };
   return core;
+}
+
+function announce(
+  core: Core,
+  board: BumpBoard,
+  entry: ChannelEntry,
+  items: readonly BumpItem[],
+): void {
+  if (board.put(entry, items)) core.feed.news(entry.managerKey, entry.channelId);
 }
 
 /** A new store takes the source's last headers: enough to follow a reorganisation at once. */

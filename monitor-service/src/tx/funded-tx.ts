@@ -4,6 +4,7 @@
  * and what it costs.
  */
 import { Transaction } from "bitcoinjs-lib";
+import { feeratePerKw, type FeeratePerKw } from "@farwatch/protocol/amount";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import { outpointKey, txidFromInternal, txidToInternal } from "@farwatch/protocol/ids";
 import { err, ok, type Result } from "@farwatch/protocol/result";
@@ -47,11 +48,27 @@ export function checkFunded(
     .slice(plan.inputs.length)
     .some(({ witness, script }) => witness.length === 0 && script.length === 0);
   if (unsigned) return err("unsigned");
+  for (const index of plan.inputs.keys()) tx.setWitness(index, []); // theirs to leave empty
   const fee = feeSat(tx, plan, walletInputs);
   if (fee < 0n) return err("overspent");
   if (fee > plan.maxFeeSat) return err("feeTooHigh");
   return signedWeight(tx, plan) > plan.maxWeight ? err("tooHeavy") : ok(tx);
 }
+
+/** What it pays for its weight and its parent's; undefined: not readable, or it pays out too much. */
+export function feerateOfFunded(
+  plan: FundingPlan,
+  { rawTx, walletInputs }: FundedTx,
+): FeeratePerKw | undefined {
+  const tx = readTx(rawTx);
+  if (tx === undefined) return undefined;
+  const { feeSat: parentFee = 0n, weight = 0 } = plan.parent ?? {};
+  const fee = feeSat(tx, plan, walletInputs) + parentFee;
+  const rate = (fee * 1000n) / BigInt(signedWeight(tx, plan) + weight);
+  return rate < 0n || rate > MAX_FEERATE ? undefined : feeratePerKw(Number(rate));
+}
+
+const MAX_FEERATE = 0xffffffffn;
 
 const feeSat = (
   tx: Transaction,

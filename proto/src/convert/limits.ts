@@ -12,6 +12,8 @@ export const MAX_OPAQUE_BYTES = 64 * 1024;
 export const MAX_REASON_BYTES = 64 * 1024;
 /** A standard scriptPubkey is at most 42 bytes (BIP 141 witness programs). */
 export const MAX_SCRIPT_BYTES = 42;
+/** bitcoind relays nothing of more than 400 000 weight units, and a byte is one of them at least. */
+export const MAX_TRANSACTION_BYTES = 400_000;
 export const MAX_TEXT_BYTES = 1024;
 /** A trampoline forward gathers a handful of inbound HTLCs. */
 export const MAX_INBOUND_PER_SOURCE = 64;

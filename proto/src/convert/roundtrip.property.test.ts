@@ -2,15 +2,22 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MonitorEvent as WireEvent } from "../../gen/monitor/v1/event.js";
-import { ReceiptBatch } from "../../gen/monitor/v1/monitor_service.js";
+import { BumpRequestItem, ReceiptBatch } from "../../gen/monitor/v1/monitor_service.js";
 import type { Refusal } from "../reasons.js";
 import type { Result } from "../result.js";
+import { bumpItemFromWire, bumpItemToWire } from "./bump.js";
 import { encodeInitialState, parseInitialState } from "./channel.js";
 import { detailToRefusal, encodeErrorDetail, parseErrorDetail, refusalToDetail } from "./error.js";
 import { decodeEventPayload, encodeEventPayload, sealedFromWire, sealedToWire } from "./event.js";
 import { receiptBatchFromWire, receiptBatchToWire } from "./receipt.js";
 import { initialStates, stepLists } from "./testing/arbitraries.js";
-import { envelopes, eventPayloads, receiptBatches, refusals } from "./testing/event-arbitraries.js";
+import {
+  bumpItems,
+  envelopes,
+  eventPayloads,
+  receiptBatches,
+  refusals,
+} from "./testing/event-arbitraries.js";
 import { encodeUpdatePayload, parseUpdatePayload } from "./update.js";
 
 const RUNS = { numRuns: 200 };
@@ -40,6 +47,16 @@ const mutated = (valid: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> =>
     });
 
 describe("conversion between wire and domain", () => {
+  it("gives back every bump request, also through its bytes", () => {
+    fc.assert(
+      fc.property(bumpItems, (item) => {
+        const bytes = BumpRequestItem.encode(bumpItemToWire(item)).finish();
+        assertSame(valueOf(bumpItemFromWire(BumpRequestItem.decode(bytes))), item);
+      }),
+      RUNS,
+    );
+  });
+
   it("gives back every initial state", () => {
     fc.assert(
       fc.property(initialStates, (initial) => {

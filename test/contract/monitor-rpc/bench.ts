@@ -68,6 +68,7 @@ export const scripted = (answers: Partial<MonitorHost>): MonitorHost => ({
   putPreimages: () => unscripted("putPreimages"),
   ackEvents: () => unscripted("ackEvents"),
   broadcastHolder: () => unscripted("broadcastHolder"),
+  signBump: () => unscripted("signBump"),
   channel: () => unscripted("channel"),
   anyChannel: () => unscripted("anyChannel"),
   counterpartyCommitment: () => unscripted("counterpartyCommitment"),

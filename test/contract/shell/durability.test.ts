@@ -58,6 +58,7 @@ describe("decide, commit, then let out", function () {
     host.subscribe(manager.who, 1n, {
       event: async (event) => void seen.push(`event ${event.eventId}`),
       endOfReplay: async () => undefined,
+      bump: async () => undefined,
       end: () => undefined,
     });
     let release: () => void = () => undefined;
@@ -127,6 +128,7 @@ describe("decide, commit, then let out", function () {
       world.host.subscribe(manager.who, 1n, {
         event: async (event) => void seen.push(`event ${event.eventId}`),
         endOfReplay: async () => undefined,
+        bump: async () => undefined,
         end: () => undefined,
       });
       hold = point;

@@ -28,6 +28,9 @@ class Reader implements EventSubscriber {
   async endOfReplay(replayed: number): Promise<void> {
     this.replayed = replayed;
   }
+  async bump(): Promise<void> {
+    assert.fail("no wallet of a manager is asked");
+  }
   end(refusal: Refusal | undefined): void {
     this.ended = refusal;
   }

@@ -43,6 +43,8 @@ export interface WorldOptions {
   /** Wraps the store, to see or to disturb what passes. */
   readonly wrapStore?: (store: MonitorStore) => MonitorStore;
   readonly floors?: HolderFloors;
+  /** Who pays fees of anchor channels; nobody unless said. */
+  readonly fees?: Pick<HostDeps, "feeWallet" | "asksManagers">;
 }
 
 export interface LogLine {
@@ -147,6 +149,7 @@ export class World {
       randomBytes: (length) => Uint8Array.from(randomBytes(length)),
       chainState: () => "synced",
       onFatal: (error) => void this.fatal.push(error),
+      ...this.#options.fees,
       ...(this.#options.failpoint === undefined ? {} : { failpoint: this.#options.failpoint }),
     };
   }

@@ -185,7 +185,7 @@ export class FakeChain implements ChainSource {
   async broadcastPackage(rawTxs: readonly Uint8Array[]): Promise<BroadcastResult> {
     this.#answering();
     this.broadcasts.push(...rawTxs);
-    return { kind: "accepted" };
+    return this.judge(must(rawTxs.at(-1), "a child"));
   }
   async testAccept(rawTxs: readonly Uint8Array[]): Promise<readonly BroadcastResult[]> {
     this.#answering();

@@ -28,9 +28,15 @@ const TRUC_VERSION = 3;
 
 /** undefined: no anchor of ours, or nothing at stake that is worth a higher feerate than its own. */
 export function childPlan(request: CommitmentBump): BumpPlan | undefined {
+  const plan = childPlanAtTarget(request);
+  return plan && affordable(plan);
+}
+
+/** As the request asks, whether that is affordable or not. undefined: no anchor of ours. */
+export function childPlanAtTarget(request: CommitmentBump): BumpPlan | undefined {
   const { anchor, version, commitmentWeight: weight, commitmentFeeSat: feeSat } = request;
   if (anchor === undefined) return undefined;
-  return affordable({
+  return {
     role: "anchorChild",
     version,
     locktime: 0,
@@ -39,16 +45,22 @@ export function childPlan(request: CommitmentBump): BumpPlan | undefined {
     parent: { weight, feeSat },
     feeratePerKw: request.targetFeerate,
     maxFeeSat: request.maxFeeSat,
-    maxWeight: version === TRUC_VERSION ? TRUC_CHILD_MAX_WEIGHT : MAX_STANDARD_TX_WEIGHT,
-  });
+    maxWeight: maxChildWeight(version),
+  };
 }
 
-/** At most half of the members' value, whatever each of them would bear. */
-export function batchPlan(
+/** undefined: not worth the lowest relayed feerate. */
+export const batchPlan = (
+  request: HtlcBump,
+  members: readonly HtlcToBump[],
+): BumpPlan | undefined => affordable(batchPlanAtTarget(request, members));
+
+/** At most what all members together may cost, whatever each of them would bear. */
+export function batchPlanAtTarget(
   { version, locktime, targetFeerate }: HtlcBump,
   members: readonly HtlcToBump[],
-): BumpPlan | undefined {
-  return affordable({
+): BumpPlan {
+  return {
     role: must(members[0], "a batch has members").role,
     version,
     locktime,
@@ -58,10 +70,13 @@ export function batchPlan(
     feeratePerKw: targetFeerate,
     maxFeeSat: sat(members.reduce<bigint>((sum, { maxFeeSat }) => sum + maxFeeSat, 0n)),
     maxWeight: maxBatchWeight(version),
-  });
+  };
 }
 
-const maxBatchWeight = (version: number): number =>
+export const maxChildWeight = (version: number): number =>
+  version === TRUC_VERSION ? TRUC_CHILD_MAX_WEIGHT : MAX_STANDARD_TX_WEIGHT;
+
+export const maxBatchWeight = (version: number): number =>
   version === TRUC_VERSION ? TRUC_MAX_WEIGHT : MAX_STANDARD_TX_WEIGHT;
 
 function affordable(plan: BumpPlan): BumpPlan | undefined {

@@ -21,6 +21,8 @@ import type { BumpFacts, BumpLog } from "./bump-log.js";
 
 export interface BumpSenderDeps {
   readonly wallet: FeeWallet | undefined;
+  /** Why there is no wallet. */
+  readonly withoutWallet: string;
   readonly source: Pick<ChainSource, "mempoolSpender" | "confirmedOutput">;
   readonly book: BumpBook;
   readonly log: BumpLog;
@@ -124,7 +126,7 @@ export class BumpSender {
   async #fund(job: BumpJob): Promise<Fresh | "unfunded" | "refused"> {
     const { wallet, book, log } = this.#deps;
     if (wallet === undefined) {
-      log.waits(factsOf(job), "no wallet is configured");
+      log.waits(factsOf(job), this.#deps.withoutWallet);
       return "unfunded";
     }
     const plan = { ...job.plan, feeratePerKw: this.#rateOf(job) };

@@ -4,11 +4,20 @@
  * what is wanted is asked of durable state each time, what was made of it stands in the book. A commitment
  * whose child cannot be paid goes out alone: it may confirm all the same.
  */
-import { outpointKey } from "@farwatch/protocol/ids";
+import { outpointKey, type Txid } from "@farwatch/protocol/ids";
+import type { Refusal } from "@farwatch/protocol/reasons";
+import type { Result } from "@farwatch/protocol/result";
 import type { ChainSource } from "../../chain/chain-source.js";
 import { batchId } from "../../monitor/bumps/claim-id.js";
 import { isResolved } from "../../monitor/bumps/resolved.js";
-import { batchPlan, childPlan, htlcBatches } from "../../monitor/bumps/bump-plans.js";
+import {
+  batchPlan,
+  batchPlanAtTarget,
+  childPlan,
+  childPlanAtTarget,
+  htlcBatches,
+  type BumpPlan,
+} from "../../monitor/bumps/bump-plans.js";
 import type {
   BumpRequest,
   CommitmentBump,
@@ -16,13 +25,18 @@ import type {
   HtlcToBump,
   Publish,
 } from "../../monitor/effect.js";
+import type { BumpAnswer } from "../monitor-host.js";
 import type { ChannelEntry } from "../monitors.js";
+import { answerBump } from "./answer-bump.js";
 import type { BumpBook, SentBump } from "./bump-book.js";
 import type { BumpLog } from "./bump-log.js";
 import type { BumpJob, BumpOutcome, BumpSender } from "./bump-sender.js";
 
 export interface BumperDeps {
-  readonly source: Pick<ChainSource, "broadcast" | "broadcastPackage" | "mempoolSpender">;
+  readonly source: Pick<
+    ChainSource,
+    "broadcast" | "broadcastPackage" | "mempoolSpender" | "confirmedOutput"
+  >;
   readonly book: BumpBook;
   readonly sender: BumpSender;
   readonly log: BumpLog;
@@ -36,6 +50,7 @@ export class Bumper {
   readonly #deps: BumperDeps;
   /** Claims looked at since the last round. */
   readonly #tried = new Set<string>();
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(deps: BumperDeps) {
     this.#deps = deps;
@@ -52,7 +67,36 @@ export class Bumper {
   }
 
   /** Throws when somebody did not answer; then the claim is looked at again when next asked. */
-  async publish(entry: ChannelEntry, request: BumpRequest): Promise<void> {
+  publish(entry: ChannelEntry, request: BumpRequest): Promise<void> {
+    return this.#inTurn(() => this.#publish(entry, request));
+  }
+
+  /** A wallet of the manager answered the request; see answer-bump.ts. */
+  answer(
+    entry: ChannelEntry,
+    request: BumpRequest,
+    funded: BumpAnswer["funded"],
+  ): Promise<Result<Txid, Refusal>> {
+    const { source, sign } = this.#deps;
+    return this.#inTurn(async () => {
+      if (request.kind === "htlcs") {
+        return answerBump(this.#deps, entry, request, funded, (raw) => source.broadcast(raw));
+      }
+      const parent = sign(entry, request.commitment);
+      return answerBump(this.#deps, entry, request, funded, (child) =>
+        source.broadcastPackage([parent, child]),
+      );
+    });
+  }
+
+  /** One at a time: what one makes must be in the book before the next looks. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined); // its own caller has the error
+    return turn;
+  }
+
+  async #publish(entry: ChannelEntry, request: BumpRequest): Promise<void> {
     const key = `${entry.channelNo} ${request.claimId}`;
     if (this.#tried.has(key)) return;
     this.#tried.add(key);
@@ -69,7 +113,11 @@ export class Bumper {
    * Gives the coins of claims back that are over for good. A claim that only rests, because what it
    * spends is spent but not 6 deep, keeps its transaction: a reorg may want it again.
    */
-  async forgetOver(entry: ChannelEntry): Promise<void> {
+  forgetOver(entry: ChannelEntry): Promise<void> {
+    return this.#inTurn(() => this.#forgetOver(entry));
+  }
+
+  async #forgetOver(entry: ChannelEntry): Promise<void> {
     for (const sent of this.#deps.book.ofChannel(entry.channelNo)) {
       const isOver = sent.own.every((outpoint) => isResolved(entry.durable, outpoint));
       if (isOver) await this.#deps.sender.forget(entry, sent);
@@ -79,7 +127,7 @@ export class Bumper {
   async #commitment(entry: ChannelEntry, request: CommitmentBump): Promise<void> {
     const { source, sender, sign } = this.#deps;
     const rawTx = sign(entry, request.commitment);
-    const job = childJob(entry, request, (child) => source.broadcastPackage([rawTx, child]));
+    const job = this.#childJob(entry, request, (child) => source.broadcastPackage([rawTx, child]));
     if (job !== undefined && (await sender.settle(job)) === "out") return;
     await this.#alone(entry, request, rawTx);
   }
@@ -158,7 +206,7 @@ export class Bumper {
     members: readonly HtlcToBump[],
     sent: SentBump | undefined,
   ): BumpJob | undefined {
-    const plan = batchPlan(request, members);
+    const plan = batchPlan(request, members) ?? asStored(batchPlanAtTarget(request, members), sent);
     if (plan === undefined) return undefined;
     const outpoints = members.map(({ input }) => input.outpoint);
     return {
@@ -170,15 +218,20 @@ export class Bumper {
       send: (rawTx) => this.#deps.source.broadcast(rawTx),
     };
   }
+
+  /** undefined: the commitment goes out alone. */
+  #childJob(
+    entry: ChannelEntry,
+    request: CommitmentBump,
+    send: BumpJob["send"],
+  ): BumpJob | undefined {
+    const { claimId } = request;
+    const stored = this.#deps.book.get(entry.channelNo, claimId);
+    const plan = childPlan(request) ?? asStored(childPlanAtTarget(request), stored);
+    return plan && { entry, claimId, bumpId: claimId, plan, broken: false, send };
+  }
 }
 
-/** undefined: the commitment goes out alone. */
-export function childJob(
-  entry: ChannelEntry,
-  request: CommitmentBump,
-  send: BumpJob["send"],
-): BumpJob | undefined {
-  const plan = childPlan(request);
-  const { claimId } = request;
-  return plan && { entry, claimId, bumpId: claimId, plan, broken: false, send };
-}
+/** What was made before is sent again, whatever is affordable now. */
+const asStored = (plan: BumpPlan | undefined, sent: SentBump | undefined): BumpPlan | undefined =>
+  plan && sent && { ...plan, feeratePerKw: sent.feeratePerKw };

@@ -184,16 +184,53 @@ export interface BumpRequest {
   readonly targetFeeratePerKw: number;
 }
 
+/**
+ * Our commitment, broadcast and not confirmed. A child whose input 0 spends the anchor brings the fee of
+ * both: nVersion `child_version`, nLockTime 0, nSequence of input 0 fffffffd, confirmed coins behind it.
+ */
 export interface CommitmentBump {
+  /** Signed. */
   readonly commitmentTx: Buffer;
   readonly commitmentFeeSat: bigint;
-  readonly anchor: Outpoint | undefined;
+  readonly anchor:
+    | Outpoint
+    | undefined;
+  /** Of the signed commitment, in weight units. */
+  readonly commitmentWeight: number;
+  readonly anchorValueSat: bigint;
+  readonly anchorScriptPubkey: Buffer;
+  /** Of input 0 with the witness that the monitor adds. */
+  readonly anchorInputWeight: number;
+  readonly childVersion: number;
+  readonly childMaxWeight: number;
+  /** Of the child alone. A child that pays more is not signed. */
+  readonly maxFeeSat: bigint;
 }
 
+/**
+ * Second stages of our confirmed commitment. Several may share a transaction: input i and output i are
+ * those of one of them, in any order, then confirmed coins and change; nLockTime `lock_time`.
+ */
 export interface HtlcBump {
   readonly commitmentTxid: Buffer;
+  /** Each alone, without a fee and without a witness. */
   readonly htlcTransactions: readonly Buffer[];
   readonly lockTime: number;
+  /** In the order of htlc_transactions. */
+  readonly htlcs: readonly HtlcToClaim[];
+  /** nVersion of the transaction. */
+  readonly version: number;
+  readonly maxWeight: number;
+}
+
+export interface HtlcToClaim {
+  readonly outpoint: Outpoint | undefined;
+  readonly valueSat: bigint;
+  readonly scriptPubkey: Buffer;
+  /** Of the input with the witness that the monitor adds. */
+  readonly inputWeight: number;
+  /** What claiming it may cost. A transaction that pays more than the sum is not signed. */
+  readonly maxFeeSat: bigint;
 }
 
 /** A funding transaction that can no longer confirm. For splices. */
@@ -1796,7 +1833,18 @@ export const BumpRequest: MessageFns<BumpRequest> = {
 };
 
 function createBaseCommitmentBump(): CommitmentBump {
-  return { commitmentTx: Buffer.alloc(0), commitmentFeeSat: 0n, anchor: undefined };
+  return {
+    commitmentTx: Buffer.alloc(0),
+    commitmentFeeSat: 0n,
+    anchor: undefined,
+    commitmentWeight: 0,
+    anchorValueSat: 0n,
+    anchorScriptPubkey: Buffer.alloc(0),
+    anchorInputWeight: 0,
+    childVersion: 0,
+    childMaxWeight: 0,
+    maxFeeSat: 0n,
+  };
 }
 
 export const CommitmentBump: MessageFns<CommitmentBump> = {
@@ -1812,6 +1860,33 @@ export const CommitmentBump: MessageFns<CommitmentBump> = {
     }
     if (message.anchor !== undefined) {
       Outpoint.encode(message.anchor, writer.uint32(26).fork()).join();
+    }
+    if (message.commitmentWeight !== 0) {
+      writer.uint32(32).uint32(message.commitmentWeight);
+    }
+    if (message.anchorValueSat !== 0n) {
+      if (BigInt.asUintN(64, message.anchorValueSat) !== message.anchorValueSat) {
+        throw new globalThis.Error("value provided for field message.anchorValueSat of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.anchorValueSat);
+    }
+    if (message.anchorScriptPubkey.length !== 0) {
+      writer.uint32(50).bytes(message.anchorScriptPubkey);
+    }
+    if (message.anchorInputWeight !== 0) {
+      writer.uint32(56).uint32(message.anchorInputWeight);
+    }
+    if (message.childVersion !== 0) {
+      writer.uint32(64).uint32(message.childVersion);
+    }
+    if (message.childMaxWeight !== 0) {
+      writer.uint32(72).uint32(message.childMaxWeight);
+    }
+    if (message.maxFeeSat !== 0n) {
+      if (BigInt.asUintN(64, message.maxFeeSat) !== message.maxFeeSat) {
+        throw new globalThis.Error("value provided for field message.maxFeeSat of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.maxFeeSat);
     }
     return writer;
   },
@@ -1853,6 +1928,62 @@ export const CommitmentBump: MessageFns<CommitmentBump> = {
             message.anchor = Outpoint.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.commitmentWeight = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.anchorValueSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.anchorScriptPubkey = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.anchorInputWeight = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.childVersion = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.childMaxWeight = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.maxFeeSat = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1877,12 +2008,21 @@ export const CommitmentBump: MessageFns<CommitmentBump> = {
     message.anchor = (object.anchor !== undefined && object.anchor !== null)
       ? Outpoint.fromPartial(object.anchor)
       : undefined;
+    message.commitmentWeight = object.commitmentWeight ?? 0;
+    message.anchorValueSat = (object.anchorValueSat !== undefined && object.anchorValueSat !== null)
+      ? BigInt(object.anchorValueSat)
+      : 0n;
+    message.anchorScriptPubkey = object.anchorScriptPubkey ?? Buffer.alloc(0);
+    message.anchorInputWeight = object.anchorInputWeight ?? 0;
+    message.childVersion = object.childVersion ?? 0;
+    message.childMaxWeight = object.childMaxWeight ?? 0;
+    message.maxFeeSat = (object.maxFeeSat !== undefined && object.maxFeeSat !== null) ? BigInt(object.maxFeeSat) : 0n;
     return message;
   },
 };
 
 function createBaseHtlcBump(): HtlcBump {
-  return { commitmentTxid: Buffer.alloc(0), htlcTransactions: [], lockTime: 0 };
+  return { commitmentTxid: Buffer.alloc(0), htlcTransactions: [], lockTime: 0, htlcs: [], version: 0, maxWeight: 0 };
 }
 
 export const HtlcBump: MessageFns<HtlcBump> = {
@@ -1895,6 +2035,15 @@ export const HtlcBump: MessageFns<HtlcBump> = {
     }
     if (message.lockTime !== 0) {
       writer.uint32(24).uint32(message.lockTime);
+    }
+    for (const v of message.htlcs) {
+      HtlcToClaim.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(40).uint32(message.version);
+    }
+    if (message.maxWeight !== 0) {
+      writer.uint32(48).uint32(message.maxWeight);
     }
     return writer;
   },
@@ -1936,6 +2085,30 @@ export const HtlcBump: MessageFns<HtlcBump> = {
             message.lockTime = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.htlcs.push(HtlcToClaim.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxWeight = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1956,6 +2129,120 @@ export const HtlcBump: MessageFns<HtlcBump> = {
     message.commitmentTxid = object.commitmentTxid ?? Buffer.alloc(0);
     message.htlcTransactions = object.htlcTransactions?.map((e) => e) || [];
     message.lockTime = object.lockTime ?? 0;
+    message.htlcs = object.htlcs?.map((e) => HtlcToClaim.fromPartial(e)) || [];
+    message.version = object.version ?? 0;
+    message.maxWeight = object.maxWeight ?? 0;
+    return message;
+  },
+};
+
+function createBaseHtlcToClaim(): HtlcToClaim {
+  return { outpoint: undefined, valueSat: 0n, scriptPubkey: Buffer.alloc(0), inputWeight: 0, maxFeeSat: 0n };
+}
+
+export const HtlcToClaim: MessageFns<HtlcToClaim> = {
+  encode(message: HtlcToClaim, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outpoint !== undefined) {
+      Outpoint.encode(message.outpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.valueSat !== 0n) {
+      if (BigInt.asUintN(64, message.valueSat) !== message.valueSat) {
+        throw new globalThis.Error("value provided for field message.valueSat of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.valueSat);
+    }
+    if (message.scriptPubkey.length !== 0) {
+      writer.uint32(26).bytes(message.scriptPubkey);
+    }
+    if (message.inputWeight !== 0) {
+      writer.uint32(32).uint32(message.inputWeight);
+    }
+    if (message.maxFeeSat !== 0n) {
+      if (BigInt.asUintN(64, message.maxFeeSat) !== message.maxFeeSat) {
+        throw new globalThis.Error("value provided for field message.maxFeeSat of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.maxFeeSat);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HtlcToClaim {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHtlcToClaim() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outpoint = Outpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.valueSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.scriptPubkey = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.inputWeight = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxFeeSat = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HtlcToClaim>): HtlcToClaim {
+    return HtlcToClaim.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HtlcToClaim>): HtlcToClaim {
+    const message = createBaseHtlcToClaim() as any;
+    message.outpoint = (object.outpoint !== undefined && object.outpoint !== null)
+      ? Outpoint.fromPartial(object.outpoint)
+      : undefined;
+    message.valueSat = (object.valueSat !== undefined && object.valueSat !== null) ? BigInt(object.valueSat) : 0n;
+    message.scriptPubkey = object.scriptPubkey ?? Buffer.alloc(0);
+    message.inputWeight = object.inputWeight ?? 0;
+    message.maxFeeSat = (object.maxFeeSat !== undefined && object.maxFeeSat !== null) ? BigInt(object.maxFeeSat) : 0n;
     return message;
   },
 };

@@ -235,9 +235,37 @@ export interface EndOfReplay {
   readonly replayed: bigint;
 }
 
+/** The newest request of a claim replaces the older ones. Answered with SignBump. */
 export interface BumpRequestItem {
   readonly channelId: Buffer;
-  readonly request: BumpRequest | undefined;
+  readonly request:
+    | BumpRequest
+    | undefined;
+  /** The claim is over: only `claim_id` of the request is set, and coins kept for it are free. */
+  readonly ended: boolean;
+}
+
+export interface SignBumpRequest {
+  readonly channelId: Buffer;
+  /** Of a BumpRequest that has not ended. */
+  readonly claimId: Buffer;
+  /**
+   * What the request asks for, funded and signed by the caller's wallet; the monitor's inputs have no
+   * witness yet. The value of every coin is looked up in the chain.
+   */
+  readonly funded:
+    | { readonly $case: "transaction"; readonly value: Buffer }
+    | //
+    /** BIP 174, with the wallet's inputs finalized. */
+    { readonly $case: "psbt"; readonly value: Buffer }
+    | undefined;
+  /** Refused as `fenced` unless it is the epoch of the manager's current session. */
+  readonly epoch: bigint;
+}
+
+export interface SignBumpResponse {
+  /** Of the completed transaction, which the monitor has stored and broadcast. */
+  readonly txid: Buffer;
 }
 
 export interface EventAck {
@@ -2135,7 +2163,7 @@ export const EndOfReplay: MessageFns<EndOfReplay> = {
 };
 
 function createBaseBumpRequestItem(): BumpRequestItem {
-  return { channelId: Buffer.alloc(0), request: undefined };
+  return { channelId: Buffer.alloc(0), request: undefined, ended: false };
 }
 
 export const BumpRequestItem: MessageFns<BumpRequestItem> = {
@@ -2145,6 +2173,9 @@ export const BumpRequestItem: MessageFns<BumpRequestItem> = {
     }
     if (message.request !== undefined) {
       BumpRequest.encode(message.request, writer.uint32(18).fork()).join();
+    }
+    if (message.ended !== false) {
+      writer.uint32(24).bool(message.ended);
     }
     return writer;
   },
@@ -2178,6 +2209,14 @@ export const BumpRequestItem: MessageFns<BumpRequestItem> = {
             message.request = BumpRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ended = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2199,6 +2238,182 @@ export const BumpRequestItem: MessageFns<BumpRequestItem> = {
     message.request = (object.request !== undefined && object.request !== null)
       ? BumpRequest.fromPartial(object.request)
       : undefined;
+    message.ended = object.ended ?? false;
+    return message;
+  },
+};
+
+function createBaseSignBumpRequest(): SignBumpRequest {
+  return { channelId: Buffer.alloc(0), claimId: Buffer.alloc(0), funded: undefined, epoch: 0n };
+}
+
+export const SignBumpRequest: MessageFns<SignBumpRequest> = {
+  encode(message: SignBumpRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channelId.length !== 0) {
+      writer.uint32(10).bytes(message.channelId);
+    }
+    if (message.claimId.length !== 0) {
+      writer.uint32(18).bytes(message.claimId);
+    }
+    switch (message.funded?.$case) {
+      case "transaction":
+        writer.uint32(26).bytes(message.funded.value);
+        break;
+      case "psbt":
+        writer.uint32(34).bytes(message.funded.value);
+        break;
+    }
+    if (message.epoch !== 0n) {
+      if (BigInt.asUintN(64, message.epoch) !== message.epoch) {
+        throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignBumpRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignBumpRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channelId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.claimId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.funded = { $case: "transaction", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.funded = { $case: "psbt", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.epoch = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SignBumpRequest>): SignBumpRequest {
+    return SignBumpRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SignBumpRequest>): SignBumpRequest {
+    const message = createBaseSignBumpRequest() as any;
+    message.channelId = object.channelId ?? Buffer.alloc(0);
+    message.claimId = object.claimId ?? Buffer.alloc(0);
+    switch (object.funded?.$case) {
+      case "transaction": {
+        if (object.funded?.value !== undefined && object.funded?.value !== null) {
+          message.funded = { $case: "transaction", value: object.funded.value };
+        }
+        break;
+      }
+      case "psbt": {
+        if (object.funded?.value !== undefined && object.funded?.value !== null) {
+          message.funded = { $case: "psbt", value: object.funded.value };
+        }
+        break;
+      }
+    }
+    message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    return message;
+  },
+};
+
+function createBaseSignBumpResponse(): SignBumpResponse {
+  return { txid: Buffer.alloc(0) };
+}
+
+export const SignBumpResponse: MessageFns<SignBumpResponse> = {
+  encode(message: SignBumpResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.txid.length !== 0) {
+      writer.uint32(10).bytes(message.txid);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignBumpResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignBumpResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.txid = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SignBumpResponse>): SignBumpResponse {
+    return SignBumpResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SignBumpResponse>): SignBumpResponse {
+    const message = createBaseSignBumpResponse() as any;
+    message.txid = object.txid ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -6223,6 +6438,21 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): BroadcastHolderCommitmentResponse =>
       BroadcastHolderCommitmentResponse.decode(value),
   },
+  /**
+   * A wallet's answer to a BumpRequest. The monitor checks that its own inputs and outputs are untouched
+   * and what it costs, signs its inputs, stores the transaction, then broadcasts it (a child with its
+   * commitment, as a package) and goes on doing so. A higher fee replaces an earlier answer. Where
+   * `fees.wallet` is not "events": `notConfigured`. `claimUnknown`, `fundingRefused`, `notRelayed`.
+   */
+  signBump: {
+    path: "/farwatch.monitor.v1.MonitorService/SignBump" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SignBumpRequest): Buffer => Buffer.from(SignBumpRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SignBumpRequest => SignBumpRequest.decode(value),
+    responseSerialize: (value: SignBumpResponse): Buffer => Buffer.from(SignBumpResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SignBumpResponse => SignBumpResponse.decode(value),
+  },
   getChannel: {
     path: "/farwatch.monitor.v1.MonitorService/GetChannel" as const,
     requestStream: false as const,
@@ -6364,6 +6594,13 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
   ackEvents: handleUnaryCall<AckEventsRequest, AckEventsResponse>;
   /** Admin. Broadcasts the latest holder commitment. `staleSuspected` unless override_stale is set. */
   broadcastHolderCommitment: handleUnaryCall<BroadcastHolderCommitmentRequest, BroadcastHolderCommitmentResponse>;
+  /**
+   * A wallet's answer to a BumpRequest. The monitor checks that its own inputs and outputs are untouched
+   * and what it costs, signs its inputs, stores the transaction, then broadcasts it (a child with its
+   * commitment, as a package) and goes on doing so. A higher fee replaces an earlier answer. Where
+   * `fees.wallet` is not "events": `notConfigured`. `claimUnknown`, `fundingRefused`, `notRelayed`.
+   */
+  signBump: handleUnaryCall<SignBumpRequest, SignBumpResponse>;
   getChannel: handleUnaryCall<GetChannelRequest, GetChannelResponse>;
   listChannels: handleUnaryCall<ListChannelsRequest, ListChannelsResponse>;
   listPendingEvents: handleUnaryCall<ListPendingEventsRequest, ListPendingEventsResponse>;
@@ -6495,6 +6732,27 @@ export interface MonitorServiceClient extends Omit<Client, "getChannel"> {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: BroadcastHolderCommitmentResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * A wallet's answer to a BumpRequest. The monitor checks that its own inputs and outputs are untouched
+   * and what it costs, signs its inputs, stores the transaction, then broadcasts it (a child with its
+   * commitment, as a package) and goes on doing so. A higher fee replaces an earlier answer. Where
+   * `fees.wallet` is not "events": `notConfigured`. `claimUnknown`, `fundingRefused`, `notRelayed`.
+   */
+  signBump(
+    request: SignBumpRequest,
+    callback: (error: ServiceError | null, response: SignBumpResponse) => void,
+  ): ClientUnaryCall;
+  signBump(
+    request: SignBumpRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SignBumpResponse) => void,
+  ): ClientUnaryCall;
+  signBump(
+    request: SignBumpRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SignBumpResponse) => void,
   ): ClientUnaryCall;
   getChannel(
     request: GetChannelRequest,

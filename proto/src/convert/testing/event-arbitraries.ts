@@ -1,5 +1,7 @@
 /** Random events, receipts and refusals for the conversion tests. */
 import fc, { type Arbitrary } from "fast-check";
+import { feeratePerKw } from "../../amount.js";
+import type { BumpItem } from "../../bump.js";
 import type {
   EventOrigin,
   MonitorEventBody,
@@ -28,6 +30,7 @@ import {
   sources,
   texts,
   txids,
+  u32,
   u64,
   upTo,
 } from "./arbitraries.js";
@@ -145,3 +148,43 @@ const detailNames = fc.stringMatching(/^[a-z][a-z_]*$/);
 export const refusals: Arbitrary<Refusal> = fc
   .tuple(fc.constantFrom(...reasons), texts, fc.dictionary(detailNames, texts))
   .map(([reason, message, details]) => refuse(reason, message, { ...details }));
+
+const foreignInput = {
+  outpoint: outpoints,
+  valueSat: sats,
+  scriptPubkey: upTo(42),
+  inputWeight: u32,
+};
+
+export const bumpItems: Arbitrary<BumpItem> = fc.oneof(
+  fc.record({ channelId: channelIds, ended: hex(32).map(hash32) }),
+  fc.record({
+    channelId: channelIds,
+    request: fc.record({
+      claimId: hex(32).map(hash32),
+      targetFeerate: u32.map(feeratePerKw),
+      of: fc.oneof(
+        fc.record({
+          kind: fc.constant("commitment" as const),
+          commitmentTx: upTo(60),
+          commitmentFeeSat: sats,
+          commitmentWeight: u32,
+          anchor: fc.record(foreignInput),
+          childVersion: u32,
+          childMaxWeight: u32,
+          maxFeeSat: sats,
+        }),
+        fc.record({
+          kind: fc.constant("htlcs" as const),
+          commitmentTxid: txids,
+          locktime: u32,
+          version: u32,
+          maxWeight: u32,
+          htlcs: fc.array(fc.record({ ...foreignInput, transaction: upTo(60), maxFeeSat: sats }), {
+            maxLength: 3,
+          }),
+        }),
+      ),
+    }),
+  }),
+);
