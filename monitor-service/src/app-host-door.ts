@@ -49,6 +49,7 @@ export function waitingHost(store: EmptyStore): MonitorHost {
       zeroFeeChannels: 0,
       archivedChannels: 0,
       pendingEvents: 0,
+      features: [],
     }),
   };
 }

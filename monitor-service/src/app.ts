@@ -14,6 +14,7 @@ import { managerKey, monitorKey } from "@farwatch/protocol/ids";
 import { ok } from "@farwatch/protocol/result";
 import { ChainTask } from "./app-chain.js";
 import { waitingHost } from "./app-host-door.js";
+import { openSweep } from "./app-sweep.js";
 import { RelayTask } from "./app-relay.js";
 import { Principals } from "./auth/principal.js";
 import { BitcoindRpc } from "./chain/bitcoind-rpc.js";
@@ -30,7 +31,7 @@ import { serviceVersion } from "./observe/version.js";
 import type { RpcDeps } from "./rpc/call.js";
 import type { TlsMaterial } from "./rpc/credentials.js";
 import { startRpcServer, type Listen } from "./rpc/server.js";
-import type { Failpoint, HostDeps } from "./runtime/deps.js";
+import type { Failpoint, HostDeps, SweepConfig } from "./runtime/deps.js";
 import { causeOf } from "./runtime/error-cause.js";
 import { startMonitorHost, type RunningHost } from "./runtime/start.js";
 import type { FloorFile } from "./signer/floor-file.js";
@@ -121,11 +122,12 @@ class MonitorApp implements App {
     const floors = await this.#openFloors();
     this.#undo.push(async () => this.#running?.stop());
     const rpc = this.#openRpc();
+    const sweep = await openSweep(config.sweep, rpc, this.#log);
     const source = await this.#openSource(rpc);
     const chain = this.#chainTask(source, () => this.#runningHost(hostDeps()));
     const chainState = () => chain.state();
     const hostDeps = (): HostDeps =>
-      this.#hostDeps({ curve, secret, keys, floors, store, source, rpc, chainState });
+      this.#hostDeps({ curve, secret, keys, floors, sweep, store, source, rpc, chainState });
     const waiting = waitingHost({
       ...(await identityOf(store)),
       monitorKey: monitorKey(keyOfSecret(curve, secret)),
@@ -228,7 +230,7 @@ class MonitorApp implements App {
   }
 
   #hostDeps(parts: HostParts): HostDeps {
-    const { curve, secret, keys, floors, store, source, rpc, chainState } = parts;
+    const { curve, secret, keys, floors, sweep, store, source, rpc, chainState } = parts;
     const { chain, chainHash, bitcoind, maxFeerate, feeWallet } = this.#config;
     const { failpoint } = this.#overrides;
     return {
@@ -247,6 +249,7 @@ class MonitorApp implements App {
       chainState,
       onFatal: (error) => this.#onFatal(error),
       ...(failpoint === undefined ? {} : { failpoint }),
+      ...(sweep === undefined ? {} : { sweep }),
       ...(bitcoind.wallet === undefined
         ? {}
         : { feeWallet: new BitcoindWallet(rpc, bitcoind.wallet) }),
@@ -314,6 +317,7 @@ interface HostParts extends Pick<HostDeps, "store" | "source" | "chainState"> {
   readonly secret: Uint8Array;
   readonly keys: KeySource;
   readonly floors: FloorFile;
+  readonly sweep: SweepConfig | undefined;
   readonly rpc: BitcoindRpc;
 }
 

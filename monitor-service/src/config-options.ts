@@ -9,6 +9,8 @@ export const DEFAULT_LISTEN = "127.0.0.1:9912";
 export const DEFAULT_POLL_SECONDS = 5;
 /** Satoshis per virtual byte; as the claim engine's own default. */
 export const DEFAULT_MAX_FEERATE_SAT_PER_VBYTE = 1_000;
+/** About a day: sweeps are in no hurry. */
+export const DEFAULT_SWEEP_EVERY_BLOCKS = 144;
 
 export type OptionKind = "text" | "switch" | "path" | "number";
 
@@ -217,4 +219,28 @@ const FEES: readonly Option[] = [
   ),
 ];
 
-export const OPTIONS: readonly Option[] = [...GENERAL, ...TLS, ...BITCOIND, ...FEES];
+const SWEEP: readonly Option[] = [
+  option(
+    "sweep.address",
+    "text",
+    undefined,
+    "address to which our own delayed and to_remote outputs are swept",
+    "optional: without it and sweep.descriptor those outputs are told to the node, which sweeps them",
+  ),
+  option(
+    "sweep.descriptor",
+    "text",
+    undefined,
+    "output descriptor without private keys, ranged or not, in place of the address",
+    "optional: a ranged one gives every sweep an address of its own",
+  ),
+  option(
+    "sweep.every_blocks",
+    "number",
+    DEFAULT_SWEEP_EVERY_BLOCKS,
+    "blocks an output waits for others to share a transaction with, 1 to 1008",
+    "about a day: outputs of one close mature at different heights, and together they cost less",
+  ),
+];
+
+export const OPTIONS: readonly Option[] = [...GENERAL, ...TLS, ...BITCOIND, ...FEES, ...SWEEP];

@@ -4,9 +4,13 @@ import { NETWORKS } from "./config-networks.js";
 import {
   DEFAULT_LISTEN,
   DEFAULT_MAX_FEERATE_SAT_PER_VBYTE,
+  DEFAULT_SWEEP_EVERY_BLOCKS,
   DEFAULT_POLL_SECONDS,
 } from "./config-options.js";
 import { LOG_LEVELS } from "./observe/log.js";
+
+/** Blocks, a week: an output that waits longer is forgotten by its owner. */
+export const MAX_SWEEP_EVERY_BLOCKS = 1_008;
 
 /** Seconds. Faster asks a busy node for nothing; slower lets the margin of an HTLC pass unseen. */
 export const MIN_POLL_SECONDS = 0.1;
@@ -107,6 +111,22 @@ const payerFits = ({
 }): boolean =>
   fees.wallet === undefined || (fees.wallet === "bitcoind") === (bitcoind.wallet !== undefined);
 
+const SweepTable = z
+  .strictObject({
+    address: z.string().min(1, "expected an address").optional(),
+    descriptor: z.string().min(1, "expected a descriptor").optional(),
+    every_blocks: z
+      .number()
+      .int()
+      .min(1)
+      .max(MAX_SWEEP_EVERY_BLOCKS)
+      .default(DEFAULT_SWEEP_EVERY_BLOCKS),
+  })
+  .refine(({ address, descriptor }) => address === undefined || descriptor === undefined, {
+    path: ["address"],
+    message: "give address or descriptor, not both",
+  });
+
 export const ConfigShape = z
   .strictObject({
     network: z.enum(NETWORKS),
@@ -123,6 +143,7 @@ export const ConfigShape = z
     tls: z.strictObject({ ca: file, cert: file, key: file }),
     bitcoind: BitcoindTable,
     fees: FeesTable.prefault({}),
+    sweep: SweepTable.prefault({}),
     // Two certificates of one manager may share its key: certificates are renewed one at a time.
     managers: z
       .array(ManagerTable)
@@ -133,6 +154,12 @@ export const ConfigShape = z
   .refine(payerFits, {
     path: ["fees", "wallet"],
     message: "bitcoind needs bitcoind.wallet, and bitcoind.wallet goes with no other",
-  });
+  })
+  .refine(
+    ({ sweep, managers }) =>
+      (sweep.address === undefined && sweep.descriptor === undefined) ||
+      new Set(managers.map(({ manager_key }) => manager_key)).size === 1,
+    { path: ["sweep"], message: "would send the money of several managers to one place" },
+  );
 
 export type ConfigInput = z.output<typeof ConfigShape>;

@@ -8,6 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { parse } from "smol-toml";
 import { feeratePerKw, type FeeratePerKw } from "@farwatch/protocol/amount";
+import type { DestinationText } from "./chain/bitcoind-destination.js";
 import type { ChainName } from "./chain/proof-of-work.js";
 import { ConfigError } from "./config-error.js";
 import { CHAIN_HASHES, CHAIN_NAMES, type Network } from "./config-networks.js";
@@ -46,6 +47,10 @@ export interface BitcoindConfig {
   readonly zmqHashblock: string | undefined;
   readonly pollIntervalMs: number;
 }
+export interface SweepOptions {
+  readonly destination: DestinationText;
+  readonly everyBlocks: number;
+}
 /** Checked; every path is absolute. Holds a secret: never logged as a whole. */
 export interface MonitorConfig {
   readonly network: Network;
@@ -69,6 +74,8 @@ export interface MonitorConfig {
   readonly maxFeerate: FeeratePerKw;
   /** Who pays for our own commitments on anchor channels. */
   readonly feeWallet: (typeof FEE_WALLETS)[number];
+  /** undefined: nothing is swept. */
+  readonly sweep: SweepOptions | undefined;
   readonly managers: readonly ManagerRow[];
 }
 
@@ -216,6 +223,7 @@ function resolve(input: ConfigInput): MonitorConfig {
     },
     feeWallet: input.fees.wallet ?? (bitcoind.wallet === undefined ? "none" : "bitcoind"),
     maxFeerate: feeratePerKw(Math.floor(input.fees.max_feerate_sat_per_vbyte * PER_KW)),
+    sweep: sweepOf(input.sweep),
     managers: input.managers.map(({ name, manager_key, spki_sha256, admin }) => ({
       name,
       managerKey: manager_key,
@@ -223,4 +231,13 @@ function resolve(input: ConfigInput): MonitorConfig {
       admin,
     })),
   };
+}
+
+function sweepOf({ address, descriptor, every_blocks }: ConfigInput["sweep"]) {
+  const everyBlocks = every_blocks;
+  if (address !== undefined) {
+    return { destination: { kind: "address" as const, address }, everyBlocks };
+  }
+  if (descriptor === undefined) return undefined;
+  return { destination: { kind: "descriptor" as const, descriptor }, everyBlocks };
 }

@@ -38,6 +38,13 @@ manager_key = "${"aa".repeat(32)}"
 spki_sha256 = "${"bb".repeat(32)}"
 `;
 
+const OTHER_MANAGER = `[[managers]]
+name = "bob"
+manager_key = "${"cc".repeat(32)}"
+spki_sha256 = "${"dd".repeat(32)}"
+`;
+
+const SWEEP_WAIT_KEY = "sweep.every_blocks";
 const FEERATE_KEY = "fees.max_feerate_sat_per_vbyte";
 const POLL_KEY = "bitcoind.poll_interval_seconds";
 
@@ -111,6 +118,7 @@ describe("monitor configuration", () => {
   });
 
   const inFees = (limit: number): string => `${BASE}[fees]\nmax_feerate_sat_per_vbyte = ${limit}\n`;
+  const inSweep = (lines: string): string => `${BASE}[sweep]\n${lines}\n`;
   const inBitcoind = (line: string): string => BASE.replace("[bitcoind]", `[bitcoind]\n${line}`);
   const refused: readonly (readonly [why: string, text: string, key: string])[] = [
     ["an unknown key", `lisen = "127.0.0.1:1"\n${BASE}`, "lisen"],
@@ -134,6 +142,10 @@ describe("monitor configuration", () => {
     ["too low a limit of feerates", inFees(9.9), FEERATE_KEY],
     ["too high a limit of feerates", inFees(10_001), FEERATE_KEY],
     ["an unknown key of fees", `${BASE}[fees]\nmax = 1\n`, "fees.max"],
+    ["two places to sweep to", inSweep('address = "a"\ndescriptor = "d"'), "sweep.address"],
+    ["sweeps that wait for ever", inSweep('address = "a"\nevery_blocks = 1009'), SWEEP_WAIT_KEY],
+    ["sweeps that do not wait at all", inSweep('address = "a"\nevery_blocks = 0'), SWEEP_WAIT_KEY],
+    ["a sweep of several managers' money", inSweep('address = "a"') + OTHER_MANAGER, "sweep"],
     ["no manager", BASE.replace(/\[\[managers\]\][^]*/, ""), "managers"],
     ["a manager twice", BASE + BASE.slice(BASE.indexOf("[[managers]]")), "managers"],
   ];
@@ -159,6 +171,22 @@ describe("monitor configuration", () => {
     assert.equal(load(BASE, { env }).maxFeerate, 3_125);
   });
 
+  it("sweeps only where that is said, at both edges of the wait", () => {
+    assert.equal(load(BASE).sweep, undefined);
+    assert.equal(load(inSweep("every_blocks = 5")).sweep, undefined);
+    const destination = { kind: "address", address: "a" };
+    assert.deepEqual(load(inSweep('address = "a"')).sweep, { destination, everyBlocks: 144 });
+    for (const everyBlocks of [1, 1_008]) {
+      const { sweep } = load(inSweep(`descriptor = "d"\nevery_blocks = ${everyBlocks}`));
+      assert.deepEqual(sweep, {
+        destination: { kind: "descriptor", descriptor: "d" },
+        everyBlocks,
+      });
+    }
+    const renewed = OTHER_MANAGER.replace("cc".repeat(32), "aa".repeat(32));
+    assert.doesNotThrow(() => load(inSweep('address = "a"') + renewed), "one manager, renewing");
+  });
+
   it("refuses an unknown variable, a word for a switch and a word for a number", () => {
     const withEnv = (env: Record<string, string>) => refusedKey(() => load(BASE, { env }));
     assert.equal(withEnv({ FARWATCH_MONITOR_LISEN: "x" }), "FARWATCH_MONITOR_LISEN");
@@ -178,7 +206,7 @@ describe("monitor configuration", () => {
     const sample = fs.readFileSync(SAMPLE, "utf8");
     assert.deepEqual(Object.keys(parse(sample)), [], "every key is commented");
     const text = sample.replace(/^# (?=\[|[a-z_0-9]+ = )/gm, "");
-    const config = load(text.replace(/^password = .*\n/m, ""));
+    const config = load(text.replace(/^(?:password|descriptor) = .*\n/gm, ""));
     assert.equal(config.listen, "127.0.0.1:9912");
     for (const { key } of OPTIONS) {
       const last = key.split(".").at(-1) ?? "";

@@ -94,5 +94,6 @@ export function createMonitor(
     toldSpendable: new Set(),
     neverFundedAt: undefined,
     resolvedSince: undefined,
+    ownOutputs: [],
   });
 }

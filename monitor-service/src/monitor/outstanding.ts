@@ -47,6 +47,9 @@ export function watched(state: MonitorState): Watched {
       ...scopes.map(({ parameters }) => parameters.funding),
       ...state.tracked.map(({ outpoint }) => outpoint),
       ...state.suspects.map(({ outpoint }) => outpoint),
+      ...state.ownOutputs
+        .filter(({ spend }) => spend === undefined)
+        .map(({ output }) => output.outpoint),
     ],
     txids: awaited
       .filter((scope) => !isSeen(scope))

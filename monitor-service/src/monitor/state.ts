@@ -124,6 +124,16 @@ export interface WaitingFact {
       };
 }
 
+/** An output that only this channel's keys can spend, from its confirmation on. */
+export interface OwnOutput {
+  readonly output: SpendableOutput;
+  readonly createdAt: BlockHeight;
+  /** Deep enough, and its relative lock is over for the next block. */
+  readonly matureAt: BlockHeight;
+  /** Confirmed, by anyone; not final before it is 6 deep. */
+  readonly spend: { readonly txid: Txid; readonly height: BlockHeight } | undefined;
+}
+
 export type ClaimInput = {
   readonly outpoint: Outpoint;
   readonly valueSat: Sat;
@@ -315,4 +325,6 @@ export interface MonitorState extends FundingScope {
   readonly neverFundedAt: BlockHeight | undefined;
   /** Since this height nothing is left to claim and every event is acked: it is archived later. */
   readonly resolvedSince: BlockHeight | undefined;
+  /** Those that only this channel's keys can spend, until their spend is 100 deep. */
+  readonly ownOutputs: readonly OwnOutput[];
 }

@@ -68,6 +68,15 @@ export function viewToWire(view: ChannelView): GetChannelResponse {
       confirmed: pending.funding.txid === state.alternativeFunding?.txid,
     })),
     neverFunded: state.neverFundedAt !== undefined,
+    ownOutputs: view.ownOutputs.map((own) => ({
+      outpoint: writeOutpoint(own.outpoint),
+      kind: own.kind,
+      valueSat: own.valueSat,
+      matureAt: own.matureAt,
+      sweptBy: own.sweptBy === undefined ? undefined : Buffer.from(txidToInternal(own.sweptBy)),
+      spentBy: own.spend === undefined ? undefined : Buffer.from(txidToInternal(own.spend.txid)),
+      spentHeight: own.spend?.height,
+    })),
   };
 }
 

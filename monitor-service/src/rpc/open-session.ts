@@ -9,9 +9,6 @@ import { SUPPORTED_STEPS } from "@farwatch/protocol/update";
 import { HOST_LIMITS } from "../runtime/limits.js";
 import type { Run } from "./call.js";
 
-/** Names of optional behaviour a manager may rely on; none beyond the schema yet. */
-const FEATURES: readonly string[] = [];
-
 export const openSession: Run<OpenSessionRequest, OpenSessionResponse> = async (
   { host, who },
   request,
@@ -23,7 +20,7 @@ export const openSession: Run<OpenSessionRequest, OpenSessionResponse> = async (
     monitorKey: Buffer.from(fromHex(monitorKey)),
     storeId: Buffer.from(fromHex(storeId)),
     storeGen,
-    features: FEATURES,
+    features: host.info().features,
     limits: HOST_LIMITS,
     supportedSteps: SUPPORTED_STEPS,
     epoch,

@@ -12,6 +12,7 @@ import type { ArchivedChannel } from "./archive.js";
 import { findOwn, viewOf } from "./channel-views.js";
 import type { Core } from "./core.js";
 import { causeOf } from "./error-cause.js";
+import { ownOutputs } from "./own-outputs.js";
 import type { ChannelPage, ChannelQuery, ChannelView, Principal } from "./monitor-host.js";
 
 /** Errors: channelUnknown, notYourChannel, storedStateUnreadable. */
@@ -33,14 +34,16 @@ async function viewArchived(
   if (leaving !== undefined) return ok(viewOf(core, leaving));
   const snapshot = await core.deps.store.readSnapshot(row.channelNo);
   try {
+    const state = decodeState(must(snapshot, "an archived channel has a snapshot").bytes);
     return ok({
-      state: decodeState(must(snapshot, "an archived channel has a snapshot").bytes),
+      state,
       halted: false,
       archivedAt: blockHeight(row.height),
       archival: { kind: "due" },
       pendingEventIds: [],
       openClaims: [],
       openBumps: [],
+      ownOutputs: ownOutputs(core, state),
     });
   } catch (error) {
     const { channelId } = row;

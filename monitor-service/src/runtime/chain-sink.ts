@@ -33,7 +33,10 @@ export const createChainSink = (core: Core): ChainSink => ({
   tipRing: () => core.headers,
   connected: (block) => connected(core, block),
   disconnected: (forkPoint) => disconnected(core, forkPoint),
-  synced: () => core.publisher.offerAgain(core.monitors.all()),
+  synced: () => {
+    core.publisher.offerAgain(core.monitors.all());
+    core.sweeper?.request();
+  },
 });
 
 async function connected(core: Core, block: VerifiedBlock): Promise<void> {
@@ -54,6 +57,7 @@ async function connected(core: Core, block: VerifiedBlock): Promise<void> {
     core.publisher.newBlock();
   });
   publishHalted(core);
+  core.sweeper?.request();
 }
 
 function connectOne(

@@ -10,6 +10,7 @@ import { eventId } from "@farwatch/protocol/ids";
 import { archivalOf } from "../monitor/archival.js";
 import { archivedRefusal } from "./archive.js";
 import { otherOwner, type Core } from "./core.js";
+import { ownOutputs } from "./own-outputs.js";
 import { openBumps, openClaims } from "./claim-views.js";
 import type { ChannelView, Principal } from "./monitor-host.js";
 import type { ChannelEntry } from "./monitors.js";
@@ -45,6 +46,7 @@ export function viewOf(core: Core, entry: ChannelEntry): ChannelView {
     pendingEventIds: events.map((event) => event.eventId),
     openClaims: openClaims(core, entry.durable),
     openBumps: openBumps(core, entry.durable),
+    ownOutputs: ownOutputs(core, entry.durable),
   };
 }
 

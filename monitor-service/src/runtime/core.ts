@@ -16,6 +16,8 @@ import type { Commits } from "./commits.js";
 import type { HostDeps } from "./deps.js";
 import type { Principal } from "./monitor-host.js";
 import type { Monitors } from "./monitors.js";
+import type { Sweeper } from "./sweeper.js";
+import type { Sweep } from "../tx/sweep-plan.js";
 import type { Publisher } from "./publisher.js";
 
 export interface RowCounters {
@@ -23,6 +25,7 @@ export interface RowCounters {
   batch: number;
   event: number;
   channel: number;
+  sweep: number;
 }
 
 export interface Core {
@@ -36,7 +39,11 @@ export interface Core {
   readonly commits: Commits;
   readonly feed: EventFeed;
   readonly publisher: Publisher;
+  /** undefined: our own outputs are left to the node. */
+  sweeper: Sweeper | undefined;
   readonly rows: RowCounters;
+  /** Not over, by id; as durable as the state of channels. */
+  readonly sweeps: Map<number, Sweep>;
   readonly epochs: Map<ManagerKey, EpochRow>;
   /** When everything outstanding was last offered to the chain source. */
   offeredAtMs: number;

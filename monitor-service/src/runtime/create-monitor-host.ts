@@ -63,5 +63,6 @@ function infoOf(core: Core): HostInfo {
     zeroFeeChannels,
     archivedChannels: core.archive.size,
     pendingEvents,
+    features: core.sweeper === undefined ? [] : ["sweep"],
   };
 }

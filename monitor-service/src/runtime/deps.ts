@@ -3,6 +3,7 @@ import type { FeeratePerKw } from "@farwatch/protocol/amount";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import type { ChainSource } from "../chain/chain-source.js";
 import type { FeeWallet } from "../chain/fee-wallet.js";
+import type { SweepDestination } from "../chain/sweep-destination.js";
 import type { ChainName } from "../chain/proof-of-work.js";
 import type { HolderFloors } from "../signer/holder-floors.js";
 import type { ChannelSigner } from "../signer/signer.js";
@@ -18,6 +19,12 @@ export interface HostLog {
 /** Called at named points of the commit path; only test entry points install one. */
 export type Failpoint = (name: FailpointName) => void | Promise<void>;
 export type FailpointName = "afterDecide" | "afterCommit" | "afterEvents" | "beforeReply";
+
+export interface SweepConfig {
+  readonly destination: SweepDestination;
+  /** Blocks an output waits for company, at least 1. */
+  readonly everyBlocks: number;
+}
 
 export interface HostDeps {
   readonly curve: Curve;
@@ -46,6 +53,8 @@ export interface HostDeps {
   readonly feeWallet?: FeeWallet;
   /** Managers' wallets are asked to pay instead, over the event stream; then there is no feeWallet. */
   readonly asksManagers?: boolean;
+  /** Our own outputs are swept there; undefined: they are left to the node. */
+  readonly sweep?: SweepConfig;
   readonly chain: ChainName;
   /** Genesis block hash, internal byte order, hex. */
   readonly chainHash: string;

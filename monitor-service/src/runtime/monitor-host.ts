@@ -23,7 +23,7 @@ import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
 import type { Archival } from "../monitor/archival.js";
 import type { BumpRequest, HtlcToBump } from "../monitor/effect.js";
-import type { Claim, ClaimInput, MonitorState } from "../monitor/state.js";
+import type { Claim, ClaimInput, MonitorState, OwnOutput } from "../monitor/state.js";
 import type { CounterpartyTx, Justice } from "../monitor/watchtower.js";
 
 /** Who calls, taken from the client certificate, never from a message. */
@@ -137,6 +137,13 @@ export interface ChannelView {
   readonly pendingEventIds: readonly EventId[];
   readonly openClaims: readonly OpenClaim[];
   readonly openBumps: readonly OpenBump[];
+  readonly ownOutputs: readonly (Pick<OwnOutput, "matureAt" | "spend"> & {
+    readonly outpoint: Outpoint;
+    readonly kind: string;
+    readonly valueSat: bigint;
+    /** Newest version of the monitor's own sweep. */
+    readonly sweptBy: Txid | undefined;
+  })[];
 }
 
 /** Which commitment of the counterparty. */
@@ -185,6 +192,8 @@ export interface HostInfo {
   readonly zeroFeeChannels: number;
   readonly archivedChannels: number;
   readonly pendingEvents: number;
+  /** Names of optional behaviour a manager may rely on. */
+  readonly features: readonly Feature[];
 }
 
 /** What a wallet of the manager made of a bump request. */
@@ -197,6 +206,9 @@ export interface BumpAnswer {
   /** Of the caller's session. */
   readonly epoch: bigint;
 }
+
+/** sweep: own outputs are swept by the monitor itself; GetChannel says by which transaction. */
+export type Feature = "sweep";
 
 /** Receives events of one manager, one at a time: the feed waits for each promise (back-pressure). */
 export interface EventSubscriber {

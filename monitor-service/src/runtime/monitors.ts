@@ -107,6 +107,7 @@ export class Monitors implements Outbox {
     const same =
       before.tracked === state.tracked &&
       before.suspects === state.suspects &&
+      before.ownOutputs === state.ownOutputs &&
       before.spend === state.spend &&
       before.fundingConfirmedAt === state.fundingConfirmedAt &&
       before.parameters === state.parameters &&

@@ -29,6 +29,7 @@ import type { MonitorHost } from "./monitor-host.js";
 import { Monitors, type ChannelEntry } from "./monitors.js";
 import { Publisher } from "./publisher.js";
 import { runStep } from "./run-step.js";
+import { Sweeper } from "./sweeper.js";
 
 export interface RunningHost {
   readonly host: MonitorHost;
@@ -57,9 +58,13 @@ export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
       if (deps.chainState() === "synced") offerAgain(core);
       return writeDueSnapshots(core);
     },
-    published: () => core.publisher.idle(),
+    published: async () => {
+      await core.publisher.idle();
+      await core.sweeper?.idle();
+    },
     stop: async () => {
       core.feed.stop();
+      await core.sweeper?.stop();
       await core.publisher.stop();
     },
   };
@@ -115,11 +120,14 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
           : undefined,
       claimRefused: (entry, publish, reason) => claimRefused(core, entry, publish, reason),
     }),
+    sweeper: undefined,
+    sweeps: new Map(stored.sweeps.map((sweep) => [sweep.id, sweep])),
     offeredAtMs: deps.nowMs(),
     rows: { ...stored.nextRowIds },
     epochs: new Map(stored.epochs.map((row) => [row.managerKey, row])),
     headers: [],
   };
+  if (deps.sweep !== undefined) core.sweeper = new Sweeper(core, deps.sweep);
   return core;
 }
 

@@ -3,6 +3,7 @@
  * against a store just created and again after it was closed and reopened.
  */
 import assert from "node:assert/strict";
+import { sat } from "@farwatch/protocol/amount";
 import { hash32, txid, updateId } from "@farwatch/protocol/ids";
 import { must } from "@farwatch/protocol/assert";
 import { StoreFailure, type LogRow, type MonitorStore, type StoredState } from "./store.js";
@@ -16,6 +17,7 @@ import {
   hex,
   logRow,
   snapshotRow,
+  sweepRow,
 } from "./testing/rows.js";
 
 export interface StoreFactory {
@@ -69,7 +71,7 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     const state = await loaded();
     assert.match(state.storeId, /^[0-9a-f]{32}$/);
     assert.equal(state.storeGen, reopened ? 2n : 1n);
-    assert.deepEqual(state.nextRowIds, { log: 1, batch: 1, event: 1, channel: 1 });
+    assert.deepEqual(state.nextRowIds, { log: 1, batch: 1, event: 1, channel: 1, sweep: 1 });
     assert.deepEqual(
       [state.epochs, state.channels, state.snapshots, state.events, state.headers],
       [[], [], [], [], []],
@@ -149,7 +151,7 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     assert.deepEqual(state.headers, [rows.header]);
     assert.deepEqual(state.halts, [{ channelNo: 1, incident: "first", height: 6 }]);
     assert.deepEqual(await allLog(store), [rows.update, rows.record]);
-    assert.deepEqual(state.nextRowIds, { log: 3, batch: 2, event: 2, channel: 2 });
+    assert.deepEqual(state.nextRowIds, { log: 3, batch: 2, event: 2, channel: 2, sweep: 1 });
   });
 
   it("replaces epochs and snapshots, and keeps the header ring between its bounds", async () => {
@@ -167,6 +169,22 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     assert.deepEqual(state.epochs, [epochRow(2n)]);
     assert.deepEqual(state.snapshots, [snapshotRow(1, 9)]);
     assert.deepEqual(state.headers, [headerRow(4, "cc"), headerRow(3), headerRow(2)]);
+  });
+
+  it("keeps the newest version of each sweep that is not over, and every number for good", async () => {
+    const [one, two] = [sweepRow(1), sweepRow(2)];
+    const txids = [...one.txids, ...two.txids];
+    const bumped = { ...one, feeSat: sat(900), spends: [must(one.spends[0], "spent")], txids };
+    await store.transact([
+      { op: "putSweep", row: one },
+      { op: "putSweep", row: two },
+      { op: "putSweep", row: bumped },
+      { op: "putSweep", row: { ...two, isOver: true } },
+    ]);
+    const state = await loaded();
+    const { isOver: _, ...sweep } = bumped;
+    assert.deepEqual(state.sweeps, [sweep]);
+    assert.equal(state.nextRowIds.sweep, 3);
   });
 
   it("remembers a channel's last event after the event is deleted", async () => {

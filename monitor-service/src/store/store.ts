@@ -17,6 +17,7 @@ import type {
   UpdateId,
 } from "@farwatch/protocol/ids";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
+import type { Sweep } from "../tx/sweep-plan.js";
 
 export type LogKind = "update" | "preimages" | "command";
 
@@ -136,6 +137,12 @@ export interface EpochRow {
   readonly bootNonce: Uint8Array;
 }
 
+/** The newest version of a sweep; its id is the row id. */
+export interface SweepRow extends Sweep {
+  /** None of its outputs is left to sweep: not loaded again. */
+  readonly isOver: boolean;
+}
+
 export type StoreOp =
   | { readonly op: "putEpoch"; readonly row: EpochRow }
   | { readonly op: "insertChannel"; readonly row: ChannelRow }
@@ -152,6 +159,8 @@ export type StoreOp =
   /** Replaces the row of the same channel and bump. */
   | { readonly op: "putBump"; readonly row: BumpRow }
   | { readonly op: "deleteBump"; readonly channelNo: number; readonly bumpId: Hash32 }
+  /** Replaces the sweep's older version. */
+  | { readonly op: "putSweep"; readonly row: SweepRow }
   | { readonly op: "putHeader"; readonly row: HeaderRow }
   /** Removes headers above the fork point after a reorg. */
   | { readonly op: "deleteHeadersAbove"; readonly height: number }
@@ -176,7 +185,9 @@ export interface StoredState {
   readonly bumps: readonly BumpRow[];
   /** Newest first. */
   readonly headers: readonly HeaderRow[];
-  readonly nextRowIds: Readonly<Record<"log" | "batch" | "event" | "channel", number>>;
+  /** Those that are not over. */
+  readonly sweeps: readonly Sweep[];
+  readonly nextRowIds: Readonly<Record<"log" | "batch" | "event" | "channel" | "sweep", number>>;
 }
 
 export interface MonitorStore {

@@ -23,6 +23,7 @@ const INFO = {
   channels: 2,
   zeroFeeChannels: 0,
   archivedChannels: 4,
+  features: [],
   pendingEvents: 1,
 };
 

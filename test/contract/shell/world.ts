@@ -16,7 +16,7 @@ import type { UpdateStep } from "@farwatch/protocol/update";
 import { FakeChain } from "@farwatch/monitor-service/chain/testing/fake-chain";
 import { verifyBlock } from "@farwatch/monitor-service/chain/verify-block";
 import { encodeState } from "@farwatch/monitor-service/monitor/codec";
-import type { Failpoint, HostDeps } from "@farwatch/monitor-service/runtime/deps";
+import type { Failpoint, HostDeps, SweepConfig } from "@farwatch/monitor-service/runtime/deps";
 import type {
   MonitorHost,
   SignedPayload,
@@ -45,6 +45,7 @@ export interface WorldOptions {
   readonly floors?: HolderFloors;
   /** Who pays fees of anchor channels; nobody unless said. */
   readonly fees?: Pick<HostDeps, "feeWallet" | "asksManagers">;
+  readonly sweep?: SweepConfig;
 }
 
 export interface LogLine {
@@ -150,6 +151,7 @@ export class World {
       chainState: () => "synced",
       onFatal: (error) => void this.fatal.push(error),
       ...this.#options.fees,
+      ...(this.#options.sweep === undefined ? {} : { sweep: this.#options.sweep }),
       ...(this.#options.failpoint === undefined ? {} : { failpoint: this.#options.failpoint }),
     };
   }

@@ -11,6 +11,7 @@ import { failBackInTime } from "./early-fail-back.js";
 import { checkDeadlines } from "./holder-broadcast.js";
 import { recoverClose } from "./lost-spend.js";
 import { matureFacts } from "./maturity.js";
+import { forgetOwnOutputs } from "./own-outputs.js";
 import { scanTransaction } from "./scan-transaction.js";
 import { forgetIrrevocable } from "./settled.js";
 
@@ -27,5 +28,6 @@ export function connectBlock(work: Work, input: Block): void {
   settleFundings(work);
   failBackInTime(work);
   forgetIrrevocable(work);
+  forgetOwnOutputs(work);
   refreshClaims(work);
 }

@@ -9,6 +9,7 @@ import { FLOOR_FEERATES } from "../constants.js";
 import type { Claim } from "../state.js";
 import { change, withoutKeys, type Work } from "../work.js";
 import { onFundingsDisconnected } from "./alternative-funding.js";
+import { ownOutputsAt } from "./own-outputs.js";
 import { unsettled } from "./settled.js";
 
 export function disconnectBlocks(work: Work, fork: BlockPoint): void {
@@ -22,6 +23,7 @@ export function disconnectBlocks(work: Work, fork: BlockPoint): void {
     outputSpends: spends,
     ...lists,
     suspects: work.state.suspects.filter(({ createdAt }) => stays(createdAt)),
+    ownOutputs: ownOutputsAt(work.state, fork.height),
     unidentifiedSpends: work.state.unidentifiedSpends.filter(({ block }) => stays(block.height)),
   });
   keepClaims(work, claims, stays);

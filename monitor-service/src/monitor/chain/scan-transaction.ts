@@ -10,6 +10,7 @@ import { scopeFundedBy, scopeSpentBy } from "../scopes.js";
 import type { Work } from "../work.js";
 import { onFundingConfirmed } from "./alternative-funding.js";
 import { onFundingSpend } from "./funding-spend.js";
+import { recordOwnSpends } from "./own-outputs.js";
 import { collectSpendable } from "./spendable.js";
 import { noteSuspectSpent } from "./suspects.js";
 import { onTrackedSpend } from "./tracked-spend.js";
@@ -40,5 +41,6 @@ export function scanTransaction(
     onTrackedSpend(work, tx, index, output, block);
     relevant = true;
   }
+  recordOwnSpends(work, tx, block);
   if (relevant) collectSpendable(work, tx, block);
 }

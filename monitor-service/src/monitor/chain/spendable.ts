@@ -9,6 +9,7 @@ import { p2wsh, toLocalScript, toRemoteOutput } from "../../bolt/scripts.js";
 import type { ParsedTx } from "../../tx/parsed-tx.js";
 import { holderKeys } from "../commitments.js";
 import type { Work } from "../work.js";
+import { addOwnOutput } from "./own-outputs.js";
 import { matureAfterCsv, matureHeight, wait } from "./waiting.js";
 
 interface Ours {
@@ -32,6 +33,7 @@ export function collectSpendable(work: Work, tx: ParsedTx, block: BlockPoint): v
       scriptPubkey,
       output: ours.output,
     };
+    addOwnOutput(work, output, block.height, matureAt);
     wait(work, tx.txid, block, { kind: "spendable", output, spends }, matureAt);
   }
 }

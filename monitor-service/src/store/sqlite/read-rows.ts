@@ -11,8 +11,9 @@ import {
   updateId,
   type Txid,
 } from "@farwatch/protocol/ids";
-import { feeratePerKw } from "@farwatch/protocol/amount";
+import { feeratePerKw, sat } from "@farwatch/protocol/amount";
 import { assert } from "@farwatch/protocol/assert";
+import type { Sweep } from "../../tx/sweep-plan.js";
 import type {
   ArchivedRow,
   BumpRow,
@@ -104,6 +105,17 @@ export interface RawArchived {
   readonly watch_hash: string;
   readonly last_event_id: bigint | null;
 }
+export interface RawSweep {
+  readonly row_id: bigint;
+  readonly inputs: string;
+  readonly spends: string;
+  readonly destination_script: Uint8Array;
+  readonly fee_sat: bigint;
+  readonly feerate_per_kw: bigint;
+  readonly locktime: bigint;
+  readonly next_bump_at: bigint;
+  readonly txids: string;
+}
 export interface RawState {
   readonly storeId: string;
   readonly storeGen: bigint;
@@ -117,6 +129,7 @@ export interface RawState {
   readonly halts: readonly RawHalt[];
   readonly bumps: readonly RawBump[];
   readonly headers: readonly RawHeader[];
+  readonly sweeps: readonly RawSweep[];
   /** Highest row id ever used, per table. */
   readonly lastRowIds: Readonly<Record<keyof StoredState["nextRowIds"], bigint>>;
 }
@@ -229,6 +242,18 @@ const toHeader = (raw: RawHeader): HeaderRow => ({
   raw: raw.raw,
 });
 
+const toSweep = (raw: RawSweep): Sweep => ({
+  id: Number(raw.row_id),
+  inputs: raw.inputs.split(" "),
+  spends: raw.spends.split(" "),
+  destinationScript: raw.destination_script,
+  feeSat: sat(raw.fee_sat),
+  feeratePerKw: feeratePerKw(Number(raw.feerate_per_kw)),
+  locktime: Number(raw.locktime),
+  nextBumpAt: Number(raw.next_bump_at),
+  txids: loadedTxids(raw.txids),
+});
+
 export const toStoredState = (raw: RawState): StoredState => ({
   storeId: storeId(raw.storeId),
   storeGen: raw.storeGen,
@@ -242,10 +267,12 @@ export const toStoredState = (raw: RawState): StoredState => ({
   halts: raw.halts.map(toHalt),
   bumps: raw.bumps.map(toBump),
   headers: raw.headers.map(toHeader),
+  sweeps: raw.sweeps.map(toSweep),
   nextRowIds: {
     log: Number(raw.lastRowIds.log) + 1,
     batch: Number(raw.lastRowIds.batch) + 1,
     event: Number(raw.lastRowIds.event) + 1,
     channel: Number(raw.lastRowIds.channel) + 1,
+    sweep: Number(raw.lastRowIds.sweep) + 1,
   },
 });

@@ -16,6 +16,7 @@ import type {
   RawLog,
   RawSnapshot,
   RawState,
+  RawSweep,
   ReadCall,
   ReadResult,
 } from "./read-rows.js";
@@ -124,11 +125,13 @@ export class Reader {
       halts: all<RawHalt>("SELECT * FROM halt ORDER BY channel_no"),
       bumps: all<RawBump>("SELECT * FROM bump"),
       headers: all<RawHeader>("SELECT * FROM header ORDER BY height DESC"),
+      sweeps: all<RawSweep>("SELECT * FROM sweep WHERE is_over = 0 ORDER BY row_id"),
       lastRowIds: {
         log: last("log"),
         batch: last("batch"),
         event: last("event"),
         channel: last("channel", "channel_no"),
+        sweep: last("sweep"),
       },
     };
   }

@@ -30,6 +30,8 @@ export const WRITE_SQL = {
   putBump: `INSERT OR REPLACE INTO bump (channel_no, bump_id, claim_id, feerate_per_kw, raw)
     VALUES (?, ?, ?, ?, ?)`,
   deleteBump: "DELETE FROM bump WHERE channel_no = ? AND bump_id = ?",
+  putSweep: `INSERT OR REPLACE INTO sweep (row_id, is_over, inputs, spends, destination_script,
+    fee_sat, feerate_per_kw, locktime, next_bump_at, txids) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   putHeader: "INSERT OR REPLACE INTO header (height, hash, raw) VALUES (?, ?, ?)",
   deleteHeadersAbove: "DELETE FROM header WHERE height > ?",
   deleteHeadersBelow: "DELETE FROM header WHERE height < ?",
@@ -95,6 +97,8 @@ function valuesOf(op: StoreOp): readonly Bound[] {
     }
     case "deleteBump":
       return [op.channelNo, op.bumpId];
+    case "putSweep":
+      return sweepValues(op.row);
     case "putHeader":
       return [op.row.height, op.row.hash, own(op.row.raw)];
     case "deleteHeadersAbove":
@@ -118,6 +122,19 @@ const logValues = (row: RowOf<"appendLog">): readonly Bound[] => [
   row.batchRowId,
   own(row.header),
   own(row.payload),
+];
+
+const sweepValues = (row: RowOf<"putSweep">): readonly Bound[] => [
+  row.id,
+  row.isOver ? 1 : 0,
+  row.inputs.join(" "),
+  row.spends.join(" "),
+  own(row.destinationScript),
+  row.feeSat,
+  row.feeratePerKw,
+  row.locktime,
+  row.nextBumpAt,
+  row.txids.join(" "),
 ];
 
 const eventValues = ({ rowId, channelNo, event }: RowOf<"insertEvent">): readonly Bound[] => [

@@ -1,6 +1,6 @@
 /** Rows for store tests: every column filled with a value that names it. */
-import { feeratePerKw } from "@farwatch/protocol/amount";
-import { channelId, eventId, hash32, managerKey, updateId } from "@farwatch/protocol/ids";
+import { feeratePerKw, sat } from "@farwatch/protocol/amount";
+import { channelId, eventId, hash32, managerKey, txid, updateId } from "@farwatch/protocol/ids";
 import type {
   BatchRow,
   BumpRow,
@@ -10,6 +10,7 @@ import type {
   HeaderRow,
   LogRow,
   SnapshotRow,
+  SweepRow,
 } from "../store.js";
 
 export const hex = (byte: string, count: number): string => byte.repeat(count);
@@ -61,6 +62,19 @@ export const bumpRow = (channelNo: number, bump: string, feerate: number): BumpR
   claimId: hash32(hex("cc", 32)),
   feeratePerKw: feeratePerKw(1_000 + feerate),
   rawTx: bytes(feerate, 250),
+});
+
+export const sweepRow = (id: number): SweepRow => ({
+  id,
+  isOver: false,
+  inputs: [`${hex("0b", 32)}:${id}`, `${hex("0c", 32)}:1`],
+  spends: [`${hex("0b", 32)}:${id}`, `${hex("0c", 32)}:1`],
+  destinationScript: bytes(13, 22),
+  feeSat: sat(700),
+  feeratePerKw: feeratePerKw(1_000),
+  locktime: 500,
+  nextBumpAt: 512,
+  txids: [txid(id.toString(16).padStart(64, "0"))],
 });
 
 export const headerRow = (height: number, byte = "ee"): HeaderRow => ({

@@ -347,6 +347,11 @@ export interface GetChannelResponse {
   /** Set when the channel was closed with the reason `never_funded`. */
   readonly neverFunded: boolean;
   readonly openBumps: readonly OpenBump[];
+  /**
+   * Outputs that only this channel's keys can spend, from their confirmation until their spend is 100
+   * deep. A node that sweeps by itself leaves those alone that have swept_by.
+   */
+  readonly ownOutputs: readonly OwnOutput[];
 }
 
 export interface FundingSpend {
@@ -454,6 +459,24 @@ export interface Archival {
     | undefined;
   /** Why it is not archived. */
   readonly hindrance: ArchivalHindrance;
+}
+
+export interface OwnOutput {
+  readonly outpoint:
+    | Outpoint
+    | undefined;
+  /** "delayedPayment" or "staticPayment". */
+  readonly kind: string;
+  readonly valueSat: bigint;
+  /** Height from which the next block may hold a spend. */
+  readonly matureAt: number;
+  /** Newest transaction with which this monitor sweeps it by itself; present from before it is sent. */
+  readonly sweptBy?:
+    | Buffer
+    | undefined;
+  /** Confirmed spend, by anyone. */
+  readonly spentBy?: Buffer | undefined;
+  readonly spentHeight?: number | undefined;
 }
 
 export interface UnresolvedHtlc {
@@ -2853,6 +2876,7 @@ function createBaseGetChannelResponse(): GetChannelResponse {
     pendingFundings: [],
     neverFunded: false,
     openBumps: [],
+    ownOutputs: [],
   };
 }
 
@@ -2962,6 +2986,9 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     }
     for (const v of message.openBumps) {
       OpenBump.encode(v!, writer.uint32(210).fork()).join();
+    }
+    for (const v of message.ownOutputs) {
+      OwnOutput.encode(v!, writer.uint32(218).fork()).join();
     }
     return writer;
   },
@@ -3197,6 +3224,14 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
             message.openBumps.push(OpenBump.decode(reader, reader.uint32()));
             continue;
           }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.ownOutputs.push(OwnOutput.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3260,6 +3295,7 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     message.pendingFundings = object.pendingFundings?.map((e) => PendingFunding.fromPartial(e)) || [];
     message.neverFunded = object.neverFunded ?? false;
     message.openBumps = object.openBumps?.map((e) => OpenBump.fromPartial(e)) || [];
+    message.ownOutputs = object.ownOutputs?.map((e) => OwnOutput.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4333,6 +4369,146 @@ export const Archival: MessageFns<Archival> = {
     message.resolvedSince = object.resolvedSince ?? undefined;
     message.dueAtHeight = object.dueAtHeight ?? undefined;
     message.hindrance = object.hindrance ?? 0;
+    return message;
+  },
+};
+
+function createBaseOwnOutput(): OwnOutput {
+  return {
+    outpoint: undefined,
+    kind: "",
+    valueSat: 0n,
+    matureAt: 0,
+    sweptBy: undefined,
+    spentBy: undefined,
+    spentHeight: undefined,
+  };
+}
+
+export const OwnOutput: MessageFns<OwnOutput> = {
+  encode(message: OwnOutput, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outpoint !== undefined) {
+      Outpoint.encode(message.outpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.valueSat !== 0n) {
+      if (BigInt.asUintN(64, message.valueSat) !== message.valueSat) {
+        throw new globalThis.Error("value provided for field message.valueSat of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.valueSat);
+    }
+    if (message.matureAt !== 0) {
+      writer.uint32(32).uint32(message.matureAt);
+    }
+    if (message.sweptBy !== undefined) {
+      writer.uint32(42).bytes(message.sweptBy);
+    }
+    if (message.spentBy !== undefined) {
+      writer.uint32(50).bytes(message.spentBy);
+    }
+    if (message.spentHeight !== undefined) {
+      writer.uint32(56).uint32(message.spentHeight);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OwnOutput {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwnOutput() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outpoint = Outpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.valueSat = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.matureAt = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sweptBy = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.spentBy = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.spentHeight = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OwnOutput>): OwnOutput {
+    return OwnOutput.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OwnOutput>): OwnOutput {
+    const message = createBaseOwnOutput() as any;
+    message.outpoint = (object.outpoint !== undefined && object.outpoint !== null)
+      ? Outpoint.fromPartial(object.outpoint)
+      : undefined;
+    message.kind = object.kind ?? "";
+    message.valueSat = (object.valueSat !== undefined && object.valueSat !== null) ? BigInt(object.valueSat) : 0n;
+    message.matureAt = object.matureAt ?? 0;
+    message.sweptBy = object.sweptBy ?? undefined;
+    message.spentBy = object.spentBy ?? undefined;
+    message.spentHeight = object.spentHeight ?? undefined;
     return message;
   },
 };
