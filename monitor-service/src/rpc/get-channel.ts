@@ -12,7 +12,8 @@ import type {
 import { txidToInternal, type SourceKey } from "@farwatch/protocol/ids";
 import { ok } from "@farwatch/protocol/result";
 import { minSeenIndex, NO_INDEX_SEEN } from "../bolt/per-commitment-secrets.js";
-import { liveHtlcs } from "../monitor/htlcs.js";
+import { wantsHolderCommitment } from "../monitor/chain/holder-broadcast.js";
+import { isClosing, liveHtlcs } from "../monitor/htlcs.js";
 import { totalClaimableSat } from "../monitor/balances/balance.js";
 import { claimableBalances } from "../monitor/balances/claimable-balances.js";
 import type { FundingSpend, MonitorState } from "../monitor/state.js";
@@ -88,9 +89,10 @@ const spendToWire = ({ kind, block, commitmentNumber, funding }: FundingSpend): 
 });
 
 function closingState(state: MonitorState): ClosingState {
-  const { spend, holderBroadcast, tracked, waiting, claims } = state;
+  const { spend, tracked, waiting, claims } = state;
   if (spend === undefined) {
-    return holderBroadcast === undefined ? ClosingState.OPEN : ClosingState.HOLDER_BROADCAST;
+    if (wantsHolderCommitment(state)) return ClosingState.HOLDER_BROADCAST;
+    return isClosing(state) ? ClosingState.HELD : ClosingState.OPEN;
   }
   if (!spend.final) return ClosingState.SPEND_SEEN;
   const open = tracked.length + waiting.length + claims.length;

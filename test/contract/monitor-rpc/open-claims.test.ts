@@ -14,6 +14,7 @@ import {
 } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { FundingSpendKind } from "@farwatch/protocol/gen/monitor/v1/event";
 import { txidFromInternal } from "@farwatch/protocol/ids";
+import { NEVER_FUNDED_REASON } from "@farwatch/protocol/update";
 import { must } from "@farwatch/protocol/assert";
 import { broadcastableCommitment } from "../../harness/channel/broadcast.js";
 import { createChannel, type Channel } from "../../harness/channel/channel.js";
@@ -99,6 +100,22 @@ describe("MonitorService, a closing channel", function () {
       (await show(channel)).openClaims.map(({ kind }) => kind),
       ["counterpartyReceived"],
     );
+  });
+
+  it("closed by the node without a broadcast: held, and why it stays", async () => {
+    const channel = await funded("static_remote_key");
+    await channel.forceClose("holder", false, "the peer knows more");
+    const view = await show(channel);
+    assert.equal(view.closingState, ClosingState.HELD);
+    assert.equal(view.staleSuspected, true);
+    assert.equal(view.neverFunded, false);
+    assert.equal(view.archival?.hindrance, ArchivalHindrance.NOT_CLOSED);
+    const unfunded = await world.open();
+    await unfunded.forceClose("holder", false, NEVER_FUNDED_REASON);
+    const waiting = await show(unfunded);
+    assert.equal(waiting.neverFunded, true);
+    assert.equal(waiting.archival?.hindrance, ArchivalHindrance.DELAY);
+    assert.equal(waiting.archival.dueAtHeight, world.host.info().tip.height + 2016);
   });
 
   it("closed by us with anchors: what a wallet has to pay for, then for the second stages", async () => {

@@ -89,13 +89,18 @@ export enum ArchivalHindrance {
 export enum ClosingState {
   UNSPECIFIED = 0,
   OPEN = 1,
-  /** HOLDER_BROADCAST - We broadcast or will broadcast; no spend seen yet. */
+  /** HOLDER_BROADCAST - We broadcast our commitment; no spend seen yet. */
   HOLDER_BROADCAST = 2,
   SPEND_SEEN = 3,
   /** SPEND_FINAL - The spend is 6 deep. */
   SPEND_FINAL = 4,
   /** RESOLVED - Every output of ours is resolved. */
   RESOLVED = 5,
+  /**
+   * HELD - The node closed it (ChannelForceClosed); no spend seen, and ours is not broadcast: it was never
+   * funded, or the node's data may be old and only an operator may broadcast (`stale_suspected`).
+   */
+  HELD = 6,
 }
 
 /** Which channels a list has. */
