@@ -16,7 +16,6 @@ import type { Commits } from "./commits.js";
 import type { HostDeps } from "./deps.js";
 import type { Principal } from "./monitor-host.js";
 import type { Monitors } from "./monitors.js";
-import type { Sweeper } from "./sweeper.js";
 import type { Sweep } from "../tx/sweep-plan.js";
 import type { Publisher } from "./publisher.js";
 
@@ -26,6 +25,13 @@ export interface RowCounters {
   event: number;
   channel: number;
   sweep: number;
+}
+
+/** What the shell asks of the sweeper; an interface, because the sweeper itself needs the Core. */
+export interface SweepControl {
+  request(): void;
+  idle(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 export interface Core {
@@ -40,7 +46,7 @@ export interface Core {
   readonly feed: EventFeed;
   readonly publisher: Publisher;
   /** undefined: our own outputs are left to the node. */
-  sweeper: Sweeper | undefined;
+  sweeper: SweepControl | undefined;
   readonly rows: RowCounters;
   /** Not over, by id; as durable as the state of channels. */
   readonly sweeps: Map<number, Sweep>;

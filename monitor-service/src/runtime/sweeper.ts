@@ -22,7 +22,7 @@ import {
   type Sweep,
   type SweepMoment,
 } from "../tx/sweep-plan.js";
-import { tipOf, nextRow, type Core } from "./core.js";
+import { tipOf, nextRow, type Core, type SweepControl } from "./core.js";
 import type { SweepConfig } from "./deps.js";
 import type { Draft } from "./draft.js";
 import { causeOf } from "./error-cause.js";
@@ -39,7 +39,7 @@ interface Look {
   readonly script: Uint8Array | undefined;
 }
 
-export class Sweeper {
+export class Sweeper implements SweepControl {
   readonly #core: Core;
   readonly #config: SweepConfig;
   /** Refused for their fee: due at once. */
