@@ -10,7 +10,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, type Result } from "@farwatch/protocol/result";
 import type { BroadcastResult, ChainSource } from "../chain/chain-source.js";
 import type { FeeWallet } from "../chain/fee-wallet.js";
-import type { MonitorContext } from "../monitor/context.js";
+import { maxFeerateOf, type MonitorContext } from "../monitor/context.js";
 import type { BumpRequest, Publish, PublishRole } from "../monitor/effect.js";
 import { bumpMessage } from "../monitor/bumps/bump-message.js";
 import { bumpRequests } from "../monitor/bumps/bump-requests.js";
@@ -64,7 +64,8 @@ export class Publisher {
     const sign = (entry: ChannelEntry, publish: Publish) => this.#sign(entry, publish);
     const withoutWallet =
       deps.announce === undefined ? "no wallet is configured" : "a wallet of the manager is asked";
-    const sender = new BumpSender({ ...deps, withoutWallet, log, sign });
+    const highest = maxFeerateOf(deps.context);
+    const sender = new BumpSender({ ...deps, withoutWallet, log, highest, sign });
     this.#bumper = new Bumper({ ...deps, log, sender, sign });
   }
 

@@ -16,7 +16,7 @@ import type { ChannelEntry } from "@farwatch/monitor-service/runtime/monitors";
 import { Publisher } from "@farwatch/monitor-service/runtime/publisher";
 import type { BumpRow, StoreOp } from "@farwatch/monitor-service/store/store";
 import { parseTx } from "@farwatch/monitor-service/tx/parsed-tx";
-import { sat } from "@farwatch/protocol/amount";
+import { sat, type FeeratePerKw } from "@farwatch/protocol/amount";
 import { seedSigner } from "../../harness/channel/seed-signer.js";
 import { DEFAULT_SEEDS } from "../../harness/channel/setup.js";
 import { COIN_SAT, FakeFeeWallet } from "../../harness/monitor-core/fake-fee-wallet.js";
@@ -45,6 +45,8 @@ export class BumpDesk {
   /** Who spends an output in bitcoind's mempool, by outpoint key. */
   readonly mempool = new Map<string, Txid>();
   down = false;
+  /** The operator's limit; taken up by the next restart. */
+  maxFeerate: FeeratePerKw | undefined;
   /** Coins that somebody else has spent. */
   readonly goneCoins = new Set<string>();
   /** Answers to the next broadcasts; then all are accepted. */
@@ -109,7 +111,7 @@ export class BumpDesk {
       return this.answers.shift() ?? { kind: "accepted" };
     };
     return new Publisher({
-      context: this.p.ctx,
+      context: { ...this.p.ctx, maxFeerate: this.maxFeerate },
       signer: seedSigner(this.p.ctx.curve, DEFAULT_SEEDS.holder, this.p.floors),
       source: {
         broadcast: (raw) => send([raw]),

@@ -3,6 +3,7 @@
  * replaced with the same coins; coins never stay taken for nothing; trouble is told once.
  */
 import assert from "node:assert/strict";
+import { feeratePerKw } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { outpointKey, txid } from "@farwatch/protocol/ids";
 import { OFFERS_PER_BLOCK } from "@farwatch/monitor-service/runtime/bumps/bump-sender";
@@ -157,6 +158,15 @@ describe("publisher: second stages paid by the wallet", () => {
     const sent = d.sent.length;
     await d.block();
     assert.equal(d.sent.length, sent + 1);
+  });
+
+  it("never rise above the operator's limit, however often they are refused", async () => {
+    const d = await closed([30_000]);
+    d.maxFeerate = feeratePerKw(2_600);
+    d.restart();
+    d.answers.push(...Array.from({ length: 100 }, () => refused("insufficientFee")));
+    for (let i = 0; i < 5; i++) await d.block();
+    assert.equal(Math.max(...d.wallet.rates), 2_600);
   });
 
   it("go apart when one of them is held up", async () => {

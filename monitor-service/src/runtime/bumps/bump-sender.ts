@@ -26,6 +26,8 @@ export interface BumpSenderDeps {
   readonly source: Pick<ChainSource, "mempoolSpender" | "confirmedOutput">;
   readonly book: BumpBook;
   readonly log: BumpLog;
+  /** The operator's limit, which no refusal raises a fee above. */
+  readonly highest: FeeratePerKw;
   /** The signed transaction. */
   readonly sign: (entry: ChannelEntry, publish: Publish) => Uint8Array;
 }
@@ -223,10 +225,11 @@ export class BumpSender {
     return feeratePerKw(Math.max(plan.feeratePerKw, this.#raised.get(bumpId) ?? 0));
   }
 
-  /** BIP 125 rule 4 wants more than a quarter of a low feerate. False at the highest one. */
+  /** BIP 125 rule 4 wants more than a quarter of a low feerate. False at the highest one, or at the operator's limit. */
   #raise({ bumpId, plan }: BumpJob, { feeratePerKw: before }: SentBump): boolean {
     const step = Math.max(Math.ceil(before / RAISE_DIVISOR), INCREMENTAL_RELAY_FEERATE);
-    const next = feeratePerKw(Math.min(before + step, dearest(plan).feeratePerKw));
+    const limit = Math.min(dearest(plan).feeratePerKw, this.#deps.highest);
+    const next = feeratePerKw(Math.min(before + step, limit));
     if (next <= before) return false;
     this.#raised.set(bumpId, next);
     return true;
