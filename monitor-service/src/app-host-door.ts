@@ -3,6 +3,7 @@
  * needs a block to start from, so until then everything that would change something is refused as
  * `starting`, which callers repeat; what only reads answers that there is nothing yet.
  */
+import { sat } from "@farwatch/protocol/amount";
 import { blockHash, blockHeight } from "@farwatch/protocol/block";
 import { fromHex, reversed, toHex } from "@farwatch/protocol/bytes";
 import { parseUpdate } from "@farwatch/protocol/envelope/update";
@@ -49,6 +50,7 @@ export function waitingHost(store: EmptyStore): MonitorHost {
       zeroFeeChannels: 0,
       archivedChannels: 0,
       pendingEvents: 0,
+      feeReserveSat: sat(0),
       features: [],
     }),
   };

@@ -34,5 +34,6 @@ export const getInfo =
       archivedChannels: BigInt(info.archivedChannels),
       pendingEvents: BigInt(info.pendingEvents),
       packageRelay: deps.packageRelay(),
+      feeReserveSat: info.feeReserveSat,
     });
   };

@@ -1,6 +1,8 @@
 /** The operations of the shell as the RPC layer sees them: one file each, put together here. */
 import { checkEpoch } from "@farwatch/protocol/envelope/checks";
+import { sat } from "@farwatch/protocol/amount";
 import { err, ok } from "@farwatch/protocol/result";
+import { feeReserveSat } from "../monitor/bumps/fee-reserve.js";
 import { ackEvents } from "./ack-events.js";
 import { listChannels, viewAny } from "./archived-channels.js";
 import { broadcastHolder } from "./broadcast-holder.js";
@@ -46,8 +48,10 @@ export function createMonitorHost(core: Core): MonitorHost {
 function infoOf(core: Core): HostInfo {
   let pendingEvents = 0;
   let zeroFeeChannels = 0;
+  let feeReserve = 0n;
   for (const { pending, state } of core.monitors.all()) {
     pendingEvents += pending.size;
+    feeReserve += feeReserveSat(state);
     if (state.parameters.channelType === "zero_fee_commitments") zeroFeeChannels += 1;
   }
   const { monitorKey, storeId, chainHash } = core.own;
@@ -63,6 +67,7 @@ function infoOf(core: Core): HostInfo {
     zeroFeeChannels,
     archivedChannels: core.archive.size,
     pendingEvents,
+    feeReserveSat: sat(feeReserve),
     features: core.sweeper === undefined ? [] : ["sweep"],
   };
 }

@@ -192,6 +192,8 @@ export interface HostInfo {
   readonly zeroFeeChannels: number;
   readonly archivedChannels: number;
   readonly pendingEvents: number;
+  /** Over all channels (monitor/bumps/fee-reserve.ts). */
+  readonly feeReserveSat: Sat;
   /** Names of optional behaviour a manager may rely on. */
   readonly features: readonly Feature[];
 }

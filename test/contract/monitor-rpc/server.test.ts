@@ -7,6 +7,7 @@ import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { CHAIN_HEALTH, type RpcServer } from "@farwatch/monitor-service/rpc/server";
 import { loadSchema, MONITOR_SERVICE } from "@farwatch/monitor-service/rpc/reflection";
 import { MAX_UPDATES_IN_FLIGHT } from "@farwatch/monitor-service/runtime/limits";
+import { sat } from "@farwatch/protocol/amount";
 import { blockHash, blockHeight } from "@farwatch/protocol/block";
 import { monitorKey, storeId } from "@farwatch/protocol/ids";
 import { z } from "zod";
@@ -25,6 +26,7 @@ const INFO = {
   archivedChannels: 4,
   features: [],
   pendingEvents: 1,
+  feeReserveSat: sat(123_456n),
 };
 
 /** A generated-at-run-time client, as grpc's own loader builds it. */
@@ -89,6 +91,7 @@ describe("MonitorService, server", () => {
         tip: z.object({ height: z.number(), block_hash: z.instanceof(Buffer) }),
         chain_state: z.string(),
         package_relay: z.string(),
+        fee_reserve_sat: z.string(),
       })
       .parse(await dynamic(loadSchema(), MONITOR_SERVICE, "GetInfo", {}));
     assert.equal(info.version, "0.0.0-test");
@@ -105,6 +108,7 @@ describe("MonitorService, server", () => {
     assert.equal(info.tip.block_hash[0], 0x77, "internal byte order");
     assert.equal(info.chain_state, "synced");
     assert.equal(info.package_relay, "refused");
+    assert.equal(info.fee_reserve_sat, "123456");
   });
 
   it("lists its services by reflection", async () => {

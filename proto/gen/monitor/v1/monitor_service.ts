@@ -646,6 +646,11 @@ export interface GetInfoResponse {
    * end by themselves; "forkTooDeep" and "blockPruned" need a person.
    */
   readonly chainReason: string;
+  /**
+   * Confirmed satoshis that a wallet should hold to bring the commitments and second stages of all anchor
+   * channels through a busy mempool, at 50 sat/vB. A figure for people; nothing is refused for lack of it.
+   */
+  readonly feeReserveSat: bigint;
 }
 
 export interface SetMembersRequest {
@@ -5916,6 +5921,7 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     packageRelay: "",
     archivedChannels: 0n,
     chainReason: "",
+    feeReserveSat: 0n,
   };
 }
 
@@ -5984,6 +5990,12 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     }
     if (message.chainReason !== "") {
       writer.uint32(122).string(message.chainReason);
+    }
+    if (message.feeReserveSat !== 0n) {
+      if (BigInt.asUintN(64, message.feeReserveSat) !== message.feeReserveSat) {
+        throw new globalThis.Error("value provided for field message.feeReserveSat of type uint64 too large");
+      }
+      writer.uint32(168).uint64(message.feeReserveSat);
     }
     return writer;
   },
@@ -6139,6 +6151,14 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             message.chainReason = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.feeReserveSat = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6178,6 +6198,9 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
       ? BigInt(object.archivedChannels)
       : 0n;
     message.chainReason = object.chainReason ?? "";
+    message.feeReserveSat = (object.feeReserveSat !== undefined && object.feeReserveSat !== null)
+      ? BigInt(object.feeReserveSat)
+      : 0n;
     return message;
   },
 };
