@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { sat } from "@farwatch/protocol/amount";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
 import { keyOfSecret } from "@farwatch/protocol/envelope/sign";
@@ -16,6 +17,7 @@ import { ChainTask } from "./app-chain.js";
 import { waitingHost } from "./app-host-door.js";
 import { openSweep } from "./app-sweep.js";
 import { RelayTask } from "./app-relay.js";
+import { ReserveTask } from "./app-reserve.js";
 import { Principals } from "./auth/principal.js";
 import { BitcoindRpc } from "./chain/bitcoind-rpc.js";
 import { BitcoindSource } from "./chain/bitcoind-source.js";
@@ -136,14 +138,17 @@ class MonitorApp implements App {
     });
     await this.#firstHost(hostDeps());
     const relay = this.#relayTask(source, rpc);
+    const reserve = this.#reserveTask(rpc);
     const port = await this.#serve({
       tls,
       chain,
       relay,
+      reserve,
       host: () => ok(this.#running?.host ?? waiting),
     });
     chain.start();
     relay.start();
+    reserve?.start();
     this.#every(MAINTAIN_MS, async () => void (await this.#running?.maintain()));
     this.#log.info({ port, network: config.network, version: serviceVersion() }, "listening");
     return { port };
@@ -212,6 +217,20 @@ class MonitorApp implements App {
     return task;
   }
 
+  /** Only bitcoind's wallet can be asked; what a manager's holds is the manager's to know. */
+  #reserveTask(rpc: BitcoindRpc): ReserveTask | undefined {
+    const { wallet } = this.#config.bitcoind;
+    if (wallet === undefined) return undefined;
+    const task = new ReserveTask({
+      wallet: new BitcoindWallet(rpc, wallet),
+      clock: this.#clock,
+      log: this.#log,
+      feeReserveSat: () => this.#running?.host.info().feeReserveSat ?? sat(0),
+    });
+    this.#undo.push(async () => task.stop());
+    return task;
+  }
+
   async #runningHost(deps: HostDeps): Promise<RunningHost> {
     this.#running ??= await startMonitorHost(deps);
     return this.#running;
@@ -257,7 +276,7 @@ class MonitorApp implements App {
     };
   }
 
-  async #serve({ tls, chain, relay, host }: ServeParts): Promise<number> {
+  async #serve({ tls, chain, relay, reserve, host }: ServeParts): Promise<number> {
     const deps: RpcDeps = {
       host,
       principals: new Principals(
@@ -271,6 +290,7 @@ class MonitorApp implements App {
       log: this.#log,
       version: serviceVersion(),
       packageRelay: () => relay.state(),
+      walletConfirmedSat: () => reserve?.confirmedSat(),
       chainReason: () => chain.reason(),
       wallClockMs: () => this.#clock.now(),
       nowMs: () => performance.now(),
@@ -325,6 +345,7 @@ interface ServeParts extends Pick<RpcDeps, "host"> {
   readonly tls: TlsMaterial;
   readonly chain: ChainTask;
   readonly relay: RelayTask;
+  readonly reserve: ReserveTask | undefined;
 }
 
 async function identityOf(store: MonitorStore) {

@@ -117,6 +117,8 @@ function healthOf(address: string, caFile: string, leaf: Leaf, name: string): Pr
 /** A bitcoind at the start of a regtest chain; answers nothing while it is not `up`. */
 export class SwitchedBitcoind {
   up = false;
+  /** Of its wallet; undefined: none is loaded. */
+  balanceBtc: number | undefined;
   readonly chain = new FakeChain(3);
   #http: LocalHttp | undefined;
 
@@ -148,6 +150,7 @@ export class SwitchedBitcoind {
     if (method === "getblockchaininfo") {
       return { chain: "regtest", blocks: height, bestblockhash: hash, initialblockdownload: false };
     }
+    if (method === "getbalance") return this.balanceBtc;
     const [wanted] = Array.isArray(params) ? params : [];
     const block = this.chain.best.find(({ header }) => header.hash === wanted);
     return method === "getblockheader" && block !== undefined ? verbose(block.header) : undefined;

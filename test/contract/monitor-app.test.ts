@@ -3,6 +3,7 @@
  * recovers, what ends it, and what its log never says.
  */
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { status } from "@grpc/grpc-js";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { monitorKey, storeId } from "@farwatch/protocol/ids";
@@ -21,7 +22,9 @@ import {
   type AppOverrides,
 } from "@farwatch/monitor-service/app";
 import { isServing } from "@farwatch/monitor-service/app-health";
+import { RESERVE_RETRY_MS } from "@farwatch/monitor-service/app-reserve";
 import { pointOf } from "@farwatch/monitor-service/chain/follow-chain";
+import type { Clock } from "@farwatch/monitor-service/chain/waker";
 import { loadConfig } from "@farwatch/monitor-service/config";
 import { createLog } from "@farwatch/monitor-service/observe/log";
 import { freePort } from "../harness/bitcoind/ports.js";
@@ -89,6 +92,33 @@ describe("monitor app", () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   };
+
+  it("tells what the named wallet holds, and waits for no wallet", async () => {
+    const config = fs.readFileSync(files.configFile, "utf8");
+    fs.writeFileSync(files.configFile, config.replace("[bitcoind]", '[bitcoind]\nwallet = "fees"'));
+    await files.storeWithTip(bitcoind.tip);
+    bitcoind.balanceBtc = 0.12345678;
+    const asleep: (() => void)[] = [];
+    const clock: Clock = {
+      now: () => Date.now(),
+      sleep: (ms, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener("abort", () => resolve());
+          if (ms === RESERVE_RETRY_MS) asleep.push(resolve);
+          else setTimeout(resolve, ms).unref();
+        }),
+    };
+    const to = await up({ clock });
+    assert.equal((await to.info()).walletConfirmedSat, undefined, "bitcoind is down");
+    bitcoind.up = true;
+    const deadline = Date.now() + 10_000;
+    while ((await to.info()).walletConfirmedSat !== 12_345_678n) {
+      assert.ok(Date.now() < deadline, "the wallet is asked again");
+      for (const wake of asleep.splice(0)) wake();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.equal((await to.info()).feeReserveSat, 0n, "no channel, no need");
+  });
 
   it("serves with a new store while bitcoind is unreachable", async () => {
     files.remove();

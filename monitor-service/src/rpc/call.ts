@@ -3,6 +3,7 @@
  * backstop that turns a thrown error into INTERNAL with an incident id and nothing else.
  */
 import type { handleUnaryCall } from "@grpc/grpc-js";
+import type { Sat } from "@farwatch/protocol/amount";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, type Result } from "@farwatch/protocol/result";
 import type { PeerCertificate, Principals } from "../auth/principal.js";
@@ -34,6 +35,8 @@ export interface RpcDeps {
   readonly version: string;
   /** Whether bitcoind takes packages with a zero-fee parent. */
   packageRelay(): PackageRelay;
+  /** Confirmed coins of bitcoind's wallet; undefined without one, and while it does not answer. */
+  walletConfirmedSat(): Sat | undefined;
   /** Why the chain is unavailable. */
   chainReason(): UnavailableReason | undefined;
   /** Milliseconds since the epoch; ages of events. */

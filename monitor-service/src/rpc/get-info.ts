@@ -13,7 +13,7 @@ import type { RpcDeps, Run } from "./call.js";
 
 export const getInfo =
   (
-    deps: Pick<RpcDeps, "version" | "packageRelay" | "chainReason">,
+    deps: Pick<RpcDeps, "version" | "packageRelay" | "walletConfirmedSat" | "chainReason">,
   ): Run<GetInfoRequest, GetInfoResponse> =>
   ({ host }) => {
     const info = host.info();
@@ -35,5 +35,6 @@ export const getInfo =
       pendingEvents: BigInt(info.pendingEvents),
       packageRelay: deps.packageRelay(),
       feeReserveSat: info.feeReserveSat,
+      walletConfirmedSat: deps.walletConfirmedSat(),
     });
   };

@@ -92,7 +92,9 @@ export class Bench {
 
   async serve(
     answers: Partial<MonitorHost>,
-    override: Partial<Pick<RpcDeps, "host">> & { readonly who?: Principal } = {},
+    override: Partial<Pick<RpcDeps, "host" | "walletConfirmedSat">> & {
+      readonly who?: Principal;
+    } = {},
   ): Promise<RpcServer> {
     const host = scripted(answers);
     const { who = { name: "manager-1", managerKey: MANAGER_KEY, admin: false }, ...overridden } =
@@ -107,6 +109,7 @@ export class Bench {
       log: { debug: write("debug"), info: write("info"), error: write("error") },
       version: "0.0.0-test",
       packageRelay: () => "refused",
+      walletConfirmedSat: () => undefined,
       chainReason: () => "blockPruned",
       nowMs: () => performance.now(),
       wallClockMs: () => 1_000_000,

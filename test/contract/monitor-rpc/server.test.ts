@@ -111,6 +111,20 @@ describe("MonitorService, server", () => {
     assert.equal(info.fee_reserve_sat, "123456");
   });
 
+  it("tells the wallet's coins only while they are known", async () => {
+    const info = async () =>
+      z
+        .object({ wallet_confirmed_sat: z.string().optional() })
+        .parse(await dynamic(loadSchema(), MONITOR_SERVICE, "GetInfo", {})).wallet_confirmed_sat;
+    assert.equal(await info(), undefined, "not 0");
+    await bench.close();
+    for (const known of [0n, 7_890n]) {
+      server = await bench.serve({ info: () => INFO }, { walletConfirmedSat: () => sat(known) });
+      assert.equal(await info(), String(known));
+      await bench.close();
+    }
+  });
+
   it("lists its services by reflection", async () => {
     const folder = path.dirname(createRequire(import.meta.url).resolve("@grpc/reflection"));
     const schema = loadSync("grpc/reflection/v1/reflection.proto", {

@@ -651,6 +651,11 @@ export interface GetInfoResponse {
    * channels through a busy mempool, at 50 sat/vB. A figure for people; nothing is refused for lack of it.
    */
   readonly feeReserveSat: bigint;
+  /**
+   * Confirmed satoshis of the wallet named in `bitcoind.wallet`, as it said within the last ten minutes.
+   * Absent without such a wallet, before its first answer, and once it does not answer.
+   */
+  readonly walletConfirmedSat?: bigint | undefined;
 }
 
 export interface SetMembersRequest {
@@ -5922,6 +5927,7 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     archivedChannels: 0n,
     chainReason: "",
     feeReserveSat: 0n,
+    walletConfirmedSat: undefined,
   };
 }
 
@@ -5996,6 +6002,12 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
         throw new globalThis.Error("value provided for field message.feeReserveSat of type uint64 too large");
       }
       writer.uint32(168).uint64(message.feeReserveSat);
+    }
+    if (message.walletConfirmedSat !== undefined) {
+      if (BigInt.asUintN(64, message.walletConfirmedSat) !== message.walletConfirmedSat) {
+        throw new globalThis.Error("value provided for field message.walletConfirmedSat of type uint64 too large");
+      }
+      writer.uint32(176).uint64(message.walletConfirmedSat);
     }
     return writer;
   },
@@ -6159,6 +6171,14 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             message.feeReserveSat = reader.uint64() as bigint;
             continue;
           }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.walletConfirmedSat = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6201,6 +6221,9 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     message.feeReserveSat = (object.feeReserveSat !== undefined && object.feeReserveSat !== null)
       ? BigInt(object.feeReserveSat)
       : 0n;
+    message.walletConfirmedSat = (object.walletConfirmedSat !== undefined && object.walletConfirmedSat !== null)
+      ? BigInt(object.walletConfirmedSat)
+      : undefined;
     return message;
   },
 };
