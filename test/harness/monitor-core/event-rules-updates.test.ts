@@ -1,0 +1,94 @@
+/**
+ * Event rules that updates decide, after a close too (persistent-events 2B, R16, G1; contract 2.4, 2.9).
+ * Which test proves which rule: test/README.md, "Event rules".
+ */
+import assert from "node:assert/strict";
+import { decodeState, encodeState } from "@farwatch/monitor-service/monitor/codec";
+import { step } from "@farwatch/monitor-service/monitor/step";
+import { htlcSuccessTx } from "../channel/broadcast.js";
+import { forwardSource } from "../channel/sources.js";
+import { secretNamed } from "../channel/test-channel.js";
+import { forwarded, inboundHtlc, recordInputs, takeRemoval } from "./forwarded.js";
+import type { ProtectedChannel } from "./protected-channel.js";
+import { CHANNEL_TYPES, counterpartyCloses, fulfill, number, outcomes, pay } from "./scenario.js";
+
+/** Runs the dance while the monitor hears nothing; it is told by `release`. */
+async function unheard(p: ProtectedChannel, dance: () => Promise<void>): Promise<void> {
+  p.held = [];
+  await dance();
+}
+
+for (const channelType of CHANNEL_TYPES) {
+  describe(`monitor core: event rules of updates, ${channelType}`, () => {
+    it("G1, 2.9: inputs replayed with a restart at each give the same ids and events", async () => {
+      const { p, htlc } = await forwarded(channelType, forwardSource(inboundHtlc("a", 640)));
+      const from = p.state;
+      const told = p.events.length;
+      const inputs = recordInputs(p);
+      const [settled, ours] = await pay(
+        p,
+        { from: "holder", sat: 20_000, name: "settled" },
+        { from: "holder", sat: 30_000, name: "ours" },
+      );
+      assert.ok(settled !== undefined && ours !== undefined);
+      await fulfill(p, settled, "settled");
+      counterpartyCloses(p);
+      const at = number(p, "counterparty");
+      p.mine(htlcSuccessTx(p.channel, "counterparty", at, ours, secretNamed("ours").preimage));
+      p.disconnect(1);
+      p.mineTo(660);
+      assert.deepEqual(outcomes(p, htlc), ["failed:block"]);
+      let replayed = from;
+      const events = inputs.flatMap((input) => {
+        // The first try is lost with the process: nothing of it was durable.
+        assert.ok(step(p.ctx, replayed, input).ok);
+        const done = step(p.ctx, decodeState(encodeState(replayed)), input);
+        assert.ok(done.ok);
+        replayed = done.value.state;
+        return done.value.events;
+      });
+      assert.deepEqual(events, p.events.slice(told));
+      assert.deepEqual(replayed, p.state);
+    });
+
+    for (const where of ["the counterparty's", "our"] as const) {
+      it(`2.4, R16: a claim told after ${where} commitment confirmed is told, no failure`, async () => {
+        const { p, htlc } = await forwarded(channelType);
+        await unheard(p, async () => {
+          await p.channel.fulfillHtlc(htlc, secretNamed("ours").preimage);
+          await takeRemoval(p);
+        });
+        if (where === "our") p.mine(p.commitmentOf("holder", number(p, "holder") - 1));
+        else counterpartyCloses(p);
+        p.release();
+        assert.deepEqual(outcomes(p, htlc), ["claimed:update"]);
+        assert.equal(p.relays.length, 1, "2.7");
+        p.mineTo(600);
+        p.minePublished();
+        p.mineEmpty(10);
+        assert.deepEqual(outcomes(p, htlc), ["claimed:update"]);
+      });
+    }
+
+    it("2.4, R11: a failure told after a close without the HTLC is told at once, and once", async () => {
+      const { p, htlc } = await forwarded(channelType);
+      p.channel.failHtlc(htlc);
+      await takeRemoval(p);
+      await unheard(p, () => p.channel.settle());
+      p.mine(p.commitmentOf("holder"));
+      assert.deepEqual(outcomes(p, htlc), []);
+      p.release();
+      assert.deepEqual(outcomes(p, htlc), ["failed:update"]);
+      p.mineEmpty(10);
+      assert.deepEqual(outcomes(p, htlc), ["failed:update"]);
+    });
+
+    it("2.4: after our own broadcast, before it confirms, updates apply and tell", async () => {
+      const { p, htlc } = await forwarded(channelType);
+      p.apply({ kind: "broadcastHolder", reason: "test", overrideStale: false });
+      await fulfill(p, htlc, "ours");
+      assert.deepEqual(outcomes(p, htlc), ["claimed:update"]);
+      assert.ok(p.state.holderBroadcast !== undefined);
+    });
+  });
+}
