@@ -69,6 +69,7 @@ export function createMonitor(
     fulfilled: new Map(),
     failReasons: new Map(),
     reported: new Map(),
+    leftToChain: [],
     shutdownScript: parameters.shutdownScript,
     lockdown: false,
     staleSuspected: false,

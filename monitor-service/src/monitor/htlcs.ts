@@ -61,9 +61,9 @@ function* directed(
   }
 }
 
-/** Outbound HTLCs of the un-revoked counterparty commitments, one per source. */
+/** Outbound HTLCs of the un-revoked counterparty commitments or left to the chain, one per source. */
 export function sourcedCounterpartyHtlcs(state: MonitorState): readonly OutboundHtlc[] {
-  const bySource = new Map<SourceKey, OutboundHtlc>();
+  const bySource = new Map(state.leftToChain.map((htlc) => [htlc.source.sourceKey, htlc] as const));
   for (const commitment of counterpartyCommitments(state)) {
     for (const htlc of commitment.htlcs) {
       const outbound = asOutbound(htlc);
@@ -77,7 +77,7 @@ export const hasSource = (htlcs: readonly CommitmentHtlc[], key: SourceKey): boo
   htlcs.some((htlc) => htlc.source?.sourceKey === key);
 
 export const liveSourceKeys = (state: MonitorState): ReadonlySet<SourceKey> => {
-  const keys = new Set<SourceKey>();
+  const keys = new Set(state.leftToChain.map(({ source }) => source.sourceKey));
   for (const { htlc } of liveHtlcs(state)) {
     if (htlc.source !== undefined) keys.add(htlc.source.sourceKey);
   }

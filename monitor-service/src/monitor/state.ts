@@ -281,6 +281,8 @@ export interface MonitorState extends FundingScope {
   readonly fulfilled: ReadonlyMap<SourceKey, Preimage>;
   readonly failReasons: ReadonlyMap<SourceKey, HtlcFailReason>;
   readonly reported: ReadonlyMap<SourceKey, ReportedOutcomes>;
+  /** Revoked while they stood in the commitment on chain: in no other, and not told by their secret. */
+  readonly leftToChain: readonly OutboundHtlc[];
   readonly shutdownScript: Uint8Array | undefined;
 
   /** ChannelForceClosed was received: only preimages from now on. */

@@ -90,5 +90,65 @@ for (const channelType of CHANNEL_TYPES) {
       assert.deepEqual(outcomes(p, htlc), ["claimed:update"]);
       assert.ok(p.state.holderBroadcast !== undefined);
     });
+
+    describe("HTLCs revoked while they stand in the commitment on chain", () => {
+      /** Failed and revoked by updates that come when the commitment with the HTLC has confirmed. */
+      async function revokedOnChain() {
+        const source = forwardSource(inboundHtlc("a", 640));
+        const { p, htlc } = await forwarded(channelType, source);
+        const at = number(p, "counterparty");
+        await unheard(p, async () => {
+          p.channel.failHtlc(htlc);
+          await p.channel.settle();
+          await pay(p, { from: "counterparty", sat: 20_000, name: "newer" });
+        });
+        counterpartyCloses(p, at);
+        p.release();
+        assert.deepEqual(outcomes(p, htlc), [], "the chain decides");
+        return { p, htlc, at };
+      }
+
+      it("R21: fail with a commitment that confirms instead after a reorg", async () => {
+        const { p, htlc } = await revokedOnChain();
+        p.disconnect(1);
+        p.reload();
+        counterpartyCloses(p);
+        p.mineEmpty(4);
+        assert.deepEqual(outcomes(p, htlc), []);
+        p.mine();
+        assert.deepEqual(outcomes(p, htlc), ["failed:chain"]);
+      });
+
+      it("R22: are claimed when it confirms again and the cheater shows the preimage", async () => {
+        const { p, htlc, at } = await revokedOnChain();
+        p.disconnect(1);
+        p.reload();
+        counterpartyCloses(p, at);
+        const { preimage } = secretNamed("ours");
+        p.mine(htlcSuccessTx(p.channel, "counterparty", at, htlc, preimage));
+        assert.deepEqual(outcomes(p, htlc), ["claimed:chain"]);
+        assert.equal(p.relays.length, 1, "2.7");
+      });
+
+      it("R27: are failed back before the inbound HTLC expires", async () => {
+        const { p, htlc } = await revokedOnChain();
+        p.mineTo(636);
+        assert.deepEqual(outcomes(p, htlc), []);
+        p.reload();
+        p.mine();
+        assert.deepEqual(outcomes(p, htlc), ["failed:block"]);
+      });
+
+      it("R11: fail with the next secret when the channel is open again after a reorg", async () => {
+        const { p, htlc } = await revokedOnChain();
+        p.disconnect(1);
+        p.mineEmpty(2);
+        assert.deepEqual(outcomes(p, htlc), []);
+        await pay(p, { from: "counterparty", sat: 20_000, name: "more" });
+        assert.deepEqual(outcomes(p, htlc), ["failed:update"]);
+        await pay(p, { from: "counterparty", sat: 20_000, name: "last" });
+        assert.equal(p.state.reported.size, 0);
+      });
+    });
   });
 }

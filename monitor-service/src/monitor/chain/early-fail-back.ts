@@ -12,8 +12,8 @@ export function failBackInTime(work: Work): void {
   const { state } = work;
   if (!isClosing(state)) return;
   const limit = state.best.height + LATENCY_GRACE_PERIOD_BLOCKS;
-  for (const { htlc } of liveHtlcs(state)) {
-    const outbound = asOutbound(htlc);
+  const live = [...liveHtlcs(state)].map(({ htlc }) => asOutbound(htlc));
+  for (const outbound of [...live, ...state.leftToChain]) {
     if (outbound === undefined || inboundExpiry(outbound.source) > limit) continue;
     failOutbound(work, outbound, { kind: "block", block: state.best });
   }

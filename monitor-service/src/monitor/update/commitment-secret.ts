@@ -5,6 +5,7 @@
  * one revoked here, everything the counterparty has in it is taken.
  */
 import { equalBytes } from "@farwatch/protocol/bytes";
+import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import type { SourceKey } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
@@ -16,7 +17,7 @@ import { asOutbound, hasSource, isClosing, livePaymentHashes, liveSourceKeys } f
 import { change, failOutbound, withoutKeys, type Work } from "../work.js";
 import type { ReceivedUpdate } from "../input.js";
 import { counterpartyCommitmentOf } from "../scopes.js";
-import type { MonitorState } from "../state.js";
+import type { MonitorState, OutboundHtlc } from "../state.js";
 
 type SecretStep = Extract<UpdateStep, { kind: "commitmentSecret" }>;
 
@@ -46,13 +47,7 @@ export function revokeCounterparty(
       }),
     );
   }
-  for (const htlc of revoked.htlcs) {
-    const outbound = asOutbound(htlc);
-    if (outbound === undefined) continue;
-    const key = outbound.source.sourceKey;
-    if (hasSource(work.state.counterparty.htlcs, key) || standsOnChain(work.state, key)) continue;
-    failOutbound(work, outbound, { kind: "update", updateId: update.updateId });
-  }
+  failGone(work, update, revoked);
   const { spend } = work.state;
   const confirmed =
     spend === undefined ? undefined : counterpartyCommitmentOf(work.state, spend.txid);
@@ -68,6 +63,21 @@ export function revokeCounterparty(
   if (confirmed?.commitmentNumber === step.commitmentNumber) punishConfirmed(work, confirmed);
   prune(work);
   return ok(undefined);
+}
+
+/** Those left to the chain before count too: a reorganisation may have taken their commitment away. */
+function failGone(work: Work, { updateId }: ReceivedUpdate, revoked: CounterpartyCommitment): void {
+  const { counterparty, leftToChain } = work.state;
+  const dropped = revoked.htlcs
+    .map(asOutbound)
+    .filter((htlc) => htlc !== undefined)
+    .filter(({ source }) => !hasSource(counterparty.htlcs, source.sourceKey));
+  const left: OutboundHtlc[] = [];
+  for (const htlc of [...leftToChain, ...dropped]) {
+    if (standsOnChain(work.state, htlc.source.sourceKey)) left.push(htlc);
+    else failOutbound(work, htlc, { kind: "update", updateId });
+  }
+  change(work, { leftToChain: left });
 }
 
 /**
