@@ -3,11 +3,13 @@
  * Which test proves which rule: test/README.md, "Event rules".
  */
 import assert from "node:assert/strict";
+import { sourceKey } from "@farwatch/protocol/ids";
 import { decodeState, encodeState } from "@farwatch/monitor-service/monitor/codec";
 import { step } from "@farwatch/monitor-service/monitor/step";
 import { htlcSuccessTx } from "../channel/broadcast.js";
 import { forwardSource } from "../channel/sources.js";
 import { secretNamed } from "../channel/test-channel.js";
+import { outcomesOf } from "./event-rules.js";
 import { forwarded, inboundHtlc, recordInputs, takeRemoval } from "./forwarded.js";
 import type { ProtectedChannel } from "./protected-channel.js";
 import { CHANNEL_TYPES, counterpartyCloses, fulfill, number, outcomes, pay } from "./scenario.js";
@@ -89,6 +91,27 @@ for (const channelType of CHANNEL_TYPES) {
       await fulfill(p, htlc, "ours");
       assert.deepEqual(outcomes(p, htlc), ["claimed:update"]);
       assert.ok(p.state.holderBroadcast !== undefined);
+    });
+
+    it("2.12, G19: a claimed entry of an HTLC we do not know is told and costs no preimage", async () => {
+      const { p, htlc } = await forwarded(channelType);
+      await unheard(p, async () => {
+        await p.channel.fulfillHtlc(htlc, secretNamed("ours").preimage);
+        await takeRemoval(p);
+      });
+      const unknown = sourceKey("dd".repeat(32));
+      for (const steps of p.held?.splice(0) ?? []) {
+        p.update(
+          steps.map((item) =>
+            item.kind === "latestHolderCommitment"
+              ? { ...item, claimed: item.claimed.map((one) => ({ ...one, sourceKey: unknown })) }
+              : item,
+          ),
+        );
+      }
+      assert.deepEqual(outcomesOf(p.events, unknown), ["claimed:update"]);
+      const { paymentHash, preimage } = secretNamed("ours");
+      assert.deepEqual(p.state.preimages.get(paymentHash), preimage);
     });
 
     describe("HTLCs revoked while they stand in the commitment on chain", () => {
