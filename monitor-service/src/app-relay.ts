@@ -2,6 +2,7 @@
  * Asks at the start, and every now and then, whether bitcoind relays what zero_fee_commitments channels
  * need, and says so: an operator whose node does not must know before the first of them has to close.
  */
+import { Asking } from "./app-asking.js";
 import { ChainUnavailable } from "./chain/chain-source.js";
 import {
   probePackageRelay,
@@ -9,7 +10,7 @@ import {
   type RelayProbeDeps,
   type RelayVerdict,
 } from "./chain/relay-probe.js";
-import { Waker, type Clock } from "./chain/waker.js";
+import type { Clock } from "./chain/waker.js";
 import { errorFacts, type Log } from "./observe/log.js";
 
 /** Milliseconds until an unanswered question is put again. */
@@ -26,16 +27,17 @@ export interface RelayTaskDeps extends RelayProbeDeps {
 
 export class RelayTask {
   readonly #deps: RelayTaskDeps;
-  readonly #waker: Waker;
+  readonly #asking: Asking<RelayVerdict | undefined>;
   #relay: PackageRelay = "unknown";
   /** What was last said, so that it is said once. */
   #said = "";
-  #running: Promise<void> | undefined;
-  #stopping = false;
 
   constructor(deps: RelayTaskDeps) {
     this.#deps = deps;
-    this.#waker = new Waker(deps.clock);
+    this.#asking = new Asking(deps.clock, {
+      ask: () => this.#ask(),
+      take: (verdict) => this.#take(verdict),
+    });
   }
 
   state(): PackageRelay {
@@ -43,25 +45,11 @@ export class RelayTask {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#asking.start();
   }
 
-  /** A question under way ends with the connection; its answer is not looked at any more. */
   stop(): void {
-    this.#stopping = true;
-    this.#waker.wake();
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopping) {
-      const verdict = await this.#ask();
-      if (this.#stopping) return;
-      // An outage does not change what is known of the policy.
-      if (verdict !== undefined) this.#take(verdict);
-      await this.#waker.wait(
-        (verdict?.relay ?? "unknown") === "unknown" ? RELAY_RETRY_MS : RELAY_AGAIN_MS,
-      );
-    }
+    this.#asking.stop();
   }
 
   async #ask(): Promise<RelayVerdict | undefined> {
@@ -76,8 +64,14 @@ export class RelayTask {
     }
   }
 
-  #take({ relay, message }: RelayVerdict): void {
-    if (relay === "unknown") return;
+  /** An outage does not change what is known of the policy. */
+  #take(verdict: RelayVerdict | undefined): number {
+    if (verdict === undefined || verdict.relay === "unknown") return RELAY_RETRY_MS;
+    this.#tell(verdict);
+    return RELAY_AGAIN_MS;
+  }
+
+  #tell({ relay, message }: RelayVerdict): void {
     this.#relay = relay;
     const { log } = this.#deps;
     const channels = this.#deps.zeroFeeChannels();

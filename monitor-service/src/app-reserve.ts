@@ -4,9 +4,10 @@
  * a channel closes into a busy mempool. Nothing is refused for lack of coins.
  */
 import type { Sat } from "@farwatch/protocol/amount";
+import { Asking } from "./app-asking.js";
 import { ChainUnavailable } from "./chain/chain-source.js";
 import type { FeeWallet } from "./chain/fee-wallet.js";
-import { Waker, type Clock } from "./chain/waker.js";
+import type { Clock } from "./chain/waker.js";
 import { errorFacts, type Log } from "./observe/log.js";
 
 /** Milliseconds until an unanswered question is put again. */
@@ -24,18 +25,19 @@ export interface ReserveTaskDeps {
 
 export class ReserveTask {
   readonly #deps: ReserveTaskDeps;
-  readonly #waker: Waker;
+  readonly #asking: Asking<Sat | undefined>;
   #confirmed: Sat | undefined;
   /** What the last answer was, so that only a change is told. Outlives outages. */
   #short = false;
   /** A wallet that is not loaded refuses every time; told once until it answers. */
   #refused = false;
-  #running: Promise<void> | undefined;
-  #stopping = false;
 
   constructor(deps: ReserveTaskDeps) {
     this.#deps = deps;
-    this.#waker = new Waker(deps.clock);
+    this.#asking = new Asking(deps.clock, {
+      ask: () => this.#ask(),
+      take: (confirmed) => this.#take(confirmed),
+    });
   }
 
   /** As the wallet last said; undefined before it has, and once it does not answer. Never waits. */
@@ -44,23 +46,11 @@ export class ReserveTask {
   }
 
   start(): void {
-    this.#running ??= this.#run();
+    this.#asking.start();
   }
 
-  /** A question under way ends with the connection; its answer is not looked at any more. */
   stop(): void {
-    this.#stopping = true;
-    this.#waker.wake();
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#stopping) {
-      const confirmed = await this.#ask();
-      if (this.#stopping) return;
-      this.#confirmed = confirmed;
-      if (confirmed !== undefined) this.#compare(confirmed);
-      await this.#waker.wait(confirmed === undefined ? RESERVE_RETRY_MS : RESERVE_AGAIN_MS);
-    }
+    this.#asking.stop();
   }
 
   async #ask(): Promise<Sat | undefined> {
@@ -76,6 +66,13 @@ export class ReserveTask {
       }
       return undefined;
     }
+  }
+
+  #take(confirmed: Sat | undefined): number {
+    this.#confirmed = confirmed;
+    if (confirmed === undefined) return RESERVE_RETRY_MS;
+    this.#compare(confirmed);
+    return RESERVE_AGAIN_MS;
   }
 
   #compare(confirmed: Sat): void {

@@ -1,8 +1,9 @@
 /**
  * Delivers committed events to managers: first everything un-acked in (channel, event id) order, then
- * what is committed from now on, and the bump requests of a channel as they are now. Nothing is queued per stream but the set of channels with news: the
- * events themselves stay in the outbox until they are acked, so a slow reader costs no memory. One live
- * stream per manager; a newer one replaces it (StreamEvents, monitor_service.proto).
+ * what is committed from now on, and the bump requests of a channel as they are now. Nothing is queued
+ * per stream but the set of channels with news: the events themselves stay in the outbox until they are
+ * acked, so a slow reader costs no memory. One live stream per manager; a newer one replaces it
+ * (StreamEvents, monitor_service.proto).
  */
 import { claimIdOf, type BumpItem } from "@farwatch/protocol/bump";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";

@@ -93,6 +93,22 @@ describe("floor file", () => {
     await seen.close();
   });
 
+  it("resolves raises in the order they were made, empty ones too", async () => {
+    const floors = await open();
+    const made: number[] = [];
+    const resolved: number[] = [];
+    const calls: Promise<void>[] = [];
+    for (let call = 1; call <= 60; call++) {
+      // Some in one turn, some while a write is under way, some right after it.
+      if (call % 4 === 0) await new Promise((resolve) => setImmediate(resolve));
+      made.push(call);
+      const raised = floors.raise(call % 3 === 1 ? [floor("a1", call)] : []);
+      calls.push(raised.then(() => void resolved.push(call)));
+    }
+    await Promise.all(calls);
+    assert.deepEqual(resolved, made);
+  });
+
   it("is left with the floor before when a write is torn", async () => {
     const floors = await open();
     await floors.raise([floor("a1", 1)]);

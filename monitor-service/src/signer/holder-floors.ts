@@ -14,7 +14,11 @@ export interface HolderFloor {
 export interface HolderFloors {
   /** undefined: nothing was ever told durable for the channel, so nothing is signed. */
   floorOf(channelId: ChannelId): CommitmentNumber | undefined;
-  /** Resolves when these are durable; one below the known floor changes nothing. */
+  /**
+   * Resolves when these, and all raised before, are durable; one below the known floor changes nothing.
+   * Calls resolve in the order they were made, with nothing to raise too: commits are told in that order
+   * (runtime/run-step.ts), so that a channel's durable state never goes back to an older one.
+   */
   raise(floors: readonly HolderFloor[]): Promise<void>;
 }
 
