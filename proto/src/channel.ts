@@ -138,11 +138,17 @@ export interface PendingCommitment<C extends HolderCommitment | CounterpartyComm
   readonly commitment: C;
 }
 
-/** First state of a channel, as WatchChannel carries it. */
-export interface InitialState {
+/** A funding of a channel with the commitments that spend it: what is watched first, or a splice. */
+export interface NegotiatedFunding {
   readonly parameters: ChannelParameters;
   readonly holderCommitment: HolderCommitment;
   readonly counterpartyCommitment: CounterpartyCommitment;
+}
+
+/** First state of a channel, as WatchChannel carries it. */
+export interface InitialState extends NegotiatedFunding {
+  /** Splices that are not locked, in the order they were negotiated: current commitments on each. */
+  readonly pendingFundings: readonly NegotiatedFunding[];
   /** Best block at creation; the monitor scans from there. undefined: from its own tip. */
   readonly bestBlock: BlockPoint | undefined;
 }

@@ -3,9 +3,9 @@
  * `ChannelMonitorUpdateStep`). Steps of one update apply in order, all or none.
  */
 import type {
-  ChannelParameters,
   CounterpartyCommitment,
   HolderCommitment,
+  NegotiatedFunding,
   PendingCommitment,
 } from "./channel.js";
 import type { CommitmentNumber, PerCommitmentSecret, Preimage, SourceKey, Txid } from "./ids.js";
@@ -67,13 +67,8 @@ export type UpdateStep =
       readonly reason: string;
     }
   | { readonly kind: "shutdownScript"; readonly scriptPubkey: Uint8Array }
-  | {
-      /** A splice, or a fee bump of one: another funding is pending. */
-      readonly kind: "renegotiatedFunding";
-      readonly parameters: ChannelParameters;
-      readonly holderCommitment: HolderCommitment;
-      readonly counterpartyCommitment: CounterpartyCommitment;
-    }
+  /** A splice, or a fee bump of one: another funding is pending. */
+  | ({ readonly kind: "renegotiatedFunding" } & NegotiatedFunding)
   | { readonly kind: "renegotiatedFundingLocked"; readonly fundingTxid: Txid }
   /** Of LDK nodes; has no effect here (contract 2.13). */
   | { readonly kind: "ldkReleasePaymentComplete"; readonly sourceKey: SourceKey };

@@ -1,6 +1,7 @@
 /**
  * The first state of a monitor, from WatchChannel: both sides' first commitments are checked exactly
- * like later ones before anything is accepted.
+ * like later ones before anything is accepted, and splices that are pending exactly like those that an
+ * update negotiates.
  */
 import type { BlockPoint } from "@farwatch/protocol/block";
 import type { InitialState } from "@farwatch/protocol/channel";
@@ -14,6 +15,9 @@ import { FLOOR_FEERATES } from "./constants.js";
 import type { MonitorContext } from "./context.js";
 import { higher } from "./holder-floor.js";
 import type { MonitorState } from "./state.js";
+import { within } from "./update/on-every-funding.js";
+import { renegotiateFunding } from "./update/renegotiated-funding.js";
+import { startWork } from "./work.js";
 
 export interface CreateArgs {
   readonly updateId: UpdateId;
@@ -49,7 +53,7 @@ export function createMonitor(
   if (!holder.ok) return holder;
   const counterparty = checkCounterpartyCommitment(ctx, basis, counterpartyCommitment);
   if (!counterparty.ok) return counterparty;
-  return ok({
+  return withPendingFundings(ctx, initial, {
     parameters,
     firstFunding: parameters.funding,
     pendingFundings: [],
@@ -97,4 +101,17 @@ export function createMonitor(
     resolvedSince: undefined,
     ownOutputs: [],
   });
+}
+
+function withPendingFundings(
+  ctx: MonitorContext,
+  { pendingFundings }: InitialState,
+  state: MonitorState,
+): Result<MonitorState, Refusal> {
+  const work = startWork(ctx, state);
+  for (const [index, negotiated] of pendingFundings.entries()) {
+    const taken = renegotiateFunding(work, negotiated, true);
+    if (!taken.ok) return err(within(`pending_fundings[${index}]`, taken.error));
+  }
+  return ok(work.state);
 }

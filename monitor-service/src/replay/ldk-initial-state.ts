@@ -56,6 +56,7 @@ function readInitialState(monitor: LdkChannelMonitor, chainHash: string): Initia
     parameters,
     holderCommitment,
     counterpartyCommitment: firstCounterparty(monitor),
+    pendingFundings: [],
     bestBlock: {
       height: blockHeight(readHeight(bestBlock.height, "best_block")),
       hash: blockHash(toHex(reversed(bestBlock.hash))),

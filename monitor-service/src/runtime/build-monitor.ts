@@ -22,6 +22,7 @@ import type { MonitorState } from "../monitor/state.js";
 import { step } from "../monitor/step.js";
 import { parseTx } from "../tx/parsed-tx.js";
 import { tipOf, type Core } from "./core.js";
+import { firstCommitmentsIn } from "./stored-commitments.js";
 
 /** Where a channel's chain of updates starts: the id before the first, and the genesis hash. */
 export const genesisOf = (
@@ -80,7 +81,7 @@ async function rescan(
   first: MonitorState,
   headers: readonly BlockHeader[],
 ): Promise<Transition | undefined> {
-  const stored = new Map([[initial.counterpartyCommitment.txid, initial.counterpartyCommitment]]);
+  const stored = new Map(firstCommitmentsIn(initial).map((first) => [first.txid, first]));
   let all: Transition = {
     state: first,
     events: [],

@@ -18,6 +18,7 @@ import { LOG_PAGE_ROWS } from "./limits.js";
 import type { ChannelEntry } from "./monitors.js";
 import { inputOfRow } from "./replay-log.js";
 import { runStep } from "./run-step.js";
+import { firstCommitmentsIn } from "./stored-commitments.js";
 
 export async function loadChannels(core: Core, stored: StoredState): Promise<void> {
   const snapshots = new Map(stored.snapshots.map((row) => [row.channelNo, row]));
@@ -49,7 +50,7 @@ function addChannel(core: Core, row: ChannelRow, snapshot: SnapshotRow | undefin
       channelId,
       managerKey,
       watchHash,
-      firstCounterpartyCommitment: initial.value.counterpartyCommitment,
+      firstCounterpartyCommitments: firstCommitmentsIn(initial.value),
       state,
       durable: state,
       headRowId: snapshot.logRowId,

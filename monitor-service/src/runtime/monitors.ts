@@ -30,8 +30,8 @@ export interface ChannelEntry {
   readonly channelId: ChannelId;
   readonly managerKey: ManagerKey;
   readonly watchHash: Hash32;
-  /** Not in the update log, so justice for it is looked up here. */
-  readonly firstCounterpartyCommitment: CounterpartyCommitment;
+  /** One for each funding it was watched with. Not in the update log: justice looks them up here. */
+  readonly firstCounterpartyCommitments: readonly CounterpartyCommitment[];
   /** After the newest decision; may be ahead of the disk. */
   state: MonitorState;
   /** As of the newest commit: the only state that others may see or that is published from. */

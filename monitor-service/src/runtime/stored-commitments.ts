@@ -2,7 +2,7 @@
  * Counterparty commitments out of the update log (ADR M-02): a revoked one is in no state, only in the
  * update that carried it. An update carries one for every funding of the channel.
  */
-import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
+import type { CounterpartyCommitment, InitialState } from "@farwatch/protocol/channel";
 import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
 import type { Txid } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
@@ -29,13 +29,17 @@ export async function storedCommitments(
     const scope = scopeSpentBy(entry.state, tx);
     if (scope === undefined) continue;
     if (holdersOn(entry.state, scope).some((holder) => holder.txid === txid)) continue;
-    const first = entry.firstCounterpartyCommitment;
     const row = await core.deps.store.findCounterpartyCommitment(entry.headRowId, txid);
-    const commitment = first.txid === txid ? first : commitmentIn(row, txid);
+    const first = entry.firstCounterpartyCommitments.find((each) => each.txid === txid);
+    const commitment = first ?? commitmentIn(row, txid);
     if (commitment !== undefined) found.set(txid, commitment);
   }
   return found;
 }
+
+/** Of the first state: on the locked funding and on those pending. */
+export const firstCommitmentsIn = (initial: InitialState): readonly CounterpartyCommitment[] =>
+  [initial, ...initial.pendingFundings].map(({ counterpartyCommitment }) => counterpartyCommitment);
 
 export function counterpartyCommitmentsIn(step: UpdateStep): readonly CounterpartyCommitment[] {
   switch (step.kind) {

@@ -1,7 +1,7 @@
 /**
  * WatchChannel: starts a monitor. The host's own keys must be those of the channel before the first
- * receipt (contract 2.20); both first commitments are checked like any later one. The same bytes again
- * are answered again, other bytes for a known channel are refused.
+ * receipt (contract 2.20), those of pending splices too; all first commitments are checked like any later
+ * one. The same bytes again are answered again, other bytes for a known channel are refused.
  */
 import { equalBytes } from "@farwatch/protocol/bytes";
 import type { ChannelParameters, ChannelPubkeys, InitialState } from "@farwatch/protocol/channel";
@@ -33,6 +33,7 @@ import {
 } from "./receipts.js";
 import type { ChannelEntry } from "./monitors.js";
 import { runStep } from "./run-step.js";
+import { firstCommitmentsIn } from "./stored-commitments.js";
 
 type Watch = Opened<InitialStateHeader> & { readonly batch: { readonly epoch: bigint } };
 interface Built {
@@ -108,7 +109,11 @@ async function build(
   const parsed = parseInitialState(payload);
   if (!parsed.ok) return parsed;
   const initial = parsed.value;
-  const refusal = checkNames(header, initial) ?? checkKeys(core, initial.parameters);
+  const refusal =
+    checkNames(header, initial) ??
+    [initial, ...initial.pendingFundings]
+      .map(({ parameters }) => checkKeys(core, parameters))
+      .find((problem) => problem !== undefined);
   if (refusal !== undefined) return err(refusal);
   try {
     const built = await buildMonitor(core, header, initial);
@@ -174,7 +179,7 @@ function start(
     channelId,
     managerKey,
     watchHash,
-    firstCounterpartyCommitment: initial.counterpartyCommitment,
+    firstCounterpartyCommitments: firstCommitmentsIn(initial),
     state: first,
     durable: first,
     headRowId: 0,

@@ -53,8 +53,8 @@ async function named(
   name: CommitmentName,
 ): Promise<readonly CounterpartyCommitment[]> {
   const { store } = core.deps;
-  const { headRowId, firstCounterpartyCommitment: first } = entry;
-  const known = [first, ...counterpartyCommitmentsInState(entry.durable)];
+  const { headRowId, firstCounterpartyCommitments: first } = entry;
+  const known = [...first, ...counterpartyCommitmentsInState(entry.durable)];
   switch (name.by) {
     case "txid": {
       const inMemory = known.filter(({ txid }) => txid === name.txid);

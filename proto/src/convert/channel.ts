@@ -7,6 +7,7 @@ import {
   type ChannelTypeModifier,
   type ConstantsProfile,
   type InitialState,
+  type NegotiatedFunding,
 } from "../channel.js";
 import { blockHash, type BlockPoint } from "../block.js";
 import { fromHex, reversed, toHex } from "../bytes.js";
@@ -15,6 +16,7 @@ import type { Refusal } from "../reasons.js";
 import type { Result } from "../result.js";
 import * as wire from "../../gen/monitor/v1/channel.js";
 import { InitialState as WireInitialState } from "../../gen/monitor/v1/monitor_service.js";
+import type * as wireUpdate from "../../gen/monitor/v1/update.js";
 import {
   readCounterparty,
   readHolder,
@@ -22,7 +24,7 @@ import {
   writeCounterparty,
   writeHolder,
 } from "./commitment.js";
-import { MAX_SCRIPT_BYTES } from "./limits.js";
+import { MAX_PENDING_FUNDINGS, MAX_SCRIPT_BYTES } from "./limits.js";
 import {
   atMost,
   fail,
@@ -44,27 +46,38 @@ const MAX_FUNDING_VOUT = 0xffff;
 /** Errors: malformed, wrongLength, rangeExceeded, tooLarge, unsupportedChannelType, unimplemented. */
 export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refusal> =>
   parseWith(WireInitialState, bytes, (message) => ({
-    parameters: readParameters(present(message.parameters, "parameters"), "parameters"),
-    ...readFirstCommitments(message, ""),
+    ...readFunding(message, ""),
+    pendingFundings: readPendingFundings(message.pendingFundings),
     bestBlock: optional(message.bestBlock, (block) => readBlockPoint(block, "best_block")),
   }));
 
 export const encodeInitialState = (initial: InitialState): Uint8Array =>
   WireInitialState.encode({
-    parameters: writeParameters(initial.parameters),
-    holderCommitment: writeHolder(initial.holderCommitment),
-    counterpartyCommitment: writeCounterparty(initial.counterpartyCommitment),
+    ...writeFunding(initial),
+    pendingFundings: initial.pendingFundings.map(writeFunding),
     bestBlock: optional(initial.bestBlock, writeBlockPoint),
   }).finish();
 
-/** The first commitments on a funding, in a message that names the funding itself. */
-export const readFirstCommitments = (
-  message: Pick<WireInitialState, "holderCommitment" | "counterpartyCommitment">,
+function readPendingFundings(
+  messages: readonly wireUpdate.RenegotiatedFunding[],
+): readonly NegotiatedFunding[] {
+  const field = "pending_fundings";
+  if (messages.length > MAX_PENDING_FUNDINGS) {
+    fail("tooLarge", field, `more than ${MAX_PENDING_FUNDINGS} pending fundings`);
+  }
+  return messages.map((message, index) => readFunding(message, `${field}[${index}].`));
+}
+
+/** A funding with the first commitments on it. `prefix`: of the names of its fields in refusals. */
+export const readFunding = (
+  message: wireUpdate.RenegotiatedFunding,
   prefix: string,
-): Pick<InitialState, "holderCommitment" | "counterpartyCommitment"> => {
+): NegotiatedFunding => {
+  const parameters = `${prefix}parameters`;
   const holder = `${prefix}holder_commitment`;
   const counterparty = `${prefix}counterparty_commitment`;
   return {
+    parameters: readParameters(present(message.parameters, parameters), parameters),
     holderCommitment: unscoped(readHolder, present(message.holderCommitment, holder), holder),
     counterpartyCommitment: unscoped(
       readCounterparty,
@@ -73,6 +86,12 @@ export const readFirstCommitments = (
     ),
   };
 };
+
+export const writeFunding = (funding: NegotiatedFunding): wireUpdate.RenegotiatedFunding => ({
+  parameters: writeParameters(funding.parameters),
+  holderCommitment: writeHolder(funding.holderCommitment),
+  counterpartyCommitment: writeCounterparty(funding.counterpartyCommitment),
+});
 
 export function readOutpoint(outpoint: wire.Outpoint, field: string): Outpoint {
   return {

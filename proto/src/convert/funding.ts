@@ -5,14 +5,8 @@
 import type { CounterpartyCommitment, HolderCommitment, PendingCommitment } from "../channel.js";
 import type { UpdateStep } from "../update.js";
 import type * as wire from "../../gen/monitor/v1/update.js";
-import {
-  readFirstCommitments,
-  readOutpoint,
-  readParameters,
-  writeOutpoint,
-  writeParameters,
-} from "./channel.js";
-import { unscoped, writeCounterparty, writeHolder } from "./commitment.js";
+import { readFunding, readOutpoint, writeFunding, writeOutpoint } from "./channel.js";
+import { unscoped } from "./commitment.js";
 import { MAX_PENDING_FUNDINGS } from "./limits.js";
 import { fail, present } from "./reader.js";
 
@@ -59,17 +53,7 @@ export const writeCommitments = <W extends Scoped, C extends Commitment>(
 export const readRenegotiatedFunding = (
   message: wire.RenegotiatedFunding,
   field: string,
-): Renegotiated => ({
-  kind: "renegotiatedFunding",
-  parameters: readParameters(
-    present(message.parameters, `${field}.parameters`),
-    `${field}.parameters`,
-  ),
-  ...readFirstCommitments(message, `${field}.`),
-});
+): Renegotiated => ({ kind: "renegotiatedFunding", ...readFunding(message, `${field}.`) });
 
-export const writeRenegotiatedFunding = (step: Renegotiated): wire.RenegotiatedFunding => ({
-  parameters: writeParameters(step.parameters),
-  holderCommitment: writeHolder(step.holderCommitment),
-  counterpartyCommitment: writeCounterparty(step.counterpartyCommitment),
-});
+export const writeRenegotiatedFunding = (step: Renegotiated): wire.RenegotiatedFunding =>
+  writeFunding(step);

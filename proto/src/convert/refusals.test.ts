@@ -9,13 +9,18 @@ import { htlcId, paymentHash, preimage, sourceKey } from "../ids.js";
 import type { Reason } from "../reasons.js";
 import { ChannelTypeModifier } from "../../gen/monitor/v1/channel.js";
 import { ChannelMonitorUpdate } from "../../gen/monitor/v1/update.js";
-import type { ChannelMonitorUpdateStep } from "../../gen/monitor/v1/update.js";
+import type { ChannelMonitorUpdateStep, RenegotiatedFunding } from "../../gen/monitor/v1/update.js";
 import { InitialState } from "../../gen/monitor/v1/monitor_service.js";
 import { encodeInitialState, parseInitialState } from "./channel.js";
 import { writeHolder } from "./commitment.js";
 import { parseErrorDetail } from "./error.js";
 import { decodeEventPayload } from "./event.js";
-import { MAX_HTLCS_PER_SIDE, MAX_STEPS_PER_UPDATE, MAX_TEXT_BYTES } from "./limits.js";
+import {
+  MAX_HTLCS_PER_SIDE,
+  MAX_PENDING_FUNDINGS,
+  MAX_STEPS_PER_UPDATE,
+  MAX_TEXT_BYTES,
+} from "./limits.js";
 import {
   counterpartyCommitments,
   holderCommitments,
@@ -181,6 +186,31 @@ describe("what the parser of first states refuses", () => {
     assert.ok(!result.ok);
     return [result.error.reason, result.error.details["field"]];
   };
+
+  it("takes pending fundings up to the limit, each whole", () => {
+    const { holderCommitment, counterpartyCommitment } = decoded;
+    const funding: RenegotiatedFunding = {
+      parameters,
+      holderCommitment,
+      counterpartyCommitment,
+    };
+    const parsed = (...pendingFundings: readonly (typeof funding)[]) => {
+      const message = { ...decoded, pendingFundings: [...pendingFundings] };
+      const result = parseInitialState(InitialState.encode(message).finish());
+      return result.ok ? "ok" : [result.error.reason, result.error.details["field"]];
+    };
+    const all = Array.from({ length: MAX_PENDING_FUNDINGS }, () => funding);
+    assert.equal(parsed(...all), "ok");
+    assert.deepEqual(parsed(...all, funding), ["tooLarge", "pending_fundings"]);
+    assert.deepEqual(parsed(funding, { ...funding, parameters: undefined }), [
+      "malformed",
+      "pending_fundings[1].parameters",
+    ]);
+    assert.deepEqual(parsed({ ...funding, holderCommitment: undefined }), [
+      "malformed",
+      "pending_fundings[0].holder_commitment",
+    ]);
+  });
 
   it("refuses channel types it cannot watch", () => {
     const at = "parameters.channel_type";

@@ -156,7 +156,7 @@ const entryOf = (p: ProtectedChannel): ChannelEntry => ({
   channelId: p.channel.channelId,
   managerKey: managerKey("11".repeat(32)),
   watchHash: hash32("22".repeat(32)),
-  firstCounterpartyCommitment: p.initial.counterparty,
+  firstCounterpartyCommitments: [p.initial.counterparty],
   state: p.state,
   durable: p.state,
   headRowId: 0,

@@ -10,6 +10,7 @@ import type {
   CounterpartyCommitment,
   HolderCommitment,
   InitialState,
+  NegotiatedFunding,
   PendingCommitment,
 } from "@farwatch/protocol/channel";
 import {
@@ -179,15 +180,19 @@ export class Splices {
     }));
   }
 
-  /** What WatchChannel would carry now, for a monitor that joins after splices. */
+  /** What WatchChannel would carry now, for a monitor that joins late; both sides must be quiet. */
   stateNow(side: Side, options: InitialStateOptions = {}): InitialState {
-    const { funding } = this.locked;
-    return {
-      parameters: this.#parameters(this.locked, side, options),
-      holderCommitment: asHolderCommitment(this.commitmentOn(funding, side)),
-      counterpartyCommitment: asCounterpartyCommitment(this.commitmentOn(funding, otherSide(side))),
-      bestBlock: options.bestBlock,
+    const now = (here: FundingHere): NegotiatedFunding => {
+      const ours = this.commitmentOn(here.funding, side);
+      const theirs = this.commitmentOn(here.funding, otherSide(side));
+      return {
+        parameters: this.#parameters(here, side, options),
+        holderCommitment: asHolderCommitment(ours),
+        counterpartyCommitment: asCounterpartyCommitment(theirs),
+      };
     };
+    const { bestBlock } = options;
+    return { ...now(this.locked), pendingFundings: this.pending.map(now), bestBlock };
   }
 
   #renegotiated(splice: Splice, viewer: Side): UpdateStep {

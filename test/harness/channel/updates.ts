@@ -147,5 +147,6 @@ export const initialStateOf = (
   parameters,
   holderCommitment: asHolderCommitment(own),
   counterpartyCommitment: asCounterpartyCommitment(peers),
+  pendingFundings: [],
   bestBlock,
 });

@@ -85,6 +85,20 @@ describe("a splice that a monitor takes for a close", () => {
     scene.event(MONITOR_B, forceClosed({ kind: "nodeRequested", text: "bye" }));
     assert.equal(scene.channel.closed, "holderForceClosed");
   });
+
+  it("closes nothing when the splice was pending as the channel was watched", () => {
+    const scene = new Scene();
+    const initial = initialState();
+    const { parameters } = initial;
+    const funding = { txid: txid(byte(0xef)), vout: 0 };
+    const splice = { ...parameters, funding, spliceParentFundingTxid: FUNDING.txid };
+    assert.ok(scene.watch([], "initial", [{ ...initial, parameters: splice }]).ok);
+    scene.receipt(MONITOR_A, 0);
+    const taken = confirmed(true);
+    if (taken.kind !== "commitmentTxConfirmed") assert.fail("a confirmed spend");
+    scene.event(MONITOR_A, { ...taken, txid: funding.txid });
+    assert.deepEqual([scene.channel.closed, scene.open], [undefined, []]);
+  });
 });
 
 describe("outputs for the node's wallet", () => {

@@ -12,6 +12,7 @@ import type {
   HolderCommitment,
   HtlcSource,
   InitialState,
+  NegotiatedFunding,
 } from "@farwatch/protocol/channel";
 import type { EventOrigin, MonitorEventBody } from "@farwatch/protocol/event";
 import {
@@ -157,6 +158,7 @@ export function initialState(htlcs: readonly CommitmentHtlc[] = []): InitialStat
     },
     holderCommitment: holder(0),
     counterpartyCommitment: counterparty(0, htlcs),
+    pendingFundings: [],
     bestBlock: undefined,
   };
 }
@@ -255,11 +257,15 @@ export class Scene {
     return decided.value;
   }
 
-  watch(htlcs: readonly CommitmentHtlc[] = [], bytes = "initial"): Result<Decision, Refusal> {
+  watch(
+    htlcs: readonly CommitmentHtlc[] = [],
+    bytes = "initial",
+    pendingFundings: readonly NegotiatedFunding[] = [],
+  ): Result<Decision, Refusal> {
     return this.input({
       kind: "watchOffered",
       nodeKey: NODE,
-      initial: initialState(htlcs),
+      initial: { ...initialState(htlcs), pendingFundings },
       firstUpdateId: updateId(1),
       payload: utf8(bytes),
       requiredMonitors: [MONITOR_A, MONITOR_B],

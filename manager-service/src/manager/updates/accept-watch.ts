@@ -53,7 +53,7 @@ function placeKnown(work: Work, offered: Offered, known: ChannelRow): Refusal | 
 }
 
 function start(work: Work, offered: Offered, channelId: ChannelId): void {
-  const { parameters, holderCommitment, counterpartyCommitment } = offered.initial;
+  const { parameters, holderCommitment, counterpartyCommitment, pendingFundings } = offered.initial;
   const { chainHash, funding } = parameters;
   const { nodeKey, firstUpdateId, payload, requiredMonitors, setNo } = offered;
   const digest = digestPayload(payload);
@@ -79,7 +79,7 @@ function start(work: Work, offered: Offered, channelId: ChannelId): void {
     nodeKey,
     chainHash,
     funding,
-    spliceTxids: [],
+    spliceTxids: pendingFundings.map((pending) => pending.parameters.funding.txid),
     requiredMonitors,
     setNo,
     firstUpdateId,

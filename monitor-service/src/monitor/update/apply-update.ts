@@ -59,7 +59,7 @@ function applyStep(work: Work, update: ReceivedUpdate, step: UpdateStep): Result
     case "shutdownScript":
       return setShutdownScript(work, step.scriptPubkey);
     case "renegotiatedFunding":
-      return renegotiateFunding(work, update, step);
+      return renegotiateFunding(work, step, update.verifySignatures);
     case "renegotiatedFundingLocked":
       return lockFunding(work, update, step.fundingTxid);
     case "ldkReleasePaymentComplete":

@@ -4,37 +4,37 @@
  * funding, its value and its keys may differ: claims are built from parameters common to all scopes.
  */
 import { equalBytes } from "@farwatch/protocol/bytes";
-import type { ChannelParameters, ChannelPubkeys } from "@farwatch/protocol/channel";
+import type {
+  ChannelParameters,
+  ChannelPubkeys,
+  NegotiatedFunding,
+} from "@farwatch/protocol/channel";
 import { MAX_PENDING_FUNDINGS } from "@farwatch/protocol/convert/limits";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import type { UpdateStep } from "@farwatch/protocol/update";
 import { takeLateSplice } from "../chain/late-splice.js";
 import { checkCounterpartyCommitment, checkHolderCommitment } from "../commitments.js";
 import { knownScopes, scopeView } from "../scopes.js";
 import type { MonitorState, PendingFunding } from "../state.js";
 import { change, type Work } from "../work.js";
-import type { ReceivedUpdate } from "../input.js";
 import { checkSame, within } from "./on-every-funding.js";
-
-type FundingStep = Extract<UpdateStep, { kind: "renegotiatedFunding" }>;
 
 export function renegotiateFunding(
   work: Work,
-  update: ReceivedUpdate,
-  step: FundingStep,
+  negotiated: NegotiatedFunding,
+  verifySignatures: boolean,
 ): Result<void, Refusal> {
   const { state } = work;
-  const { parameters } = step;
+  const { parameters } = negotiated;
   const refusal = checkPlace(state, parameters) ?? checkUnchanged(state.parameters, parameters);
   if (refusal !== undefined) return err(refusal);
   const keys = [parameters.holderPubkeys, parameters.counterpartyPubkeys];
   if (!keys.every(({ fundingPubkey }) => work.ctx.curve.isPoint(fundingPubkey))) {
     return err(refuse("malformed", "not a point on the curve", { field: "funding_pubkey" }));
   }
-  const holder = checkSame(state.holder, step.holderCommitment);
+  const holder = checkSame(state.holder, negotiated.holderCommitment);
   if (!holder.ok) return err(within("holder_commitment", holder.error));
-  const counterparty = checkSame(state.counterparty, step.counterpartyCommitment);
+  const counterparty = checkSame(state.counterparty, negotiated.counterpartyCommitment);
   if (!counterparty.ok) return err(within("counterparty_commitment", counterparty.error));
   const scope: PendingFunding = {
     parameters,
@@ -44,7 +44,7 @@ export function renegotiateFunding(
     counterpartyPrevious: undefined,
     discarded: false,
   };
-  if (update.verifySignatures) {
+  if (verifySignatures) {
     const checked = checkCommitments(work, scope);
     if (!checked.ok) return checked;
   }

@@ -32,7 +32,7 @@ import {
 } from "./channel.js";
 import { ErrorDetail } from "./error.js";
 import { BumpRequest, FundingSpendKind, MonitorEvent } from "./event.js";
-import { SignedUpdateBatch } from "./update.js";
+import { RenegotiatedFunding, SignedUpdateBatch } from "./update.js";
 
 /**
  * MonitorService: what a manager asks of the host that watches the chain for it.
@@ -158,7 +158,15 @@ export interface InitialState {
     | CounterpartyCommitment
     | undefined;
   /** Best block when the channel was created; the monitor scans from here. Absent: its own tip. */
-  readonly bestBlock: BlockPoint | undefined;
+  readonly bestBlock:
+    | BlockPoint
+    | undefined;
+  /**
+   * Splices and fee bumps of them that are not locked, in the order they were negotiated, each with the
+   * current commitments on it. One that has confirmed did so above best_block: the monitor learns from
+   * the chain which funding is there.
+   */
+  readonly pendingFundings: readonly RenegotiatedFunding[];
 }
 
 export interface WatchChannelResponse {
@@ -1129,6 +1137,7 @@ function createBaseInitialState(): InitialState {
     holderCommitment: undefined,
     counterpartyCommitment: undefined,
     bestBlock: undefined,
+    pendingFundings: [],
   };
 }
 
@@ -1145,6 +1154,9 @@ export const InitialState: MessageFns<InitialState> = {
     }
     if (message.bestBlock !== undefined) {
       BlockPoint.encode(message.bestBlock, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.pendingFundings) {
+      RenegotiatedFunding.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1194,6 +1206,14 @@ export const InitialState: MessageFns<InitialState> = {
             message.bestBlock = BlockPoint.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pendingFundings.push(RenegotiatedFunding.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1224,6 +1244,7 @@ export const InitialState: MessageFns<InitialState> = {
     message.bestBlock = (object.bestBlock !== undefined && object.bestBlock !== null)
       ? BlockPoint.fromPartial(object.bestBlock)
       : undefined;
+    message.pendingFundings = object.pendingFundings?.map((e) => RenegotiatedFunding.fromPartial(e)) || [];
     return message;
   },
 };

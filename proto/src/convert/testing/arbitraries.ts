@@ -168,6 +168,14 @@ export const initialStates: Arbitrary<InitialState> = fc.record({
   parameters,
   holderCommitment: holderCommitments,
   counterpartyCommitment: counterpartyCommitments,
+  pendingFundings: fc.array(
+    fc.record({
+      parameters,
+      holderCommitment: holderCommitments,
+      counterpartyCommitment: counterpartyCommitments,
+    }),
+    { maxLength: 2 },
+  ),
   bestBlock: maybe(points),
 });
 
