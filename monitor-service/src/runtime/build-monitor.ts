@@ -1,28 +1,26 @@
 /**
  * The state of a new channel at this monitor's tip. When the channel was created at an older block, the
- * blocks since then are read again for it alone, so that a spend in them is not missed. Pure work and
- * reads only: nothing is decided or written here.
+ * blocks since then are read again for it alone, so that a spend in them is not missed: those below our
+ * headers by CatchUp, the rest here. Pure work and reads only: nothing is decided or written here.
  */
+import type { BlockPoint } from "@farwatch/protocol/block";
 import type { InitialState } from "@farwatch/protocol/channel";
+import { must } from "@farwatch/protocol/assert";
 import type { InitialStateHeader } from "@farwatch/protocol/envelope/initial-state";
+import type { Opened } from "@farwatch/protocol/envelope/open-manager-batch";
 import { updateId, type Hash32, type UpdateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { genesisHash } from "@farwatch/protocol/envelope/update";
-import type { BlockHeader } from "../chain/chain-source.js";
 import { pointOf } from "../chain/follow-chain.js";
-import { OutpointIndex, TxidIndex } from "../chain/outpoint-index.js";
-import { scanBlock, type Watch } from "../chain/scan-block.js";
+import { scanBlock } from "../chain/scan-block.js";
 import { verifyBlock } from "../chain/verify-block.js";
-import { FLOOR_FEERATES } from "../monitor/constants.js";
 import { createMonitor } from "../monitor/create.js";
-import type { Transition } from "../monitor/effect.js";
-import { watched } from "../monitor/outstanding.js";
-import type { MonitorState } from "../monitor/state.js";
-import { step } from "../monitor/step.js";
-import { parseTx } from "../tx/parsed-tx.js";
+import { connectAlone, startAlone, type Alone } from "./alone.js";
+import type { CaughtUp } from "./catch-up.js";
 import { tipOf, type Core } from "./core.js";
 import { firstCommitmentsIn } from "./stored-commitments.js";
+import { WatchIndex } from "./watch-index.js";
 
 /** Where a channel's chain of updates starts: the id before the first, and the genesis hash. */
 export const genesisOf = (
@@ -39,82 +37,67 @@ export const genesisOf = (
 
 /**
  * The first state and the transition that leads from it to this monitor's tip. Errors: those of
- * createMonitor; chainBehind when the node's best block is not on our chain or too far below our tip,
- * or when the blocks cannot be read now.
+ * createMonitor and CatchUp; chainBehind when the blocks cannot be read now. Throws when a block breaks
+ * the channel.
  */
 export async function buildMonitor(
   core: Core,
-  header: InitialStateHeader,
+  { header, hash }: Pick<Opened<InitialStateHeader>, "header" | "hash">,
   initial: InitialState,
-): Promise<Result<{ readonly first: MonitorState; readonly now: Transition }, Refusal>> {
-  const missed = missedHeaders(core, initial);
-  if (missed === undefined) {
-    const details = { tip_height: String(tipOf(core).height) };
-    return err(
-      refuse("chainBehind", "best_block is not among this monitor's last blocks", details),
-    );
-  }
-  const best = missed.length === 0 ? tipOf(core) : (initial.bestBlock ?? tipOf(core));
-  const holderFloor = core.deps.floors.floorOf(header.channelId);
-  const args = { ...genesisOf(header), best, holderFloor };
-  const created = createMonitor(core.context, initial, args);
-  if (!created.ok) return created;
-  const now = await rescan(core, initial, created.value, missed);
-  return now === undefined
-    ? err(refuse("chainBehind", "the blocks since best_block cannot be read now"))
-    : ok({ first: created.value, now });
-}
-
-/** Oldest first. A node whose best block is above our tip misses nothing: we start lower. */
-function missedHeaders(
-  core: Core,
-  { bestBlock }: InitialState,
-): readonly BlockHeader[] | undefined {
-  if (bestBlock === undefined || bestBlock.height > tipOf(core).height) return [];
-  if (!core.headers.some(({ hash }) => hash === bestBlock.hash)) return undefined;
-  return core.headers.filter(({ height }) => height > bestBlock.height).reverse();
-}
-
-async function rescan(
-  core: Core,
-  initial: InitialState,
-  first: MonitorState,
-  headers: readonly BlockHeader[],
-): Promise<Transition | undefined> {
-  const stored = new Map(firstCommitmentsIn(initial).map((first) => [first.txid, first]));
-  let all: Transition = {
-    state: first,
-    events: [],
-    relays: [],
-    persist: true,
-    afterClose: false,
+): Promise<Result<Alone, Refusal>> {
+  const create = (best: BlockPoint): Result<Alone, Refusal> => {
+    const holderFloor = core.deps.floors.floorOf(header.channelId);
+    const created = createMonitor(core.context, initial, {
+      ...genesisOf(header),
+      best,
+      holderFloor,
+    });
+    if (!created.ok) return created;
+    const stored = firstCommitmentsIn(initial).map((first) => [first.txid, first] as const);
+    return ok(startAlone(created.value, new Map(stored)));
   };
+  const start = ownBlock(core, initial);
+  if (start !== undefined) {
+    const created = create(start);
+    return created.ok ? toOurTip(core, { channel: created.value, at: start }) : created;
+  }
+  const best = must(initial.bestBlock, "a block that is not ours");
+  const caughtUp = await core.catchUp.join({ key: hash, best, create });
+  return caughtUp.ok ? toOurTip(core, caughtUp.value) : caughtUp;
+}
+
+/**
+ * The node's best block, when it is one of our headers. A node whose best block is above our tip misses
+ * nothing: we start lower.
+ */
+function ownBlock(core: Core, { bestBlock }: InitialState): BlockPoint | undefined {
+  const tip = tipOf(core);
+  if (bestBlock === undefined || bestBlock.height > tip.height) return tip;
+  const header = core.headers.find(({ hash }) => hash === bestBlock.hash);
+  return header === undefined ? undefined : pointOf(header);
+}
+
+async function toOurTip(core: Core, { channel, at }: CaughtUp): Promise<Result<Alone, Refusal>> {
+  let alone = channel;
+  const headers = core.headers.filter(({ height }) => height > at.height).reverse();
   for (const header of headers) {
     const raw = await core.deps.source.block(header.hash).catch(() => undefined);
-    if (raw === undefined || !verifyBlock(header, raw).ok) return undefined;
-    const matches = scanBlock(raw, watchOf(all.state));
-    const result = step(core.context, all.state, {
-      kind: "blockConnected",
-      block: pointOf(header),
-      transactions: matches.map((match) => parseTx(match.raw)),
-      storedCommitments: stored,
-      feerates: FLOOR_FEERATES,
-    });
-    if (!result.ok) return undefined;
-    const { state, events, relays } = result.value;
-    const joined = { events: [...all.events, ...events], relays: [...all.relays, ...relays] };
-    all = { ...all, ...joined, state };
+    const block = raw === undefined ? undefined : verifyBlock(header, raw);
+    if (block?.ok !== true) {
+      return err(refuse("chainBehind", "the blocks since best_block cannot be read now"));
+    }
+    const index = new WatchIndex(ANY_SEED);
+    index.add(ALONE, alone.now.state);
+    const matches = scanBlock(block.value.raw, index.watch, block.value.txids);
+    alone = connectAlone(
+      core.context,
+      alone,
+      pointOf(header),
+      matches.map((match) => match.raw),
+    );
   }
-  return all;
+  return ok(alone);
 }
 
 const ALONE = 0;
 const ANY_SEED = 0;
-
-function watchOf(state: MonitorState): Watch {
-  const watch = { outpoints: new OutpointIndex(ANY_SEED), txids: new TxidIndex(ANY_SEED) };
-  const { outpoints, txids } = watched(state);
-  for (const outpoint of outpoints) watch.outpoints.add(outpoint, ALONE);
-  for (const txid of txids) watch.txids.add(txid, ALONE);
-  return watch;
-}

@@ -12,6 +12,7 @@ import type { EventFeed } from "../outbox/event-feed.js";
 import type { Sealer } from "../outbox/seal-event.js";
 import type { EpochRow } from "../store/store.js";
 import type { Archive } from "./archive.js";
+import type { CatchUp } from "./catch-up.js";
 import type { Commits } from "./commits.js";
 import type { HostDeps } from "./deps.js";
 import type { Principal } from "./monitor-host.js";
@@ -44,6 +45,8 @@ export interface Core {
   readonly archive: Archive;
   readonly commits: Commits;
   readonly feed: EventFeed;
+  /** Channels that are to be watched from a block we have no header of. */
+  readonly catchUp: CatchUp;
   readonly publisher: Publisher;
   /** undefined: our own outputs are left to the node. */
   sweeper: SweepControl | undefined;

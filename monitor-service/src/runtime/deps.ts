@@ -36,6 +36,7 @@ export interface HostDeps {
     ChainSource,
     | "tip"
     | "header"
+    | "hashAtHeight"
     | "block"
     | "broadcast"
     | "broadcastPackage"

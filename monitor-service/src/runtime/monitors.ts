@@ -6,11 +6,10 @@ import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import type { ChannelId, EventId, Hash32, ManagerKey } from "@farwatch/protocol/ids";
 import { assert } from "@farwatch/protocol/assert";
-import { OutpointIndex, TxidIndex } from "../chain/outpoint-index.js";
 import type { Watch } from "../chain/scan-block.js";
-import { watched } from "../monitor/outstanding.js";
 import type { MonitorState } from "../monitor/state.js";
 import type { Outbox } from "../outbox/event-feed.js";
+import { WatchIndex } from "./watch-index.js";
 
 export interface PendingEvent {
   readonly rowId: number;
@@ -55,13 +54,17 @@ export class Monitors implements Outbox {
   readonly #byNo = new Map<number, ChannelEntry>();
   readonly #perManager = new Map<ManagerKey, number>();
   readonly unreadable = new Map<ChannelId, UnreadableChannel>();
-  readonly watch: Watch;
+  readonly #index: WatchIndex;
   /** Channel ids in order; undefined after an addition. */
   #sorted: readonly ChannelId[] | undefined;
 
   /** `seed`: 32 random bits. */
   constructor(seed: number) {
-    this.watch = { outpoints: new OutpointIndex(seed), txids: new TxidIndex(seed) };
+    this.#index = new WatchIndex(seed);
+  }
+
+  get watch(): Watch {
+    return this.#index.watch;
   }
 
   get size(): number {
@@ -86,7 +89,7 @@ export class Monitors implements Outbox {
     this.#byNo.set(entry.channelNo, entry);
     this.#perManager.set(entry.managerKey, this.countOf(entry.managerKey) + 1);
     this.#sorted = undefined;
-    this.#watch(undefined, entry);
+    this.#index.add(entry.channelNo, entry.state);
   }
 
   /** It leaves memory and is looked for in no block any more. */
@@ -95,26 +98,14 @@ export class Monitors implements Outbox {
     this.#byNo.delete(entry.channelNo);
     this.#perManager.set(entry.managerKey, this.countOf(entry.managerKey) - 1);
     this.#sorted = undefined;
-    const { outpoints, txids } = watched(entry.state);
-    for (const outpoint of outpoints) this.watch.outpoints.remove(outpoint, entry.channelNo);
-    for (const txid of txids) this.watch.txids.remove(txid, entry.channelNo);
+    this.#index.remove(entry.channelNo, entry.state);
   }
 
   /** The only place where a channel's state in memory changes; keeps the watch index in step. */
   setState(entry: ChannelEntry, state: MonitorState): void {
     const before = entry.state;
     entry.state = state;
-    const same =
-      before.tracked === state.tracked &&
-      before.suspects === state.suspects &&
-      before.ownOutputs === state.ownOutputs &&
-      before.spend === state.spend &&
-      before.fundingConfirmedAt === state.fundingConfirmedAt &&
-      before.parameters === state.parameters &&
-      before.pendingFundings.length === state.pendingFundings.length &&
-      before.retiredFundings === state.retiredFundings &&
-      before.alternativeFunding === state.alternativeFunding;
-    if (!same) this.#watch(before, entry);
+    this.#index.move(entry.channelNo, before, state);
   }
 
   /** Channels of one manager in channel id order, strictly after `after`. */
@@ -146,23 +137,5 @@ export class Monitors implements Outbox {
 
   isPending(channel: ChannelId, id: EventId): boolean {
     return this.#byId.get(channel)?.pending.has(id) ?? false;
-  }
-
-  #watch(before: MonitorState | undefined, entry: ChannelEntry): void {
-    const { outpoints, txids } = this.watch;
-    const owner = entry.channelNo;
-    const old = before === undefined ? undefined : watched(before);
-    const now = watched(entry.state);
-    for (const outpoint of now.outpoints) outpoints.add(outpoint, owner);
-    for (const txid of now.txids) txids.add(txid, owner);
-    if (old === undefined) return;
-    const kept = new Set([
-      ...now.outpoints.map(({ txid, vout }) => `${txid}:${vout}`),
-      ...now.txids,
-    ]);
-    for (const outpoint of old.outpoints) {
-      if (!kept.has(`${outpoint.txid}:${outpoint.vout}`)) outpoints.remove(outpoint, owner);
-    }
-    for (const txid of old.txids) if (!kept.has(txid)) txids.remove(txid, owner);
   }
 }

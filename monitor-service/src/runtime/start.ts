@@ -18,6 +18,7 @@ import { createChainSink } from "./chain-sink.js";
 import { BumpBoard } from "./bumps/bump-board.js";
 import { BumpBook } from "./bumps/bump-book.js";
 import { claimRefused } from "./claim-refused.js";
+import { CatchUp } from "./catch-up.js";
 import { Commits } from "./commits.js";
 import type { Core } from "./core.js";
 import type { HostDeps } from "./deps.js";
@@ -64,6 +65,7 @@ export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
     },
     stop: async () => {
       core.feed.stop();
+      await core.catchUp.stop();
       await core.sweeper?.stop();
       await core.publisher.stop();
     },
@@ -107,6 +109,14 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
     archive: new Archive(),
     commits,
     feed: new EventFeed(monitors, board),
+    catchUp: new CatchUp({
+      source,
+      chain: deps.chain,
+      context,
+      log,
+      ring: () => core.headers,
+      nowMs: () => deps.nowMs(),
+    }),
     publisher: new Publisher({
       context,
       signer,

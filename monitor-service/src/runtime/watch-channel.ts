@@ -63,7 +63,7 @@ async function watchNew(
   request: WatchRequest,
   watch: Watch,
 ): Promise<Result<ReceiptFacts, Refusal>> {
-  const built = await build(core, watch.header, request.payload);
+  const built = await build(core, watch, request.payload);
   if (!built.ok) return built;
   return runStep(
     core,
@@ -101,9 +101,10 @@ function place(
 
 async function build(
   core: Core,
-  header: InitialStateHeader,
+  watch: Watch,
   payload: Uint8Array,
 ): Promise<Result<Built, Refusal>> {
+  const { header } = watch;
   const damaged = checkPayload(header, payload);
   if (damaged !== undefined) return err(damaged);
   const parsed = parseInitialState(payload);
@@ -116,7 +117,7 @@ async function build(
       .find((problem) => problem !== undefined);
   if (refusal !== undefined) return err(refusal);
   try {
-    const built = await buildMonitor(core, header, initial);
+    const built = await buildMonitor(core, watch, initial);
     return built.ok ? ok({ initial, ...built.value }) : built;
   } catch (error) {
     const incident = newIncident(core);
@@ -192,6 +193,7 @@ function start(
   const row = { channelNo, channelId, managerKey, header: bytes, payload, watchHash };
   draft.write({ op: "insertChannel", row });
   core.monitors.add(entry);
+  core.catchUp.drop(watchHash);
   takeOver(core, draft, entry, now);
   return ok(firstReceipt(core, header, now));
 }

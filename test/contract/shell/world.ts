@@ -117,9 +117,10 @@ export class World {
     await this.up();
   }
 
-  /** A new, empty store, with a session of `manager` open. */
-  async loseStore(): Promise<void> {
+  /** A new, empty store, with a session of `manager` open; `meanwhile` happens with no host up. */
+  async loseStore(meanwhile: () => void = () => undefined): Promise<void> {
     await this.down();
+    meanwhile();
     for (const name of readdirSync(this.#folder)) rmSync(join(this.#folder, name));
     await this.up();
     this.manager.heads.clear();

@@ -157,7 +157,10 @@ export interface InitialState {
   readonly counterpartyCommitment:
     | CounterpartyCommitment
     | undefined;
-  /** Best block when the channel was created; the monitor scans from here. Absent: its own tip. */
+  /**
+   * Best block when the channel was created; the monitor scans from here. Absent: its own tip. An old one
+   * is refused as `chainBehind` until the blocks since then are read: send the same bytes again.
+   */
   readonly bestBlock:
     | BlockPoint
     | undefined;
@@ -6612,6 +6615,7 @@ export const MonitorServiceService = {
   /**
    * Starts a monitor. Durable before it answers. The same bytes again: OK. Other bytes for the same
    * channel: `alreadyWatched`. `keysMismatch`, `unsupportedChannelType`, `invalidCommitmentSignature`.
+   * `chainBehind` while the blocks since best_block are read.
    */
   watchChannel: {
     path: "/farwatch.monitor.v1.MonitorService/WatchChannel" as const,
@@ -6824,6 +6828,7 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
   /**
    * Starts a monitor. Durable before it answers. The same bytes again: OK. Other bytes for the same
    * channel: `alreadyWatched`. `keysMismatch`, `unsupportedChannelType`, `invalidCommitmentSignature`.
+   * `chainBehind` while the blocks since best_block are read.
    */
   watchChannel: handleUnaryCall<WatchChannelRequest, WatchChannelResponse>;
   /**
@@ -6894,6 +6899,7 @@ export interface MonitorServiceClient extends Omit<Client, "getChannel"> {
   /**
    * Starts a monitor. Durable before it answers. The same bytes again: OK. Other bytes for the same
    * channel: `alreadyWatched`. `keysMismatch`, `unsupportedChannelType`, `invalidCommitmentSignature`.
+   * `chainBehind` while the blocks since best_block are read.
    */
   watchChannel(
     request: WatchChannelRequest,

@@ -1,0 +1,56 @@
+/**
+ * A channel that is not among the monitors yet follows blocks by itself. What its steps tell is gathered
+ * and let out only when it joins, in the transaction that makes it durable.
+ */
+import { assert } from "@farwatch/protocol/assert";
+import type { BlockPoint } from "@farwatch/protocol/block";
+import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
+import type { Txid } from "@farwatch/protocol/ids";
+import { FLOOR_FEERATES } from "../monitor/constants.js";
+import type { MonitorContext } from "../monitor/context.js";
+import type { Transition } from "../monitor/effect.js";
+import type { MonitorState } from "../monitor/state.js";
+import { step } from "../monitor/step.js";
+import { parseTx } from "../tx/parsed-tx.js";
+
+type FirstCommitments = ReadonlyMap<Txid, CounterpartyCommitment>;
+
+/** A channel on its way to our tip. */
+export interface Alone {
+  readonly first: MonitorState;
+  /** Leads from `first` to the block it has come to. */
+  readonly now: Transition;
+  /** Commitments that only its first state carries. */
+  readonly stored: FirstCommitments;
+}
+
+export const startAlone = (first: MonitorState, stored: FirstCommitments): Alone => ({
+  first,
+  now: { state: first, events: [], relays: [], persist: true, afterClose: false },
+  stored,
+});
+
+/** Throws when the channel breaks an invariant: no block can be refused. */
+export function connectAlone(
+  context: MonitorContext,
+  channel: Alone,
+  block: BlockPoint,
+  transactions: readonly Uint8Array[],
+): Alone {
+  const result = step(context, channel.now.state, {
+    kind: "blockConnected",
+    block,
+    transactions: transactions.map(parseTx),
+    storedCommitments: channel.stored,
+    feerates: FLOOR_FEERATES,
+  });
+  assert(result.ok, "a block is not refused");
+  const { state, events, relays } = result.value;
+  const now = {
+    ...channel.now,
+    state,
+    events: [...channel.now.events, ...events],
+    relays: [...channel.now.relays, ...relays],
+  };
+  return { ...channel, now };
+}
