@@ -172,7 +172,7 @@ export class World {
         await this.accept(channel.channelId, steps, manager);
       },
       ...options,
-    }).open({ ...NOWHERE, txid: txid(number.toString(16).padStart(64, "a")) });
+    }).open({ ...NOWHERE, txid: txid(number.toString(16).padStart(8, "0").padStart(64, "a")) });
     const watched = await this.host.watchChannel(
       manager.who,
       manager.watch(channel.initialState("holder")),
