@@ -231,7 +231,7 @@ describe("event feed", () => {
     }
   });
 
-  it("sends bump requests behind the replay, again to a new stream, and only what changed", async () => {
+  it("sends bump requests at the end of the replay, again to a new stream, and only what changed", async () => {
     const outbox = new TestOutbox();
     const board = new Board();
     const feed = new EventFeed(outbox, board);
@@ -240,7 +240,7 @@ describe("event feed", () => {
     const reader = new Reader();
     feed.subscribe(MANAGER, 1n, reader);
     await settle();
-    assert.deepEqual(reader.seen, ["1/1", "end 1", "2 wants 1000"]);
+    assert.deepEqual(reader.seen, ["1/1", "2 wants 1000", "end 1"]);
     const same = board.bumpsOf(channel(2));
     board.items.set(channel(2), [...same, request(2, "bb", 500)]);
     feed.news(MANAGER, channel(2));
@@ -259,7 +259,7 @@ describe("event feed", () => {
     const next = new Reader();
     feed.subscribe(MANAGER, 1n, next);
     await settle();
-    assert.deepEqual(next.seen, ["1/1", "end 1", "2 wants 700"]);
+    assert.deepEqual(next.seen, ["1/1", "2 wants 700", "end 1"]);
   });
 
   it("sends a slow reader the newest request only", async () => {
@@ -277,6 +277,6 @@ describe("event feed", () => {
     }
     open();
     await settle();
-    assert.deepEqual(reader.seen, ["end 0", "2 wants 1000", "2 wants 4000"]);
+    assert.deepEqual(reader.seen, ["2 wants 1000", "end 0", "2 wants 4000"]);
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Delivers committed events to managers: first everything un-acked in (channel, event id) order, then
- * what is committed from now on, and the bump requests of a channel as they are now. Nothing is queued
+ * Delivers committed events to managers: first everything un-acked in (channel, event id) order and every
+ * open bump request, then what is committed from now on, and the bump requests of a channel as they are
+ * then. A request that was open before and is not in the replay is over. Nothing is queued
  * per stream but the set of channels with news: the events themselves stay in the outbox until they are
  * acked, so a slow reader costs no memory. One live stream per manager; a newer one replaces it
  * (StreamEvents, monitor_service.proto).
@@ -89,6 +90,12 @@ export class EventFeed {
 
 const NONE_SENT = eventId(0n);
 
+/** Channels with something to send to a new stream. */
+interface Replay {
+  readonly events: readonly ChannelId[];
+  readonly bumps: readonly ChannelId[];
+}
+
 class Stream {
   readonly epoch: bigint;
   readonly #outboxes: Outboxes;
@@ -112,10 +119,7 @@ class Stream {
   /** The subscriber hears nothing before `subscribe` has returned. */
   start(replay: () => readonly ChannelId[], bumps: () => readonly ChannelId[]): void {
     this.#pumping = true;
-    void Promise.resolve().then(() => {
-      for (const channel of bumps()) this.#news.add(channel);
-      return this.#run(replay());
-    });
+    void Promise.resolve().then(() => this.#run({ events: replay(), bumps: bumps() }));
   }
 
   wake(channel: ChannelId): void {
@@ -133,7 +137,7 @@ class Stream {
   }
 
   /** Never rejects: a subscriber that fails ends its own stream only. */
-  async #run(replay: readonly ChannelId[] | undefined): Promise<void> {
+  async #run(replay: Replay | undefined): Promise<void> {
     try {
       if (replay !== undefined) await this.#replay(replay);
       await this.#pump();
@@ -144,9 +148,10 @@ class Stream {
     }
   }
 
-  async #replay(channels: readonly ChannelId[]): Promise<void> {
+  async #replay({ events, bumps }: Replay): Promise<void> {
     let replayed = 0;
-    for (const channel of channels) replayed += await this.#send(channel);
+    for (const channel of events) replayed += await this.#send(channel);
+    for (const channel of bumps) await this.#sendBumps(channel);
     if (!this.#over) await this.#subscriber.endOfReplay(replayed);
   }
 

@@ -78,6 +78,18 @@ export class Publisher {
     this.#running = Promise.resolve().then(() => this.#run());
   }
 
+  /**
+   * At the start, before anybody is served: what managers' wallets were asked for is asked for again. What is
+   * missing in the replay of a stream is over, and publishing may take long.
+   */
+  announceAll(entries: Iterable<ChannelEntry>): void {
+    if (this.#deps.announce === undefined) return;
+    for (const entry of entries) {
+      const wanted = mayPublish(entry) ? this.#outstanding(entry) : undefined;
+      if (wanted !== undefined) this.#announce(entry, wanted.bumps);
+    }
+  }
+
   /** A block came or went: what was accepted before it is sent again when next requested. */
   newBlock(): void {
     this.#offered.clear();

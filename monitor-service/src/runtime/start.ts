@@ -52,6 +52,7 @@ export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
   core.headers = stored.headers.map(({ raw, height }) => storedHeader(raw, height));
   if (core.headers.length === 0) await firstHeaders(core);
   await loadChannels(core, stored);
+  core.publisher.announceAll(core.monitors.all());
   return {
     host: createMonitorHost(core),
     sink: createChainSink(core),

@@ -241,7 +241,7 @@ export interface StreamEventsRequest {
 
 export interface StreamEventsResponse {
   readonly item: { readonly $case: "event"; readonly value: MonitorEvent } | //
-  /** Everything un-acked at subscription has been sent. */
+  /** Everything un-acked at subscription has been sent, and every bump request that was open. */
   { readonly $case: "endOfReplay"; readonly value: EndOfReplay } | //
   /** Level-triggered; not acked. */
   { readonly $case: "bumpRequest"; readonly value: BumpRequestItem } | undefined;
@@ -6653,7 +6653,8 @@ export const MonitorServiceService = {
     responseDeserialize: (value: Buffer): PutPreimagesResponse => PutPreimagesResponse.decode(value),
   },
   /**
-   * Un-acked events in (channel, event id) order, then the end-of-replay marker, then live events.
+   * Un-acked events in (channel, event id) order, every open bump request, the end-of-replay marker, then
+   * what is new. A bump request told by an earlier stream and not in this replay is over.
    * One live stream per manager: a newer stream of the same or a later epoch ends the older one.
    */
   streamEvents: {
@@ -6839,7 +6840,8 @@ export interface MonitorServiceServer extends UntypedServiceImplementation {
   /** Preimages outside the numbered chain: legal in every channel state, idempotent, order-free. */
   putPreimages: handleUnaryCall<PutPreimagesRequest, PutPreimagesResponse>;
   /**
-   * Un-acked events in (channel, event id) order, then the end-of-replay marker, then live events.
+   * Un-acked events in (channel, event id) order, every open bump request, the end-of-replay marker, then
+   * what is new. A bump request told by an earlier stream and not in this replay is over.
    * One live stream per manager: a newer stream of the same or a later epoch ends the older one.
    */
   streamEvents: handleServerStreamingCall<StreamEventsRequest, StreamEventsResponse>;
@@ -6943,7 +6945,8 @@ export interface MonitorServiceClient extends Omit<Client, "getChannel"> {
     callback: (error: ServiceError | null, response: PutPreimagesResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Un-acked events in (channel, event id) order, then the end-of-replay marker, then live events.
+   * Un-acked events in (channel, event id) order, every open bump request, the end-of-replay marker, then
+   * what is new. A bump request told by an earlier stream and not in this replay is over.
    * One live stream per manager: a newer stream of the same or a later epoch ends the older one.
    */
   streamEvents(
