@@ -106,6 +106,8 @@ export const REASONS = {
   staleSuspected: row("FAILED_PRECONDITION", "afterFix", "a person decides whether to override"),
 
   monitorQuarantined: row("UNAVAILABLE", "sameBytes", "wait; alert"),
+  /** There is no session with the monitor that must do it; details.cause says why, where it is known. */
+  monitorUnreachable: tryLater,
   storeUnavailable: tryLater,
   chainBehind: tryLater,
   starting: tryLater,

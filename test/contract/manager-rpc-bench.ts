@@ -35,6 +35,7 @@ export function scriptedHost(script: Partial<ManagerHost>): ManagerHost {
     registerPayment: notScripted("registerPayment"),
     closePayment: notScripted("closePayment"),
     htlcNotSent: notScripted("htlcNotSent"),
+    signBump: notScripted("signBump"),
     subscribe: notScripted("subscribe"),
     done: notScripted("done"),
     channel: notScripted("channel"),

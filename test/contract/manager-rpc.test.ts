@@ -15,6 +15,7 @@ import { REASONS, refuse, type Reason } from "@farwatch/protocol/reasons";
 import { err, ok } from "@farwatch/protocol/result";
 import { txid } from "@farwatch/protocol/ids";
 import {
+  MAX_BUMP_REQUEST_BYTES,
   MAX_DONE_ITEMS,
   MAX_PAGE_SIZE,
   MAX_REASON_TEXT,
@@ -268,6 +269,28 @@ describe("ManagerService, unary calls", () => {
       assert.equal(await ask(fits), "wrongLength");
       assert.equal(await ask(fits + 1), "tooLarge");
       assert.equal(await ask(32), "channelUnknown");
+    });
+
+    it("takes a large SignBump, and stays below what the monitor takes", async () => {
+      const client = await bench.open({
+        signBump: () => Promise.resolve(err(refuse("claimUnknown", "the host was asked"))),
+      });
+      const sign = async (length: number): Promise<Reason | undefined> => {
+        const request = {
+          monitor: "a",
+          channelId: bytes(CHANNEL),
+          claimId: Buffer.alloc(32),
+          funded: { $case: "psbt" as const, value: Buffer.alloc(length) },
+        };
+        const failure = await failureIn((done) =>
+          client.signBump(request, sessionMetadata(), done),
+        );
+        return failure.refusal?.reason;
+      };
+      // The name costs 3 bytes, each id 34, the field of that length 1 + 4.
+      const fits = MAX_BUMP_REQUEST_BYTES - 76;
+      assert.equal(await sign(fits), "claimUnknown");
+      assert.equal(await sign(fits + 1), "tooLarge");
     });
 
     it("bounds the text of a reason", async () => {

@@ -1,14 +1,19 @@
 /**
  * Events of one monitor, verified and handed on one at a time: the next is read only after the runtime
  * recorded the one before, so a slow disk slows the stream instead of filling memory. An event that
- * does not verify is reported and left un-acked: the monitor keeps it.
+ * does not verify is reported and left un-acked: the monitor keeps it. Bump requests are not signed: they
+ * come over the same mutual TLS, and what they cost is limited by the wallet that pays.
  */
 import { assertNever } from "@farwatch/protocol/assert";
+import { bumpItemFromWire } from "@farwatch/protocol/convert/bump";
 import { sealedFromWire } from "@farwatch/protocol/convert/event";
 import { openEvent } from "@farwatch/protocol/envelope/open-monitor-message";
 import type { MonitorEvent } from "@farwatch/protocol/event";
 import type { MonitorEvent as WireEvent } from "@farwatch/protocol/gen/monitor/v1/event";
-import type { StreamEventsResponse } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
+import type {
+  BumpRequestItem,
+  StreamEventsResponse,
+} from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { LinkContext } from "./link-context.js";
@@ -27,7 +32,7 @@ export async function feedEvents(context: LinkContext): Promise<void> {
 }
 
 async function handleItem(context: LinkContext, { item }: StreamEventsResponse): Promise<void> {
-  const { host, identity, session, options } = context;
+  const { host, identity, session } = context;
   if (item === undefined) return; // a kind of item that this version does not know
   switch (item.$case) {
     case "event": {
@@ -39,10 +44,17 @@ async function handleItem(context: LinkContext, { item }: StreamEventsResponse):
     case "endOfReplay":
       return host.endOfReplay(identity);
     case "bumpRequest":
-      return options.log.info({ monitor: options.name }, "fee bump requested by the monitor");
+      return handleBump(context, item.value);
     default:
       return assertNever(item);
   }
+}
+
+/** Level-triggered: one that cannot be read is replaced by the next. */
+function handleBump({ host, identity }: LinkContext, wire: BumpRequestItem): void {
+  const item = bumpItemFromWire(wire);
+  if (item.ok) host.bump(identity, item.value);
+  else host.alarm(identity, undefined, item.error);
 }
 
 /** Signed by the pinned key for this store, and its fields are the signed ones. */

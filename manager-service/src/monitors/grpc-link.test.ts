@@ -1,8 +1,11 @@
 /** The link against a scripted monitor over real gRPC and mutual TLS: sending, resync, events, acks. */
 import assert from "node:assert/strict";
 import { must } from "@farwatch/protocol/assert";
+import { bumpItemToWire } from "@farwatch/protocol/convert/bump";
 import { eventId, storeId } from "@farwatch/protocol/ids";
-import { MONITOR_KEY, STORE_ID, TIP, testChannel, testEvent } from "./testing/fixtures.js";
+import { refuse } from "@farwatch/protocol/reasons";
+import { claimOf, over, wanted } from "../runtime/testing/bump-items.js";
+import { bytesOf, MONITOR_KEY, STORE_ID, TIP, testChannel, testEvent } from "./testing/fixtures.js";
 import { EPOCH, LinkBench } from "./testing/link-bench.js";
 import { pause, until } from "./testing/memory-host.js";
 
@@ -173,5 +176,58 @@ describe("grpc link", function () {
     assert.equal(await link.channel(id), undefined);
     const late = await link.broadcastHolder(id, "test", true);
     assert.equal(late.ok ? "" : late.error.reason, "starting");
+  });
+
+  it("hands on what is open before the end of each replay, and what is new after it", async () => {
+    const { monitor } = bench;
+    monitor.bumps = [wanted(1, 500), wanted(2, 600)];
+    const { host } = await bench.run();
+    await until("end of replay", () => host.told.replays === 1);
+    monitor.sendBump(bumpItemToWire(over(1)));
+    await until("live", () => host.told.bumps.length === 4);
+    const ends = "end of replay";
+    assert.deepEqual(host.told.bumps, [wanted(1, 500), wanted(2, 600), ends, over(1)]);
+    monitor.bumps = [wanted(2, 700)];
+    monitor.endStreams();
+    await until("the next replay", () => host.told.replays === 2);
+    assert.deepEqual(host.told.bumps.slice(4), [wanted(2, 700), ends]);
+  });
+
+  it("reports a bump request that it cannot read, and goes on", async () => {
+    const { monitor } = bench;
+    const { host } = await bench.run();
+    await until("end of replay", () => host.told.replays === 1);
+    monitor.sendBump({ ...bumpItemToWire(wanted(1, 500)), channelId: Buffer.alloc(31) });
+    monitor.sendBump(bumpItemToWire(wanted(2, 600)));
+    await until("the readable one", () => host.told.bumps.length === 2);
+    assert.deepEqual(host.told.bumps[1], wanted(2, 600));
+    assert.deepEqual(
+      host.told.alarms.map(({ refusal }) => refusal.reason),
+      ["wrongLength"],
+    );
+    assert.equal(host.told.connected.length, 1);
+  });
+
+  it("passes a wallet's answer under our epoch, and the monitor's verdict back", async () => {
+    const { monitor } = bench;
+    const { host, link } = await bench.run();
+    await until("connected", () => host.told.replays === 1);
+    const funded = { kind: "transaction", bytes: Uint8Array.of(7, 8) } as const;
+    const answer = { channelId: testChannel(10, 0).watch.channelId, claimId: claimOf(1), funded };
+    const signed = await link.signBump(answer);
+    assert.equal(signed.ok ? signed.value : "", `${"00".repeat(31)}02`);
+    const [asked] = monitor.bumpAnswers;
+    assert.deepEqual(asked, {
+      channelId: bytesOf(answer.channelId),
+      claimId: bytesOf(answer.claimId),
+      funded: { $case: "transaction", value: Buffer.of(7, 8) },
+      epoch: EPOCH,
+    });
+    monitor.script.refuseBumps = refuse("fundingRefused", "no", { fault: "unsigned" });
+    const refused = await link.signBump(answer);
+    assert.deepEqual(refused.ok ? "" : refused.error, monitor.script.refuseBumps);
+    await link.stop();
+    const late = await link.signBump(answer);
+    assert.equal(late.ok ? "" : late.error.reason, "monitorUnreachable");
   });
 });

@@ -4,10 +4,7 @@
  * link then stays silent for good (contract 2.25).
  */
 import { fromHex } from "@farwatch/protocol/bytes";
-import {
-  GetChannelResponse,
-  type BroadcastHolderCommitmentResponse,
-} from "@farwatch/protocol/gen/monitor/v1/monitor_service";
+import { GetChannelResponse } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import {
   eventId,
   hash32,
@@ -23,6 +20,7 @@ import { BACKOFF_CAP_MS, backoffDelayMs, jitterFrom } from "./backoff.js";
 import { Connection } from "./connection.js";
 import type { GrpcLinkOptions, LinkTimer } from "./link-options.js";
 import type {
+  BumpAnswer,
   EventAck,
   LinkHost,
   LinkStatus,
@@ -118,9 +116,29 @@ class GrpcLink implements MonitorLink {
     const request = { channelId: Buffer.from(fromHex(channelId)), reason, overrideStale, epoch };
     try {
       const answer = await rpc.broadcastHolderCommitment(request);
-      return answer.ok ? readTxid(answer.value) : answer;
+      return answer.ok ? readTxid(answer.value.commitmentTxid, "commitment_txid") : answer;
     } catch {
       // the call may have reached the monitor: broadcasting the same commitment again is harmless
+      return err(refuse("deadlineExceeded", `monitor ${this.name} did not answer`));
+    }
+  }
+
+  async signBump({ channelId, claimId, funded }: BumpAnswer): Promise<Result<Txid, Refusal>> {
+    const rpc = this.#live()?.rpc;
+    if (rpc === undefined) {
+      return err(refuse("monitorUnreachable", `monitor ${this.name} is not connected`));
+    }
+    const request = {
+      channelId: Buffer.from(fromHex(channelId)),
+      claimId: Buffer.from(fromHex(claimId)),
+      funded: { $case: funded.kind, value: Buffer.from(funded.bytes) },
+      epoch: this.#options.epoch,
+    };
+    try {
+      const answer = await rpc.signBump(request);
+      return answer.ok ? readTxid(answer.value.txid, "txid") : answer;
+    } catch {
+      // it may have arrived: the monitor takes the same transaction again
       return err(refuse("deadlineExceeded", `monitor ${this.name} did not answer`));
     }
   }
@@ -172,8 +190,8 @@ class GrpcLink implements MonitorLink {
   }
 }
 
-const readTxid = (response: BroadcastHolderCommitmentResponse): Result<Txid, Refusal> =>
-  readWith(() => txidFromInternal(fixed(response.commitmentTxid, 32, "commitment_txid")));
+const readTxid = (bytes: Uint8Array, field: string): Result<Txid, Refusal> =>
+  readWith(() => txidFromInternal(fixed(bytes, 32, field)));
 
 function viewOf(response: GetChannelResponse): MonitorChannelView | undefined {
   const read = readWith(() => ({

@@ -3,6 +3,7 @@
  * epoch, brings the monitor up to date from what the manager stored, and reports what the monitor says
  * only after verifying its signatures. Everything it sends may be sent again; ids make that safe.
  */
+import type { BumpItem } from "@farwatch/protocol/bump";
 import type { MonitorEvent } from "@farwatch/protocol/event";
 import type {
   ChannelId,
@@ -53,6 +54,13 @@ export interface EventAck {
   readonly eventHash: Hash32;
 }
 
+/** What a node's wallet made of a bump request. */
+export interface BumpAnswer {
+  readonly channelId: ChannelId;
+  readonly claimId: Hash32;
+  readonly funded: { readonly kind: "transaction" | "psbt"; readonly bytes: Uint8Array };
+}
+
 export type AckResult = "acked" | "alreadyAcked" | "unknown" | "hashMismatch";
 
 export interface LinkIdentity {
@@ -81,6 +89,8 @@ export interface LinkHost {
   ): Promise<void>;
   refused(monitor: LinkIdentity, channelId: ChannelId, updateId: UpdateId, refusal: Refusal): void;
   event(monitor: LinkIdentity, storeId: StoreId, event: MonitorEvent): Promise<void>;
+  /** Before endOfReplay: everything that is open at this monitor. */
+  bump(monitor: LinkIdentity, item: BumpItem): void;
   endOfReplay(monitor: LinkIdentity): void;
   acked(
     monitor: LinkIdentity,
@@ -123,6 +133,8 @@ export interface MonitorLink extends LinkIdentity {
     reason: string,
     overrideStale: boolean,
   ): Promise<Result<Txid, Refusal>>;
+  /** Hands the answer to the monitor, which completes and broadcasts it. Sending it again is safe. */
+  signBump(answer: BumpAnswer): Promise<Result<Txid, Refusal>>;
   /** undefined when the monitor cannot be reached. */
   channel(channelId: ChannelId): Promise<MonitorChannelView | undefined>;
   status(): LinkStatus;

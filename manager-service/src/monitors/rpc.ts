@@ -111,6 +111,11 @@ export class Rpc {
       this.#client.broadcastHolderCommitment(request, md, o, done),
     );
   }
+  signBump(request: wire.SignBumpRequest): Promise<Result<wire.SignBumpResponse, Refusal>> {
+    return this.#call<wire.SignBumpResponse>((md, o, done) =>
+      this.#client.signBump(request, md, o, done),
+    );
+  }
 
   // Streams: close() cancels them; throws ConnectionLost when already closed.
   updateChannel(): ClientDuplexStream<wire.UpdateChannelRequest, wire.UpdateChannelResponse> {

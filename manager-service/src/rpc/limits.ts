@@ -2,6 +2,11 @@
 
 /** Bytes of a request that carries a state or an update (contract 2.3: a batch entry's bound). */
 export const MAX_STATE_REQUEST_BYTES = 4 * 1024 * 1024;
+/**
+ * Bytes of a SignBump: a PSBT with its coins' transactions is large. A little below what the monitor takes,
+ * because the link adds to it.
+ */
+export const MAX_BUMP_REQUEST_BYTES = MAX_STATE_REQUEST_BYTES - 1024;
 /** Bytes of every other request: the longest honest one is a Done with a few thousand items. */
 export const MAX_REQUEST_BYTES = 256 * 1024;
 /**

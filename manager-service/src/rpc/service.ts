@@ -14,6 +14,7 @@ import { listPayments } from "./list-payments.js";
 import { listPendingEvents } from "./list-pending-events.js";
 import { openNodeSession } from "./open-node-session.js";
 import { registerPayment } from "./register-payment.js";
+import { signBump } from "./sign-bump.js";
 import { subscribe } from "./subscribe.js";
 import type { Rpc } from "./unary.js";
 import { claimPayment, getLdkMonitor, htlcFulfilled, listForwards } from "./unimplemented.js";
@@ -33,6 +34,7 @@ const RPCS: Readonly<Record<RpcName, (context: RpcContext) => Rpc>> = {
   htlcNotSent,
   subscribe,
   done,
+  signBump,
   getChannel,
   listChannels,
   listPayments,

@@ -4,6 +4,7 @@ import { decodeRow, encodeRow } from "../manager/codec.js";
 import { createTables } from "../manager/draft.js";
 import { rowKeys, type ItemRow } from "../manager/rows.js";
 import { NODE } from "../manager/testing/scene.js";
+import { BumpBoard } from "./bump-board.js";
 import { ItemFeed } from "./item-feed.js";
 import { settle, ToldItems } from "./testing/bench.js";
 
@@ -18,7 +19,7 @@ const UNWRITABLE = { kind: "paymentFailed", reason: "r" };
 function feedOf(...rows: readonly ItemRow[]): ItemFeed {
   const tables = createTables();
   for (const item of rows) tables.item.set(rowKeys.item(item.itemId), item);
-  return new ItemFeed(tables, BigInt(rows.length) + 1n);
+  return new ItemFeed(tables, new BumpBoard(tables, () => 1), BigInt(rows.length) + 1n);
 }
 
 describe("the item feed", () => {

@@ -1,7 +1,8 @@
 /**
- * Delivers items to nodes: un-handled ones first, then the end of the replay, then live ones, one at a
- * time. Only items whose commit is done are sent; the subscriber's promise is the back-pressure. One
- * subscription per node; a newer one ends the older.
+ * Delivers items to nodes: un-handled ones first, then open bump requests, then the end of the replay, then
+ * live ones, one at a time. Only items whose commit is done are sent; the subscriber's promise is the
+ * back-pressure. A slow node is sent the newest bump request of a claim only. One subscription per node; a
+ * newer one ends the older.
  */
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import type { ChannelId } from "@farwatch/protocol/ids";
@@ -9,27 +10,39 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
 import { rowKeys, type ItemRow } from "../manager/rows.js";
 import { semanticKeys } from "../manager/user-event.js";
+import type { BumpBoard, OpenBump } from "./bump-board.js";
 import { itemToWire } from "./item-to-wire.js";
 import type { Closable, ItemSubscriber } from "./manager-host.js";
 
 interface Subscription {
   readonly subscriber: ItemSubscriber;
   readonly toldClosed: Set<ChannelId>;
+  /** Bump requests as they were sent last, and not ended since. */
+  readonly bumps: Map<string, OpenBump>;
+  /** Keys of bump requests that changed. */
+  readonly bumpNews: Set<string>;
   open: boolean;
   wake: () => void;
 }
 
 export class ItemFeed {
   readonly #tables: Tables;
+  readonly #bumps: BumpBoard;
   /** Every item up to here is on disk. */
   #committed: bigint;
   readonly #subscriptions = new Map<string, Subscription>();
   /** Called when a ChannelClosed item was handed over. */
   onClosedTold: (channelId: ChannelId) => void = () => undefined;
 
-  constructor(tables: Tables, nextItemId: bigint) {
+  constructor(tables: Tables, bumps: BumpBoard, nextItemId: bigint) {
     this.#tables = tables;
+    this.#bumps = bumps;
     this.#committed = nextItemId - 1n;
+    bumps.onChange = (nodeKey, key) => {
+      const subscription = this.#subscriptions.get(nodeKey);
+      subscription?.bumpNews.add(key);
+      subscription?.wake();
+    };
   }
 
   committed({ itemId, nodeKey }: ItemRow): void {
@@ -49,6 +62,8 @@ export class ItemFeed {
     const subscription: Subscription = {
       subscriber,
       toldClosed: new Set(),
+      bumps: new Map(),
+      bumpNews: new Set(this.#bumps.keysOf(nodeKey)),
       open: true,
       wake: () => undefined,
     };
@@ -80,15 +95,33 @@ export class ItemFeed {
     for (const { itemId } of this.#tables.item.select("unhandled", nodeKey)) {
       if (itemId <= cursor && (await this.#send(nodeKey, subscription, itemId))) replayed += 1;
     }
+    await this.#sendBumps(subscription);
     if (subscription.open) await subscription.subscriber.replayDone(replayed);
     while (subscription.open) {
       while (subscription.open && cursor < this.#committed) {
         cursor += 1n;
         await this.#send(nodeKey, subscription, cursor);
       }
-      if (subscription.open && cursor === this.#committed) {
+      await this.#sendBumps(subscription);
+      if (subscription.open && cursor === this.#committed && subscription.bumpNews.size === 0) {
         await new Promise<void>((resolve) => (subscription.wake = resolve));
       }
+    }
+  }
+
+  /** What changed since it was sent last, as it is when it is its turn. */
+  async #sendBumps(subscription: Subscription): Promise<void> {
+    const { subscriber, bumps, bumpNews } = subscription;
+    for (const key of bumpNews) {
+      if (!subscription.open) return;
+      bumpNews.delete(key);
+      const before = bumps.get(key);
+      const now = this.#bumps.get(key);
+      if (now === before) continue;
+      if (now === undefined) bumps.delete(key);
+      else bumps.set(key, now);
+      const item = now?.item ?? before?.ended;
+      if (item !== undefined) await subscriber.item(item);
     }
   }
 

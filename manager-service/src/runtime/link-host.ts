@@ -1,5 +1,6 @@
 /** What links ask for and report: the manager's committed rows, and inputs for the step. */
 import { must } from "@farwatch/protocol/assert";
+import { claimIdOf } from "@farwatch/protocol/bump";
 import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
@@ -12,6 +13,7 @@ import type {
   LinkIdentity,
   MonitorReceipt,
 } from "../monitors/monitor-link.js";
+import type { BumpBoard } from "./bump-board.js";
 import type { ManagerDeps } from "./deps.js";
 import type { RunStep } from "./run-step.js";
 import type { UpdateLog } from "./update-log.js";
@@ -25,12 +27,13 @@ export interface LinkHostParts {
   readonly watches: ReadonlyMap<ChannelId, WatchRow>;
   /** Ack intents that are on disk; the table may hold more. */
   readonly committedAcks: Pick<WeakSet<AckRow>, "has">;
+  readonly bumps: BumpBoard;
 }
 
 type Facts = Readonly<Record<string, unknown>>;
 
 export function createLinkHost(parts: LinkHostParts): LinkHost {
-  const { deps, tables, run, log, watches, committedAcks } = parts;
+  const { deps, tables, run, log, watches, committedAcks, bumps } = parts;
   const facts = (monitor: LinkIdentity, more: Facts = {}): Facts => ({
     monitor: monitor.name,
     ...more,
@@ -52,8 +55,10 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
     hashAt: (channelId, id) => log.hashAt(channelId, id),
     pendingAcks: ({ monitorKey }) =>
       tables.ack.select("monitor", monitorKey).filter((ack) => committedAcks.has(ack)),
-    connected: (monitor, storeId) =>
-      deps.log.info("monitor connected", facts(monitor, { storeId })),
+    connected(monitor, storeId) {
+      bumps.replayBegins(monitor);
+      deps.log.info("monitor connected", facts(monitor, { storeId }));
+    },
     disconnected: (monitor, reason) =>
       deps.log.warn("monitor disconnected", facts(monitor, { reason })),
     async receipts({ monitorKey }, storeId, receipts) {
@@ -72,7 +77,15 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
       const recorded = await run({ kind: "monitorEvent", monitorKey, storeId, ...fields });
       if (!recorded.ok) notOk(monitor, "event not recorded", recorded.error);
     },
-    endOfReplay: (monitor) => deps.log.info("replay of events done", facts(monitor)),
+    bump(monitor, item) {
+      const fault = bumps.put(monitor, item);
+      const about = facts(monitor, { channelId: item.channelId, claimId: claimIdOf(item) });
+      if (fault !== undefined) deps.log.warn("bump request not kept", { ...about, fault });
+    },
+    endOfReplay(monitor) {
+      bumps.replayEnds(monitor);
+      deps.log.info("replay of events done", facts(monitor));
+    },
     async acked(monitor, results) {
       for (const { ack, result } of results) {
         if (result !== "hashMismatch") continue;

@@ -26,6 +26,7 @@ import type { Msat } from "@farwatch/protocol/amount";
 import type { HtlcSource } from "@farwatch/protocol/channel";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
+import type { BumpAnswer } from "../monitors/monitor-link.js";
 
 /** Who calls, from the client certificate, never from a message. */
 export interface NodePrincipal {
@@ -103,6 +104,8 @@ export interface ManagerHost {
       readonly paymentHash: PaymentHash;
     },
   ): Promise<Result<void, Refusal>>;
+  /** A wallet's answer to a bump request, passed to the monitor of that name. */
+  signBump(who: NodePrincipal, monitor: string, answer: BumpAnswer): Promise<Result<Txid, Refusal>>;
   subscribe(who: NodePrincipal, subscriber: ItemSubscriber): Closable;
   /** Ids of items that are not known. */
   done(who: NodePrincipal, items: readonly DoneItem[]): Promise<Result<readonly bigint[], Refusal>>;

@@ -8,6 +8,7 @@ import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Tables } from "../manager/draft.js";
 import type { Effect } from "../manager/effect.js";
 import { META_KEY, type AckRow, type WatchRow } from "../manager/rows.js";
+import { BumpBoard } from "./bump-board.js";
 import type { ManagerDeps } from "./deps.js";
 import { ItemFeed } from "./item-feed.js";
 import { createLinkHost } from "./link-host.js";
@@ -42,7 +43,8 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
   const { store } = deps;
   const stored = await store.load();
   const tables = loadTables(stored);
-  const feed = new ItemFeed(tables, tables.meta.get(META_KEY)?.nextItemId ?? 1n);
+  const bumps = new BumpBoard(tables, () => deps.clock.nowMs());
+  const feed = new ItemFeed(tables, bumps, tables.meta.get(META_KEY)?.nextItemId ?? 1n);
   const streams = new UpdateStreams(tables, (channelId) => feed.closeWasTold(channelId));
   feed.onClosedTold = (channelId) => streams.repeatCompleted(channelId);
   const log = new UpdateLog(tables, store);
@@ -56,7 +58,7 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
     host: createNodeHost({ deps, tables, run, log, feed, streams, epoch }),
     epoch,
     start() {
-      const linkHost = createLinkHost({ deps, tables, run, log, watches, committedAcks });
+      const linkHost = createLinkHost({ ...outlets, run, bumps });
       for (const link of deps.links) link.start(linkHost);
     },
     async stop() {

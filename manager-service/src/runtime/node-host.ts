@@ -12,6 +12,7 @@ import type { ManagerHost, NodePrincipal } from "./manager-host.js";
 import { offerUpdate, offerWatch } from "./offers.js";
 import type { RunStep } from "./run-step.js";
 import { checkSession, openNodeSession, replacedBy } from "./sessions.js";
+import { signBump } from "./sign-bump.js";
 import type { UpdateLog } from "./update-log.js";
 import type { UpdateStreams } from "./update-streams.js";
 import { channelView, monitorStatuses, paymentViews, pendingEvents } from "./views.js";
@@ -30,6 +31,7 @@ export const createNodeHost = (parts: HostParts): ManagerHost => ({
   ...sessionCalls(parts),
   ...channelCalls(parts),
   ...paymentCalls(parts),
+  ...bumpCalls(parts),
   ...readCalls(parts),
 });
 
@@ -162,6 +164,15 @@ function paymentCalls({ run }: HostParts) {
       return run({ kind: "paymentClosed", nodeKey, paymentId, reason });
     },
     htlcNotSent: ({ nodeKey }, request) => run({ kind: "htlcNotSent", nodeKey, ...request }),
+  } satisfies Partial<ManagerHost>;
+}
+
+function bumpCalls({ deps, tables }: HostParts) {
+  return {
+    async signBump(who, monitor, answer) {
+      const row = ownChannel(tables, who, answer.channelId);
+      return row.ok ? signBump(deps.links, row.value, monitor, answer) : row;
+    },
   } satisfies Partial<ManagerHost>;
 }
 

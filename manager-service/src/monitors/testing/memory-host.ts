@@ -1,5 +1,6 @@
 /** A LinkHost over arrays: what a link asks for is set by the test, what it tells is recorded. */
 import { must } from "@farwatch/protocol/assert";
+import type { BumpItem } from "@farwatch/protocol/bump";
 import type { MonitorEvent } from "@farwatch/protocol/event";
 import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
@@ -19,6 +20,8 @@ export interface Told {
   readonly refused: { readonly updateId: bigint; readonly refusal: Refusal }[];
   readonly events: MonitorEvent[];
   readonly acked: { readonly ack: EventAck; readonly result: AckResult }[];
+  /** With the ends of replays between them. */
+  readonly bumps: (BumpItem | "end of replay")[];
   readonly alarms: { readonly channelId: ChannelId | undefined; readonly refusal: Refusal }[];
   replays: number;
 }
@@ -31,6 +34,7 @@ export class MemoryHost implements LinkHost {
     refused: [],
     events: [],
     acked: [],
+    bumps: [],
     alarms: [],
     replays: 0,
   };
@@ -97,8 +101,12 @@ export class MemoryHost implements LinkHost {
     this.eventsUnderWay--;
     this.told.events.push(event);
   }
+  bump(_monitor: unknown, item: BumpItem): void {
+    this.told.bumps.push(item);
+  }
   endOfReplay(): void {
     this.told.replays++;
+    this.told.bumps.push("end of replay");
   }
   async acked(
     _monitor: unknown,

@@ -15,7 +15,9 @@ import {
   type ServerWritableStream,
 } from "@grpc/grpc-js";
 import { must } from "@farwatch/protocol/assert";
+import type { BumpItem } from "@farwatch/protocol/bump";
 import { toHex } from "@farwatch/protocol/bytes";
+import { bumpItemToWire } from "@farwatch/protocol/convert/bump";
 import {
   encodeErrorDetail,
   ERROR_TRAILER,
@@ -57,6 +59,7 @@ export interface Script {
   refuseSession: Refusal | undefined;
   refuseUpdate: (id: bigint) => Refusal | undefined;
   refuseAcks: Refusal | undefined;
+  refuseBumps: Refusal | undefined;
   ackResult: wire.AckResult;
   answerUpdates: boolean;
   limits: wire.Limits | undefined;
@@ -69,6 +72,7 @@ export class ScriptedMonitor {
     refuseSession: undefined,
     refuseUpdate: () => undefined,
     refuseAcks: undefined,
+    refuseBumps: undefined,
     ackResult: wire.AckResult.ACKED,
     answerUpdates: true,
     limits: undefined,
@@ -80,8 +84,12 @@ export class ScriptedMonitor {
   readonly batches: NonNullable<wire.UpdateChannelRequest["batch"]>[] = [];
   readonly ackCalls: wire.AckEventsRequest[] = [];
   readonly broadcasts: wire.BroadcastHolderCommitmentRequest[] = [];
+  readonly bumpAnswers: wire.SignBumpRequest[] = [];
   events: SealedMonitorEvent[] = [];
+  /** Open at the start of every event stream. */
+  bumps: BumpItem[] = [];
   readonly #streams = new Set<{ end(): void }>();
+  #events: ServerWritableStream<wire.StreamEventsRequest, wire.StreamEventsResponse> | undefined;
   readonly #server = new Server();
   port = 0;
 
@@ -95,6 +103,7 @@ export class ScriptedMonitor {
       streamEvents: this.#streamEvents,
       ackEvents: this.#ackEvents,
       broadcastHolderCommitment: this.#broadcast,
+      signBump: this.#signBump,
     });
     const pair = { private_key: tls.key, cert_chain: tls.cert };
     const secure = ServerCredentials.createSsl(tls.ca, [pair], true);
@@ -113,6 +122,10 @@ export class ScriptedMonitor {
   endStreams(): void {
     for (const stream of this.#streams) stream.end();
     this.#streams.clear();
+  }
+  /** Says it on the newest event stream. */
+  sendBump(request: wire.BumpRequestItem): void {
+    this.#events?.write({ item: { $case: "bumpRequest", value: request } });
   }
   /** The ids in each batch received. */
   batchIds(): readonly (readonly number[])[] {
@@ -271,6 +284,8 @@ export class ScriptedMonitor {
     for (const event of this.events) {
       call.write({ item: { $case: "event", value: sealedToWire(event) } });
     }
+    this.#events = call;
+    for (const bump of this.bumps) this.sendBump(bumpItemToWire(bump));
     const replayed = BigInt(this.events.length);
     call.write({ item: { $case: "endOfReplay", value: { replayed } } });
   };
@@ -287,6 +302,16 @@ export class ScriptedMonitor {
     const refusal = opened.ok ? this.script.refuseAcks : opened.error;
     if (refusal !== undefined) return done(asError(refusal));
     done(null, { results: acks.map(() => this.script.ackResult) });
+  };
+
+  readonly #signBump: handleUnaryCall<wire.SignBumpRequest, wire.SignBumpResponse> = (
+    { request },
+    done,
+  ) => {
+    this.bumpAnswers.push(request);
+    const { refuseBumps } = this.script;
+    if (refuseBumps !== undefined) return done(asError(refuseBumps));
+    done(null, { txid: Buffer.from([2, ...new Uint8Array(31)]) });
   };
 
   readonly #broadcast: handleUnaryCall<

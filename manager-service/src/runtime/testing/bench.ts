@@ -12,9 +12,9 @@ import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import type { UpdateChannelResponse } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { EventOrigin, MonitorEventBody } from "@farwatch/protocol/event";
-import { eventId, hash32, updateId, type MonitorKey } from "@farwatch/protocol/ids";
+import { eventId, hash32, updateId, type MonitorKey, type Txid } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
-import { err } from "@farwatch/protocol/result";
+import { err, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import {
   byte,
@@ -30,6 +30,7 @@ import {
   STORE_B,
 } from "../../manager/testing/scene.js";
 import type {
+  BumpAnswer,
   EventAck,
   LinkHost,
   MonitorLink,
@@ -47,6 +48,9 @@ export class ScriptedLink implements MonitorLink {
   readonly watched: StoredWatch[] = [];
   readonly sent: StoredUpdate[] = [];
   readonly acked: EventAck[] = [];
+  readonly bumpAnswers: BumpAnswer[] = [];
+  /** What the monitor says to an answer of a wallet. */
+  bumpVerdict: Result<Txid, Refusal> = err(refuse("unimplemented", "scripted"));
   #host: LinkHost | undefined;
   #events = 0;
 
@@ -75,6 +79,10 @@ export class ScriptedLink implements MonitorLink {
   }
   broadcastHolder() {
     return Promise.resolve(err(refuse("unimplemented", "scripted")));
+  }
+  signBump(answer: BumpAnswer): Promise<Result<Txid, Refusal>> {
+    this.bumpAnswers.push(answer);
+    return Promise.resolve(this.bumpVerdict);
   }
   channel() {
     return Promise.resolve(undefined);

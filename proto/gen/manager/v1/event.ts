@@ -24,6 +24,7 @@ export enum ClosureReason {
 
 /** One thing for the node to handle. Redelivered with the same item_id until Done names it. */
 export interface Item {
+  /** 0: level-triggered (BumpTransaction). Done does not name it. */
   readonly itemId: bigint;
   /** The same fact has the same key, whatever caused it to be told; for the node's own de-duplication. */
   readonly semanticKey: string;
@@ -49,10 +50,31 @@ export interface UserEvent {
     | { readonly $case: "channelClosed"; readonly value: ChannelClosed }
     | { readonly $case: "spendableOutputs"; readonly value: SpendableOutputs }
     | { readonly $case: "forwardLost"; readonly value: ForwardLost }
-    | { readonly $case: "bumpRequest"; readonly value: BumpRequest }
+    | //
+    /** Never sent: it does not say who asks. See bump_transaction. */
+    { readonly $case: "bumpRequest"; readonly value: BumpRequest }
     | { readonly $case: "discardFunding"; readonly value: DiscardFunding }
     | { readonly $case: "alarm"; readonly value: Alarm }
+    | //
+    /** In every role. */
+    { readonly $case: "bumpTransaction"; readonly value: BumpTransaction }
     | undefined;
+}
+
+/**
+ * A monitor needs fees from the node's wallet: fund what the request says and answer with SignBump.
+ * Level-triggered: the newest of (monitor, channel_id, claim_id) replaces the older ones. All open ones are
+ * sent again at each Subscribe before ReplayDone; one that is not among them is over. Never acked.
+ */
+export interface BumpTransaction {
+  /** Name of the monitor that asks, as in ListMonitors. Each asks for itself; one confirmed answer is enough. */
+  readonly monitor: string;
+  readonly channelId: Buffer;
+  readonly request:
+    | BumpRequest
+    | undefined;
+  /** The claim is over: only `claim_id` of the request is set, and coins kept for it are free. */
+  readonly ended: boolean;
 }
 
 export interface PaymentSent {
@@ -353,6 +375,9 @@ export const UserEvent: MessageFns<UserEvent> = {
       case "alarm":
         Alarm.encode(message.event.value, writer.uint32(114).fork()).join();
         break;
+      case "bumpTransaction":
+        BumpTransaction.encode(message.event.value, writer.uint32(122).fork()).join();
+        break;
     }
     return writer;
   },
@@ -485,6 +510,14 @@ export const UserEvent: MessageFns<UserEvent> = {
             message.event = { $case: "alarm", value: Alarm.decode(reader, reader.uint32()) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.event = { $case: "bumpTransaction", value: BumpTransaction.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -590,7 +623,106 @@ export const UserEvent: MessageFns<UserEvent> = {
         }
         break;
       }
+      case "bumpTransaction": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "bumpTransaction", value: BumpTransaction.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseBumpTransaction(): BumpTransaction {
+  return { monitor: "", channelId: Buffer.alloc(0), request: undefined, ended: false };
+}
+
+export const BumpTransaction: MessageFns<BumpTransaction> = {
+  encode(message: BumpTransaction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.monitor !== "") {
+      writer.uint32(10).string(message.monitor);
+    }
+    if (message.channelId.length !== 0) {
+      writer.uint32(18).bytes(message.channelId);
+    }
+    if (message.request !== undefined) {
+      BumpRequest.encode(message.request, writer.uint32(26).fork()).join();
+    }
+    if (message.ended !== false) {
+      writer.uint32(32).bool(message.ended);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BumpTransaction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBumpTransaction() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.monitor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.channelId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.request = BumpRequest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ended = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<BumpTransaction>): BumpTransaction {
+    return BumpTransaction.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BumpTransaction>): BumpTransaction {
+    const message = createBaseBumpTransaction() as any;
+    message.monitor = object.monitor ?? "";
+    message.channelId = object.channelId ?? Buffer.alloc(0);
+    message.request = (object.request !== undefined && object.request !== null)
+      ? BumpRequest.fromPartial(object.request)
+      : undefined;
+    message.ended = object.ended ?? false;
     return message;
   },
 };

@@ -233,6 +233,7 @@ export interface SubscribeResponse {
 }
 
 export interface ReplayDone {
+  /** Un-handled items; a BumpTransaction is not counted. */
   readonly replayed: bigint;
 }
 
@@ -261,6 +262,23 @@ export interface Retrying {
 export interface DoneResponse {
   /** Items the manager does not know; nothing changed for them. */
   readonly unknownItems: readonly bigint[];
+}
+
+export interface SignBumpRequest {
+  /** From the BumpTransaction. */
+  readonly monitor: string;
+  readonly channelId: Buffer;
+  /** Of a BumpRequest that has not ended. */
+  readonly claimId: Buffer;
+  /** As in farwatch.monitor.v1.SignBumpRequest. */
+  readonly funded: { readonly $case: "transaction"; readonly value: Buffer } | //
+  /** BIP 174, with the wallet's inputs finalized. */
+  { readonly $case: "psbt"; readonly value: Buffer } | undefined;
+}
+
+export interface SignBumpResponse {
+  /** Of the completed transaction, which the monitor has stored and broadcast. */
+  readonly txid: Buffer;
 }
 
 export interface GetChannelRequest {
@@ -2769,6 +2787,178 @@ export const DoneResponse: MessageFns<DoneResponse> = {
   },
 };
 
+function createBaseSignBumpRequest(): SignBumpRequest {
+  return { monitor: "", channelId: Buffer.alloc(0), claimId: Buffer.alloc(0), funded: undefined };
+}
+
+export const SignBumpRequest: MessageFns<SignBumpRequest> = {
+  encode(message: SignBumpRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.monitor !== "") {
+      writer.uint32(10).string(message.monitor);
+    }
+    if (message.channelId.length !== 0) {
+      writer.uint32(18).bytes(message.channelId);
+    }
+    if (message.claimId.length !== 0) {
+      writer.uint32(26).bytes(message.claimId);
+    }
+    switch (message.funded?.$case) {
+      case "transaction":
+        writer.uint32(34).bytes(message.funded.value);
+        break;
+      case "psbt":
+        writer.uint32(42).bytes(message.funded.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignBumpRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignBumpRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.monitor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.channelId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.claimId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.funded = { $case: "transaction", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.funded = { $case: "psbt", value: Buffer.from(reader.bytes()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SignBumpRequest>): SignBumpRequest {
+    return SignBumpRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SignBumpRequest>): SignBumpRequest {
+    const message = createBaseSignBumpRequest() as any;
+    message.monitor = object.monitor ?? "";
+    message.channelId = object.channelId ?? Buffer.alloc(0);
+    message.claimId = object.claimId ?? Buffer.alloc(0);
+    switch (object.funded?.$case) {
+      case "transaction": {
+        if (object.funded?.value !== undefined && object.funded?.value !== null) {
+          message.funded = { $case: "transaction", value: object.funded.value };
+        }
+        break;
+      }
+      case "psbt": {
+        if (object.funded?.value !== undefined && object.funded?.value !== null) {
+          message.funded = { $case: "psbt", value: object.funded.value };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseSignBumpResponse(): SignBumpResponse {
+  return { txid: Buffer.alloc(0) };
+}
+
+export const SignBumpResponse: MessageFns<SignBumpResponse> = {
+  encode(message: SignBumpResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.txid.length !== 0) {
+      writer.uint32(10).bytes(message.txid);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SignBumpResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSignBumpResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.txid = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SignBumpResponse>): SignBumpResponse {
+    return SignBumpResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SignBumpResponse>): SignBumpResponse {
+    const message = createBaseSignBumpResponse() as any;
+    message.txid = object.txid ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
 function createBaseGetChannelRequest(): GetChannelRequest {
   return { channelId: Buffer.alloc(0) };
 }
@@ -4835,7 +5025,7 @@ export const ManagerServiceService = {
     responseSerialize: (value: HtlcNotSentResponse): Buffer => Buffer.from(HtlcNotSentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): HtlcNotSentResponse => HtlcNotSentResponse.decode(value),
   },
-  /** Un-handled items first, then ReplayDone, then live items. */
+  /** Un-handled items first, then every open BumpTransaction, then ReplayDone, then live items. */
   subscribe: {
     path: "/farwatch.manager.v1.ManagerService/Subscribe" as const,
     requestStream: false as const,
@@ -4854,6 +5044,22 @@ export const ManagerServiceService = {
     requestDeserialize: (value: Buffer): DoneRequest => DoneRequest.decode(value),
     responseSerialize: (value: DoneResponse): Buffer => Buffer.from(DoneResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DoneResponse => DoneResponse.decode(value),
+  },
+  /**
+   * The answer to a BumpTransaction of one of the node's channels, passed to the monitor that asked, which
+   * checks, completes, stores and broadcasts it. A higher fee replaces an earlier answer, and the same answer
+   * again is safe. The monitor's refusals: `claimUnknown`, `fundingRefused`, `notRelayed`, `notConfigured`,
+   * `chainBehind`. `claimUnknown` too when no monitor of the channel has this name; `monitorUnreachable`;
+   * `deadlineExceeded` when it did not answer.
+   */
+  signBump: {
+    path: "/farwatch.manager.v1.ManagerService/SignBump" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SignBumpRequest): Buffer => Buffer.from(SignBumpRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SignBumpRequest => SignBumpRequest.decode(value),
+    responseSerialize: (value: SignBumpResponse): Buffer => Buffer.from(SignBumpResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SignBumpResponse => SignBumpResponse.decode(value),
   },
   getChannel: {
     path: "/farwatch.manager.v1.ManagerService/GetChannel" as const,
@@ -4970,10 +5176,18 @@ export interface ManagerServiceServer extends UntypedServiceImplementation {
   htlcFulfilled: handleUnaryCall<HtlcFulfilledRequest, HtlcFulfilledResponse>;
   /** The HTLC never entered a counterparty commitment. `htlcCommitted` if any accepted update has it. */
   htlcNotSent: handleUnaryCall<HtlcNotSentRequest, HtlcNotSentResponse>;
-  /** Un-handled items first, then ReplayDone, then live items. */
+  /** Un-handled items first, then every open BumpTransaction, then ReplayDone, then live items. */
   subscribe: handleServerStreamingCall<SubscribeRequest, SubscribeResponse>;
   /** The node has durably handled these items. Durable before it answers; any order; repeats are OK. */
   done: handleUnaryCall<DoneRequest, DoneResponse>;
+  /**
+   * The answer to a BumpTransaction of one of the node's channels, passed to the monitor that asked, which
+   * checks, completes, stores and broadcasts it. A higher fee replaces an earlier answer, and the same answer
+   * again is safe. The monitor's refusals: `claimUnknown`, `fundingRefused`, `notRelayed`, `notConfigured`,
+   * `chainBehind`. `claimUnknown` too when no monitor of the channel has this name; `monitorUnreachable`;
+   * `deadlineExceeded` when it did not answer.
+   */
+  signBump: handleUnaryCall<SignBumpRequest, SignBumpResponse>;
   getChannel: handleUnaryCall<GetChannelRequest, GetChannelResponse>;
   listChannels: handleUnaryCall<ListChannelsRequest, ListChannelsResponse>;
   listPayments: handleUnaryCall<ListPaymentsRequest, ListPaymentsResponse>;
@@ -5113,7 +5327,7 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: HtlcNotSentResponse) => void,
   ): ClientUnaryCall;
-  /** Un-handled items first, then ReplayDone, then live items. */
+  /** Un-handled items first, then every open BumpTransaction, then ReplayDone, then live items. */
   subscribe(request: SubscribeRequest, options?: Partial<CallOptions>): ClientReadableStream<SubscribeResponse>;
   subscribe(
     request: SubscribeRequest,
@@ -5132,6 +5346,28 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DoneResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * The answer to a BumpTransaction of one of the node's channels, passed to the monitor that asked, which
+   * checks, completes, stores and broadcasts it. A higher fee replaces an earlier answer, and the same answer
+   * again is safe. The monitor's refusals: `claimUnknown`, `fundingRefused`, `notRelayed`, `notConfigured`,
+   * `chainBehind`. `claimUnknown` too when no monitor of the channel has this name; `monitorUnreachable`;
+   * `deadlineExceeded` when it did not answer.
+   */
+  signBump(
+    request: SignBumpRequest,
+    callback: (error: ServiceError | null, response: SignBumpResponse) => void,
+  ): ClientUnaryCall;
+  signBump(
+    request: SignBumpRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SignBumpResponse) => void,
+  ): ClientUnaryCall;
+  signBump(
+    request: SignBumpRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SignBumpResponse) => void,
   ): ClientUnaryCall;
   getChannel(
     request: GetChannelRequest,
