@@ -9,7 +9,7 @@ function opened(...nodes: readonly string[]): Scene {
   const scene = Scene.opened();
   for (const nodeKey of nodes) {
     const session = { nodeEpoch: 1n, newSessionId: byte(1, 16), channels: [] };
-    scene.expectOk({ kind: "sessionOpened", nodeKey, ...session });
+    scene.expectOk({ kind: "sessionOpened", role: "managerResolves", nodeKey, ...session });
   }
   return scene;
 }

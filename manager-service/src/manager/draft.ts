@@ -2,8 +2,12 @@
 import type {
   AckRow,
   ChannelRow,
+  ClaimRow,
+  ForwardRow,
+  InboundRow,
   InboxRow,
   ItemRow,
+  LegRow,
   MetaRow,
   PartRow,
   PaymentRow,
@@ -34,7 +38,20 @@ export function createTables() {
       node: (row) => [row.nodeKey],
     }),
     part: new Table<PartRow>("part", { payment: (row) => [row.paymentId] }),
-    preimage: new Table<PreimageRow>("preimage"),
+    preimage: new Table<PreimageRow>("preimage", { channel: (row) => [row.channelId] }),
+    inbound: new Table<InboundRow>("inbound", {
+      /** Not carried out yet, by channel. */
+      open: (row) => (row.settled ? [] : [row.channelId]),
+    }),
+    forward: new Table<ForwardRow>("forward", {
+      inbound: (row) => row.inbound.map(rowKeys.inbound),
+      node: (row) => [row.nodeKey],
+    }),
+    leg: new Table<LegRow>("leg", { forward: (row) => [row.forwardKey] }),
+    claim: new Table<ClaimRow>("claim", {
+      inbound: (row) => row.parts.map(rowKeys.inbound),
+      untold: (row) => (row.told ? [] : [ALL]),
+    }),
     item: new Table<ItemRow>("item", {
       semantic: (row) => [row.semanticKey],
       unhandled: (row) => (row.handled ? [] : [row.nodeKey]),
@@ -54,6 +71,11 @@ export interface ManagerView {
   readonly inbox: Lookup<InboxRow>;
   readonly payment: Lookup<PaymentRow>;
   readonly part: Lookup<PartRow>;
+  readonly preimage: Lookup<PreimageRow>;
+  readonly inbound: Lookup<InboundRow>;
+  readonly forward: Lookup<ForwardRow>;
+  readonly leg: Lookup<LegRow>;
+  readonly claim: Lookup<ClaimRow>;
   readonly item: Lookup<ItemRow>;
 }
 
@@ -66,6 +88,10 @@ export class Draft implements ManagerView {
   readonly payment: TableDraft<PaymentRow>;
   readonly part: TableDraft<PartRow>;
   readonly preimage: TableDraft<PreimageRow>;
+  readonly inbound: TableDraft<InboundRow>;
+  readonly forward: TableDraft<ForwardRow>;
+  readonly leg: TableDraft<LegRow>;
+  readonly claim: TableDraft<ClaimRow>;
   readonly item: TableDraft<ItemRow>;
   readonly ack: TableDraft<AckRow>;
   readonly session: TableDraft<SessionRow>;
@@ -80,6 +106,10 @@ export class Draft implements ManagerView {
     this.payment = new TableDraft(tables.payment);
     this.part = new TableDraft(tables.part);
     this.preimage = new TableDraft(tables.preimage);
+    this.inbound = new TableDraft(tables.inbound);
+    this.forward = new TableDraft(tables.forward);
+    this.leg = new TableDraft(tables.leg);
+    this.claim = new TableDraft(tables.claim);
     this.item = new TableDraft(tables.item);
     this.ack = new TableDraft(tables.ack);
     this.session = new TableDraft(tables.session);
@@ -100,6 +130,10 @@ export class Draft implements ManagerView {
       this.payment,
       this.part,
       this.preimage,
+      this.inbound,
+      this.forward,
+      this.leg,
+      this.claim,
       this.item,
       this.ack,
       this.session,

@@ -4,7 +4,15 @@
  */
 import type { ChannelId, Hash32, UpdateId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
-import type { AckRow, ChannelRow, Completion, ItemRow, UpdateRow, WatchRow } from "./rows.js";
+import type {
+  AckRow,
+  ChannelRow,
+  Completion,
+  ItemRow,
+  PreimageRow,
+  UpdateRow,
+  WatchRow,
+} from "./rows.js";
 import type { Change } from "./tables.js";
 
 export type Effect =
@@ -31,6 +39,8 @@ export type Effect =
       readonly updateId: UpdateId;
       readonly refusal: Refusal;
     }
+  /** To every required monitor that does not have it yet. */
+  | { readonly kind: "sendPreimage"; readonly channel: ChannelRow; readonly record: PreimageRow }
   | { readonly kind: "sendAck"; readonly ack: AckRow };
 
 /** What one input leads to: rows first, in one transaction, then effects. */

@@ -10,19 +10,21 @@ import type {
   MonitorKey,
   PaymentHash,
   PaymentId,
+  Preimage,
+  SourceKey,
   StoreId,
   UpdateId,
 } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { UpdateStep } from "@farwatch/protocol/update";
-import type { UpdateRow } from "./rows.js";
+import type { ClaimPart, Role, UpdateRow } from "./rows.js";
 
 /** What a step may know besides rows and input. */
 export interface Context {
   readonly managerKey: ManagerKey;
   /** Genesis block hash, internal byte order, hex. */
   readonly chainHash: string;
-  /** For createdAtMs only; no rule depends on it. */
+  /** For createdAtMs, and for the one rule with a time limit (claims/, CLAIM_PATIENCE_MS). */
   readonly nowMs: number;
   /** Does a per-commitment secret open this point (BOLT 3)? */
   readonly opensPoint: (secret: Uint8Array, point: Uint8Array) => boolean;
@@ -40,7 +42,14 @@ export interface NodeChannel {
 export type DoneAnswer =
   | { readonly kind: "handled" }
   | { readonly kind: "retrying" }
-  | { readonly kind: "abandon"; readonly reason: string };
+  | { readonly kind: "abandon"; readonly reason: string }
+  /** Answers probeResult. */
+  | { readonly kind: "probe"; readonly succeeded: boolean }
+  /** Answers a command. */
+  | { readonly kind: "command"; readonly result: CommandResult };
+
+/** What the node did about a command (contract section 1). */
+export type CommandResult = "sent" | "queued" | "alreadyRemoving" | "notFound" | "channelClosed";
 
 /** A receipt whose signature and update hash were verified. */
 export interface VerifiedReceipt {
@@ -125,6 +134,36 @@ export type ManagerInput =
       readonly paymentHash: PaymentHash;
     }
   | {
+      /** ClaimPayment: the payee claims every part of a payment. */
+      readonly kind: "claimRequested";
+      readonly nodeKey: string;
+      readonly paymentHash: PaymentHash;
+      readonly preimage: Preimage;
+      readonly parts: readonly ClaimPart[];
+    }
+  | {
+      /** Fast path (R14): update_fulfill_htlc arrived, no commitment removes the HTLC yet. */
+      readonly kind: "htlcFulfilled";
+      readonly nodeKey: string;
+      readonly channelId: ChannelId;
+      readonly sourceKey: SourceKey;
+      readonly preimage: Preimage;
+    }
+  | {
+      /** One monitor said that these preimage records are durable. */
+      readonly kind: "preimagesStored";
+      readonly monitorKey: MonitorKey;
+      readonly storeId: StoreId;
+      readonly records: readonly {
+        readonly channelId: ChannelId;
+        readonly paymentHash: PaymentHash;
+      }[];
+    }
+  | {
+      /** The shell's slow clock: rules with a time limit look at Context.nowMs. */
+      readonly kind: "timePassed";
+    }
+  | {
       readonly kind: "itemsDone";
       readonly nodeKey: string;
       readonly items: readonly { readonly itemId: bigint; readonly answer: DoneAnswer }[];
@@ -132,6 +171,7 @@ export type ManagerInput =
   | {
       readonly kind: "sessionOpened";
       readonly nodeKey: string;
+      readonly role: Role;
       readonly nodeEpoch: bigint;
       /** Used when the epoch is new. */
       readonly newSessionId: string;

@@ -4,10 +4,13 @@
  */
 import type { Msat } from "@farwatch/protocol/amount";
 import type { MonitorEventBody, EventOrigin } from "@farwatch/protocol/event";
+import type { BlockHeight } from "@farwatch/protocol/block";
+import type { InboundHtlc } from "@farwatch/protocol/channel";
 import type {
   ChannelId,
   EventId,
   Hash32,
+  HtlcId,
   MonitorKey,
   Outpoint,
   PaymentHash,
@@ -18,7 +21,14 @@ import type {
   Txid,
   UpdateId,
 } from "@farwatch/protocol/ids";
-import type { ClosureReason, UserEvent } from "./user-event.js";
+import type { HtlcFailReason } from "@farwatch/protocol/update";
+import type { ClosureReason, ItemContent } from "./user-event.js";
+
+/**
+ * Who turns monitor events into claims and fails (contract section 1). Chosen per node when it opens its
+ * first session, stored per channel, never mixed.
+ */
+export type Role = "managerResolves" | "nodeResolves" | "observe";
 
 /** An outbound HTLC of an accepted counterparty commitment. */
 export interface OutboundRef {
@@ -26,11 +36,20 @@ export interface OutboundRef {
   readonly paymentHash: PaymentHash;
 }
 
+/** An inbound HTLC of an accepted counterparty commitment. */
+export interface InboundRef {
+  readonly htlcId: HtlcId;
+  readonly paymentHash: PaymentHash;
+  readonly amountMsat: Msat;
+  readonly cltvExpiry: BlockHeight;
+}
+
 /** What is kept of a counterparty commitment that is not revoked yet. */
 export interface CounterpartyView {
   readonly number: number;
   readonly point: Uint8Array;
   readonly outbound: readonly OutboundRef[];
+  readonly inbound: readonly InboundRef[];
 }
 
 /** What the node was told last: cumulative (contract section 1). */
@@ -46,6 +65,7 @@ export interface ChannelRow {
   /** Short name of the channel in update keys. */
   readonly channelNo: number;
   readonly nodeKey: string;
+  readonly role: Role;
   readonly chainHash: string;
   /** As watched: names the channel in signed headers, whatever is spliced. */
   readonly funding: Outpoint;
@@ -142,22 +162,104 @@ export interface PartRow {
   readonly state: "alive" | "claimed" | "failed" | "notSent";
 }
 
-/** A preimage that came with a refused update; kept whatever happens to the channel (contract 2.12). */
+/**
+ * A preimage of an HTLC on this channel, learnt outside the numbered chain or on its way in it: a preimage
+ * record (contract 2.1), sent to every required monitor until each said that it is durable.
+ */
 export interface PreimageRow {
   readonly channelId: ChannelId;
-  /** undefined: it came in a step of its own, which names no HTLC. */
-  readonly sourceKey: SourceKey | undefined;
   readonly paymentHash: PaymentHash;
   readonly preimage: Preimage;
+  /** Of the HTLC that revealed it; undefined: it came in a step, which names no HTLC. */
+  readonly sourceKey: SourceKey | undefined;
+  /** Stores that have it; a monitor with a new store gets it again. */
+  readonly durableOn: readonly { readonly monitorKey: MonitorKey; readonly storeId: StoreId }[];
+  readonly createdAtMs: number;
 }
 
+/**
+ * What becomes of an inbound HTLC. A claim replaces a fail as long as the node has not sent the fail
+ * (contract section 1, "Commands").
+ */
+export type InboundDecision =
+  | { readonly kind: "claim"; readonly preimage: Preimage }
+  | { readonly kind: "fail"; readonly reason: HtlcFailReason };
+
+/** An inbound HTLC that a forward or ClaimPayment named; key: channel and htlc id. */
+export interface InboundRow {
+  readonly channelId: ChannelId;
+  readonly htlcId: HtlcId;
+  readonly nodeKey: string;
+  readonly paymentHash: PaymentHash;
+  readonly amountMsat: Msat;
+  readonly userChannelId: Uint8Array | undefined;
+  readonly decision: InboundDecision | undefined;
+  /** The node answered the fail command with SENT: the peer has update_fail. */
+  readonly failSent: boolean;
+  /** Accepted update after which no un-revoked counterparty commitment has it. */
+  readonly removedBy: UpdateId | undefined;
+  /** Removed by a fail, or never ours, before its preimage was known: it cannot be claimed any more. */
+  readonly lost: boolean;
+  /** The decision is carried out for good: see inbound-htlcs.ts, isSettled. */
+  readonly settled: boolean;
+}
+
+/**
+ * One forward: one inbound HTLC, or several for a trampoline. Key: its smallest inbound HTLC and the
+ * payment hash (LDK: ForwardClaimId).
+ */
+export interface ForwardRow {
+  readonly forwardKey: string;
+  readonly nodeKey: string;
+  readonly kind: "forward" | "trampoline";
+  readonly paymentHash: PaymentHash;
+  readonly inbound: readonly InboundHtlc[];
+  readonly intercepted: boolean;
+  readonly state: "pending" | "claimed" | "failed";
+  readonly preimage: Preimage | undefined;
+  /** Of the first claim: where the preimage was learnt (G22), and what the peer was left with. */
+  readonly claimFromOnchain: boolean;
+  readonly skimmedFeeMsat: Msat | undefined;
+}
+
+/** One outbound HTLC of a forward; key: source key. */
+export interface LegRow {
+  readonly sourceKey: SourceKey;
+  readonly forwardKey: string;
+  readonly channelId: ChannelId;
+  readonly htlcId: HtlcId | undefined;
+  readonly amountMsat: Msat;
+  readonly userChannelId: Uint8Array | undefined;
+  readonly state: "alive" | "claimed" | "failed" | "notSent";
+}
+
+/** ClaimPayment: we are the payee. Key: node key and payment hash. */
+export interface ClaimRow {
+  readonly nodeKey: string;
+  readonly paymentHash: PaymentHash;
+  readonly preimage: Preimage;
+  readonly parts: readonly ClaimPart[];
+  readonly createdAtMs: number;
+  /** told: PaymentClaimed was told. */
+  readonly told: boolean;
+}
+export interface ClaimPart {
+  readonly channelId: ChannelId;
+  readonly htlcId: HtlcId;
+  readonly amountMsat: Msat;
+}
+
+/** Something the node must handle (an event) or do (a command, derived from rows: contract section 1). */
 export interface ItemRow {
   readonly itemId: bigint;
   readonly nodeKey: string;
   readonly semanticKey: string;
-  readonly event: UserEvent;
+  readonly event: ItemContent;
   readonly createdAtMs: number;
+  /** Of a command: what it asks for is durable, or no longer wanted. */
   readonly handled: boolean;
+  /** Session in which the node answered a command: it is not re-sent inside that one. */
+  readonly answeredIn?: string | undefined;
 }
 
 /** An ack that must reach the monitor; deleted when the monitor confirmed it. */
@@ -172,6 +274,7 @@ export interface AckRow {
 
 export interface SessionRow {
   readonly nodeKey: string;
+  readonly role: Role;
   readonly nodeEpoch: bigint;
   readonly sessionId: string;
   /** Channels on which this node is behind, and by how many updates. */
@@ -205,8 +308,12 @@ export const rowKeys = {
   receipt: (monitor: MonitorKey, channelId: ChannelId): string => `${monitor}/${channelId}`,
   inbox: (row: Pick<InboxRow, "monitorKey" | "storeId" | "channelId" | "eventId">): string =>
     `${row.monitorKey}/${row.storeId}/${row.channelId}/${padded(row.eventId)}`,
-  preimage: (row: Pick<PreimageRow, "channelId" | "sourceKey" | "paymentHash">): string =>
-    `${row.channelId}/${row.paymentHash}/${row.sourceKey ?? ""}`,
+  preimage: (row: Pick<PreimageRow, "channelId" | "paymentHash">): string =>
+    `${row.channelId}/${row.paymentHash}`,
+  inbound: (row: Pick<InboundRow, "channelId" | "htlcId">): string =>
+    `${row.channelId}/${padded(BigInt(row.htlcId))}`,
+  claim: (row: Pick<ClaimRow, "nodeKey" | "paymentHash">): string =>
+    `${row.nodeKey}/${row.paymentHash}`,
   item: padded,
 };
 

@@ -20,7 +20,15 @@ const open = (
   nodeEpoch: bigint,
   newSessionId: string,
   channels: readonly NodeChannel[] = [],
-) => scene.input({ kind: "sessionOpened", nodeKey: NODE, nodeEpoch, newSessionId, channels });
+) =>
+  scene.input({
+    kind: "sessionOpened",
+    role: "managerResolves",
+    nodeKey: NODE,
+    nodeEpoch,
+    newSessionId,
+    channels,
+  });
 
 describe("sessions", () => {
   it("keep their id for the same epoch and fence an older one", () => {
@@ -71,7 +79,7 @@ describe("a channel that the node did not name", () => {
     const scene = forgotten();
     const nodeKey = byte(3, 33);
     const session = { nodeKey, nodeEpoch: 1n, newSessionId: "s", channels: [] };
-    scene.expectOk({ kind: "sessionOpened", ...session });
+    scene.expectOk({ kind: "sessionOpened", role: "managerResolves", ...session });
     assert.deepEqual(scene.tables.session.get(nodeKey)?.behind, {});
     scene.event(MONITOR_A, confirmed(true));
     open(scene, 2n, "closed");

@@ -24,7 +24,7 @@ export function openSession(
   work: Work,
   input: Extract<ManagerInput, { kind: "sessionOpened" }>,
 ): Refusal | undefined {
-  const { nodeKey, nodeEpoch, channels } = input;
+  const { nodeKey, nodeEpoch, role, channels } = input;
   const known = work.draft.session.get(nodeKey);
   if (known !== undefined && nodeEpoch < known.nodeEpoch) {
     return refuse("fenced", `node epoch ${nodeEpoch} is over`, {
@@ -36,7 +36,7 @@ export function openSession(
   for (const { channelId, verdict, behindBy } of verdictsOf(work.draft, nodeKey, channels)) {
     if (verdict === "nodeBehind") behind[channelId] = behindBy;
   }
-  work.draft.session.put(nodeKey, { nodeKey, nodeEpoch, sessionId, behind });
+  work.draft.session.put(nodeKey, { nodeKey, role, nodeEpoch, sessionId, behind });
   return undefined;
 }
 

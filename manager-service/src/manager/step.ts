@@ -4,7 +4,7 @@
  * the effects. A refusal changes nothing, except what its Decision says must be kept.
  */
 import { assertNever } from "@farwatch/protocol/assert";
-import type { Refusal } from "@farwatch/protocol/reasons";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { storeAckIntents } from "./ack-predicate.js";
 import { ALL, Draft, type Tables } from "./draft.js";
@@ -14,6 +14,7 @@ import { itemsDone } from "./items-done.js";
 import { releaseHeld } from "./monitor-events/htlc-event.js";
 import { receiveEvent } from "./monitor-events/receive-event.js";
 import { htlcNotSent, registerPayment, requestClose } from "./payments/requests.js";
+import { preimagesStored } from "./preimages/record.js";
 import { openSession } from "./sessions.js";
 import { acceptUpdate, type OfferedUpdate } from "./updates/accept-update.js";
 import { acceptWatch } from "./updates/accept-watch.js";
@@ -96,6 +97,13 @@ function handle(
       return itemsDone(work, input);
     case "sessionOpened":
       return openSession(work, input);
+    case "preimagesStored":
+      preimagesStored(work, input);
+      return undefined;
+    case "claimRequested":
+    case "htlcFulfilled":
+    case "timePassed":
+      return refuse("unimplemented", "not served yet");
     case "alarmRaised":
       raiseAlarm(work, input);
       return undefined;

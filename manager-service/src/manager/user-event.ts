@@ -3,9 +3,12 @@
  * and however many monitor events caused it (persistent-events 2F; contract section 1).
  */
 import type { Msat } from "@farwatch/protocol/amount";
-import type { SpendableOutput } from "@farwatch/protocol/event";
+import type { EventOrigin, MonitorEventBody, SpendableOutput } from "@farwatch/protocol/event";
 import type {
   ChannelId,
+  EventId,
+  Hash32,
+  HtlcId,
   Outpoint,
   PaymentHash,
   PaymentId,
@@ -21,7 +24,17 @@ export type ClosureReason =
   | "commitmentTxConfirmed"
   | "htlcDeadline"
   | "counterpartyRevokedState"
-  | "neverFunded";
+  | "neverFunded"
+  /** A node that was behind asked for the close: its own state was revoked. */
+  | "outdatedNode";
+
+/** One HTLC of a forward, named by its channel and its id there. */
+export interface HtlcLocator {
+  readonly channelId: ChannelId;
+  readonly htlcId: HtlcId | undefined;
+  readonly amountMsat: Msat;
+  readonly userChannelId: Uint8Array | undefined;
+}
 
 export type UserEvent =
   | {
@@ -71,12 +84,85 @@ export type UserEvent =
       readonly channelId: ChannelId;
       readonly funding: Outpoint;
     }
+  /** A part of a probe came back; the node reads the reason and answers PROBE_OK or PROBE_FAILED. */
+  | ({ readonly kind: "probeResult"; readonly reason: HtlcFailReason } & ProbePart)
+  | ({ readonly kind: "probeSuccessful" } & ProbePart)
+  | ({ readonly kind: "probeFailed" } & ProbePart)
+  | {
+      readonly kind: "paymentForwarded";
+      readonly prev: readonly HtlcLocator[];
+      readonly next: readonly HtlcLocator[];
+      readonly totalFeeMsat: Msat;
+      readonly skimmedFeeMsat: Msat | undefined;
+      readonly claimFromOnchain: boolean;
+    }
+  | {
+      readonly kind: "htlcHandlingFailed";
+      readonly prev: readonly HtlcLocator[];
+      readonly reason: HtlcFailReason;
+    }
+  | {
+      readonly kind: "forwardLost";
+      readonly prev: HtlcLocator;
+      readonly next: HtlcLocator;
+      readonly amountMsat: Msat;
+    }
+  | {
+      readonly kind: "paymentClaimed";
+      readonly paymentHash: PaymentHash;
+      readonly amountMsat: Msat;
+    }
   | {
       readonly kind: "alarm";
       readonly code: string;
       readonly text: string;
       readonly channelId: ChannelId | undefined;
     };
+
+export interface ProbePart {
+  readonly paymentId: PaymentId;
+  readonly paymentHash: PaymentHash;
+  readonly partKey: Uint8Array;
+  readonly pathSummary: Uint8Array;
+}
+
+/** What the node must do; wanted until rows say that it is done (contract section 1, "Commands"). */
+export type NodeCommand =
+  | {
+      readonly kind: "claimInbound";
+      readonly channelId: ChannelId;
+      readonly htlcId: HtlcId;
+      readonly preimage: Preimage;
+    }
+  | {
+      readonly kind: "failInbound";
+      readonly channelId: ChannelId;
+      readonly htlcId: HtlcId;
+      readonly reason: HtlcFailReason;
+    }
+  | {
+      readonly kind: "closeChannel";
+      readonly channelId: ChannelId;
+      readonly reason: ClosureReason;
+    };
+
+/** A monitor's event, handed on in roles NODE_RESOLVES and OBSERVE. */
+export interface RelayedEvent {
+  readonly kind: "monitorEvent";
+  readonly channelId: ChannelId;
+  readonly eventId: EventId;
+  readonly eventHash: Hash32;
+  readonly body: MonitorEventBody;
+  readonly origin: EventOrigin;
+  readonly createdAtMs: number;
+}
+
+export type ItemContent = UserEvent | NodeCommand | RelayedEvent;
+
+export const isCommand = (content: ItemContent): content is NodeCommand =>
+  content.kind === "claimInbound" ||
+  content.kind === "failInbound" ||
+  content.kind === "closeChannel";
 
 export const semanticKeys = {
   paymentSent: (id: PaymentId): string => `payment-sent/${id}`,
@@ -86,5 +172,15 @@ export const semanticKeys = {
   channelClosed: (id: ChannelId): string => `channel-closed/${id}`,
   spendable: (subjectKey: string): string => `spendable-outputs/${subjectKey}`,
   discard: (subjectKey: string): string => `discard-funding/${subjectKey}`,
+  probeResult: (key: SourceKey): string => `probe-result/${key}`,
+  probeOutcome: (key: SourceKey): string => `probe-outcome/${key}`,
+  forwarded: (forwardKey: string): string => `payment-forwarded/${forwardKey}`,
+  handlingFailed: (forwardKey: string): string => `htlc-handling-failed/${forwardKey}`,
+  forwardLost: (inboundKey: string): string => `forward-lost/${inboundKey}`,
+  paymentClaimed: (claimKey: string): string => `payment-claimed/${claimKey}`,
+  claimInbound: (inboundKey: string): string => `claim-inbound/${inboundKey}`,
+  failInbound: (inboundKey: string): string => `fail-inbound/${inboundKey}`,
+  closeChannel: (id: ChannelId): string => `close-channel/${id}`,
+  monitorEvent: (subjectKey: string, what: string): string => `monitor-event/${subjectKey}/${what}`,
   alarm: (code: string, about: string): string => `alarm/${code}/${about}`,
 };

@@ -1,5 +1,4 @@
 /** Items and payments as the node receives them. */
-import { assertNever } from "@farwatch/protocol/assert";
 import { fromHex } from "@farwatch/protocol/bytes";
 import { writeOutpoint } from "@farwatch/protocol/convert/channel";
 import { writeSpendable } from "@farwatch/protocol/convert/spendable";
@@ -16,7 +15,7 @@ import {
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { txidToInternal } from "@farwatch/protocol/ids";
 import type { ItemRow, PartRow, PaymentRow } from "../manager/rows.js";
-import type { ClosureReason, UserEvent } from "../manager/user-event.js";
+import type { ClosureReason, ItemContent } from "../manager/user-event.js";
 
 const hex = (id: string): Buffer => Buffer.from(fromHex(id));
 
@@ -27,7 +26,7 @@ export const itemToWire = (row: ItemRow): Item => ({
   item: { $case: "userEvent", value: { event: eventToWire(row.event) } },
 });
 
-function eventToWire(event: UserEvent): WireUserEvent["event"] {
+function eventToWire(event: ItemContent): WireUserEvent["event"] {
   switch (event.kind) {
     case "paymentSent":
       return {
@@ -71,7 +70,7 @@ function eventToWire(event: UserEvent): WireUserEvent["event"] {
       return { $case: "alarm", value: { code, text, channelId: about } };
     }
     default:
-      return assertNever(event);
+      throw new Error(`no wire form for ${event.kind} yet`);
   }
 }
 
@@ -92,6 +91,7 @@ export const CLOSURE_REASONS: Readonly<Record<ClosureReason, WireClosureReason>>
   htlcDeadline: WireClosureReason.HTLC_DEADLINE,
   counterpartyRevokedState: WireClosureReason.COUNTERPARTY_REVOKED_STATE,
   neverFunded: WireClosureReason.NEVER_FUNDED,
+  outdatedNode: WireClosureReason.OUTDATED_NODE,
 };
 
 const PAYMENT_STATES: Readonly<Record<PaymentRow["state"] | PartRow["state"], PaymentState>> = {

@@ -25,6 +25,10 @@ export function loadTables(stored: StoredManager): Tables {
   fill(tables.payment, "payment");
   fill(tables.part, "part");
   fill(tables.preimage, "preimage");
+  fill(tables.inbound, "inbound");
+  fill(tables.forward, "forward");
+  fill(tables.leg, "leg");
+  fill(tables.claim, "claim");
   fill(tables.item, "item");
   fill(tables.ack, "ack");
   fill(tables.session, "session");

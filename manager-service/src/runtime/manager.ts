@@ -104,6 +104,8 @@ function runEffect(outlets: Outlets, effect: Effect): void {
       streams.refused(nodeKey, channelId, updateId, refusal, expected);
       return;
     }
+    case "sendPreimage":
+      return; // links: see LinkHost.pendingPreimages
     case "sendAck": {
       const { ack } = effect;
       committedAcks.add(ack);

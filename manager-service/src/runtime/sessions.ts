@@ -41,7 +41,14 @@ export async function openNodeSession(
   const { nodeEpoch } = request;
   const channels = request.channels.map(readNodeChannel);
   const newSessionId = toHex(deps.randomBytes(SESSION_ID_BYTES));
-  const opening = run({ kind: "sessionOpened", nodeKey, nodeEpoch, newSessionId, channels });
+  const opening = run({
+    kind: "sessionOpened",
+    role: "managerResolves",
+    nodeKey,
+    nodeEpoch,
+    newSessionId,
+    channels,
+  });
   // Decided by now: a newer session may replace this one before its commit ends.
   const session = tables.session.get(nodeKey);
   const found = verdictsOf(tables, nodeKey, channels).map(writeVerdict);

@@ -68,6 +68,7 @@ describe("accepting updates", () => {
     scene.offer(2, [revoke(0)]);
     scene.expectOk({
       kind: "sessionOpened",
+      role: "managerResolves",
       nodeKey: NODE,
       nodeEpoch: 1n,
       newSessionId: "s",

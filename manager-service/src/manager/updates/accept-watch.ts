@@ -77,6 +77,7 @@ function start(work: Work, offered: Offered, channelId: ChannelId): void {
     channelId,
     channelNo: meta.nextChannelNo,
     nodeKey,
+    role: work.draft.session.get(nodeKey)?.role ?? "managerResolves",
     chainHash,
     funding,
     spliceTxids: pendingFundings.map((pending) => pending.parameters.funding.txid),

@@ -12,7 +12,7 @@ import {
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { paymentSucceeded } from "../payments/outbound.js";
-import { rowKeys } from "../rows.js";
+import { recordPreimage } from "../preimages/record.js";
 import { alarm, channelOf, type Work } from "../work.js";
 
 export interface Revealed {
@@ -39,8 +39,7 @@ export function keepPreimages(
   const { nodeKey } = channelOf(work, channelId);
   for (const { sourceKey, preimage } of revealed) {
     const paymentHash = hashOfPreimage(preimage);
-    const row = { channelId, sourceKey, paymentHash, preimage };
-    work.draft.preimage.put(rowKeys.preimage(row), row);
+    recordPreimage(work, channelId, preimage, sourceKey);
     if (sourceKey !== undefined) {
       for (const payment of work.draft.payment.select("hash", paymentHash)) {
         if (payment.nodeKey === nodeKey) paymentSucceeded(work, payment, preimage);

@@ -5,17 +5,24 @@
 import type { CommitmentHtlc, CounterpartyCommitment } from "@farwatch/protocol/channel";
 import type { ChannelId, SourceKey } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
-import type { ChannelRow, CounterpartyView, OutboundRef } from "../rows.js";
+import type { ChannelRow, CounterpartyView, InboundRef, OutboundRef } from "../rows.js";
 import type { Work } from "../work.js";
 import { addPart, checkNewPart } from "../payments/parts.js";
 
 const outboundRef = ({ source, paymentHash }: CommitmentHtlc): readonly OutboundRef[] =>
   source === undefined ? [] : [{ sourceKey: source.sourceKey, paymentHash }];
 
+/** An inbound HTLC is offered by the counterparty, whose commitment this is (contract 2.26). */
+const inboundRef = (htlc: CommitmentHtlc): readonly InboundRef[] => {
+  const { htlcId, paymentHash, amountMsat, cltvExpiry } = htlc;
+  return htlc.offered ? [{ htlcId, paymentHash, amountMsat, cltvExpiry }] : [];
+};
+
 export const viewOf = (commitment: CounterpartyCommitment): CounterpartyView => ({
   number: commitment.commitmentNumber,
   point: commitment.perCommitmentPoint,
   outbound: commitment.htlcs.flatMap(outboundRef),
+  inbound: commitment.htlcs.flatMap(inboundRef),
 });
 
 /** Found in a counterparty commitment that is not revoked. */
