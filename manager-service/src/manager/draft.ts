@@ -40,8 +40,8 @@ export function createTables() {
     part: new Table<PartRow>("part", { payment: (row) => [row.paymentId] }),
     preimage: new Table<PreimageRow>("preimage", { channel: (row) => [row.channelId] }),
     inbound: new Table<InboundRow>("inbound", {
-      /** Not carried out yet, by channel. */
-      open: (row) => (row.settled ? [] : [row.channelId]),
+      /** Not carried out yet: by channel, and all. */
+      open: (row) => (row.settled ? [] : [row.channelId, ALL]),
     }),
     forward: new Table<ForwardRow>("forward", {
       inbound: (row) => row.inbound.map(rowKeys.inbound),
@@ -50,7 +50,6 @@ export function createTables() {
     leg: new Table<LegRow>("leg", { forward: (row) => [row.forwardKey] }),
     claim: new Table<ClaimRow>("claim", {
       inbound: (row) => row.parts.map(rowKeys.inbound),
-      untold: (row) => (row.told ? [] : [ALL]),
     }),
     item: new Table<ItemRow>("item", {
       semantic: (row) => [row.semanticKey],

@@ -148,6 +148,8 @@ export type ManagerInput =
       readonly channelId: ChannelId;
       readonly sourceKey: SourceKey;
       readonly preimage: Preimage;
+      /** What an intercepted forward kept beyond its fee; undefined: nothing, or not known. */
+      readonly skimmedFeeMsat: Msat | undefined;
     }
   | {
       /** One monitor said that these preimage records are durable. */

@@ -67,6 +67,8 @@ export interface ChannelRow {
   readonly nodeKey: string;
   readonly role: Role;
   readonly chainHash: string;
+  /** The node's own name of it, if it has one. */
+  readonly userChannelId: Uint8Array | undefined;
   /** As watched: names the channel in signed headers, whatever is spliced. */
   readonly funding: Outpoint;
   /** Transactions of its splices, locked or not. */
@@ -149,6 +151,8 @@ export interface PaymentRow {
   /** Set by ClosePayment or an ABANDON answer: no more parts will come. */
   readonly closedReason: string | undefined;
   readonly preimage: Preimage | undefined;
+  /** Never told as sent or failed: each part has a result of its own. */
+  readonly isProbe: boolean;
 }
 
 export interface PartRow {
@@ -233,7 +237,7 @@ export interface LegRow {
   readonly state: "alive" | "claimed" | "failed" | "notSent";
 }
 
-/** ClaimPayment: we are the payee. Key: node key and payment hash. */
+/** ClaimPayment: we are the payee. Key: node key, payment hash, smallest part. */
 export interface ClaimRow {
   readonly nodeKey: string;
   readonly paymentHash: PaymentHash;
@@ -312,8 +316,11 @@ export const rowKeys = {
     `${row.channelId}/${row.paymentHash}`,
   inbound: (row: Pick<InboundRow, "channelId" | "htlcId">): string =>
     `${row.channelId}/${padded(BigInt(row.htlcId))}`,
-  claim: (row: Pick<ClaimRow, "nodeKey" | "paymentHash">): string =>
-    `${row.nodeKey}/${row.paymentHash}`,
+  /** undefined: a claim without parts, which there is not. */
+  claim: (row: Pick<ClaimRow, "nodeKey" | "paymentHash" | "parts">): string | undefined => {
+    const [smallest] = row.parts.map((part) => rowKeys.inbound(part)).sort();
+    return smallest === undefined ? undefined : `${row.nodeKey}/${row.paymentHash}/${smallest}`;
+  },
   item: padded,
 };
 

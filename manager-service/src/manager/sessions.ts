@@ -8,7 +8,8 @@ import type { ManagerView } from "./draft.js";
 import type { ManagerInput, NodeChannel } from "./input.js";
 import type { ChannelRow } from "./rows.js";
 import { durableId } from "./updates/durability.js";
-import type { Work } from "./work.js";
+import { semanticKeys } from "./user-event.js";
+import { tell, withdraw, type Work } from "./work.js";
 
 export interface ChannelVerdict {
   readonly channelId: ChannelId;
@@ -19,7 +20,7 @@ export interface ChannelVerdict {
   readonly behindBy: bigint;
 }
 
-/** Errors: fenced. The same epoch again gets the same session id. */
+/** Errors: fenced, unknownRole (another one than before). The same epoch again gets the same session id. */
 export function openSession(
   work: Work,
   input: Extract<ManagerInput, { kind: "sessionOpened" }>,
@@ -31,13 +32,29 @@ export function openSession(
       current_epoch: String(known.nodeEpoch),
     });
   }
+  if (known !== undefined && known.role !== role) {
+    const text = `the node's channels are resolved in role ${known.role}, which never changes`;
+    return refuse("unknownRole", text, { role: known.role });
+  }
   const sessionId = known?.nodeEpoch === nodeEpoch ? known.sessionId : input.newSessionId;
   const behind: Record<ChannelId, bigint> = {};
   for (const { channelId, verdict, behindBy } of verdictsOf(work.draft, nodeKey, channels)) {
     if (verdict === "nodeBehind") behind[channelId] = behindBy;
   }
   work.draft.session.put(nodeKey, { nodeKey, role, nodeEpoch, sessionId, behind });
+  const named = new Set(channels.map(({ channelId }) => channelId));
+  for (const row of work.draft.channel.select("node", nodeKey)) {
+    keepCloseCommand(work, row, named.has(row.channelId));
+  }
   return undefined;
+}
+
+/** A channel that is closed although the node still holds it open: it must stop using it. */
+function keepCloseCommand(work: Work, channel: ChannelRow, isNamed: boolean): void {
+  const { channelId, nodeKey, closed, lockedDown } = channel;
+  const key = semanticKeys.closeChannel(channelId);
+  if (closed === undefined || lockedDown || !isNamed) withdraw(work, key);
+  else tell(work, nodeKey, key, { kind: "closeChannel", channelId, reason: closed });
 }
 
 type View = Pick<ManagerView, "channel" | "receipt">;

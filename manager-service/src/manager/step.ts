@@ -4,16 +4,19 @@
  * the effects. A refusal changes nothing, except what its Decision says must be kept.
  */
 import { assertNever } from "@farwatch/protocol/assert";
-import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import type { Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { storeAckIntents } from "./ack-predicate.js";
 import { ALL, Draft, type Tables } from "./draft.js";
 import type { Decision } from "./effect.js";
 import type { Context, ManagerInput } from "./input.js";
+import { claimPayment } from "./claims/claim-payment.js";
+import { refreshInbound, timePassed } from "./inbound/refresh.js";
 import { itemsDone } from "./items-done.js";
 import { releaseHeld } from "./monitor-events/htlc-event.js";
-import { receiveEvent } from "./monitor-events/receive-event.js";
-import { htlcNotSent, registerPayment, requestClose } from "./payments/requests.js";
+import { process, receiveEvent } from "./monitor-events/receive-event.js";
+import { htlcFulfilled, htlcNotSent } from "./payments/htlc-words.js";
+import { registerPayment, requestClose } from "./payments/requests.js";
 import { preimagesStored } from "./preimages/record.js";
 import { openSession } from "./sessions.js";
 import { acceptUpdate, type OfferedUpdate } from "./updates/accept-update.js";
@@ -26,6 +29,8 @@ const startWork = (tables: Tables, context: Context): Work => ({
   context,
   effects: [],
   touched: new Set(),
+  forwards: new Set(),
+  inbounds: new Set(),
   withdrawn: new Set(),
 });
 
@@ -63,7 +68,8 @@ function offerUpdate(
 }
 
 function decide(work: Work, refusal?: Refusal): Decision {
-  for (const channelId of work.touched) releaseHeld(work, channelId);
+  for (const channelId of work.touched) releaseHeld(work, channelId, process);
+  refreshInbound(work);
   storeAckIntents(work);
   for (const channelId of work.touched) complete(work, channelId);
   return { changes: work.draft.changes(), effects: work.effects, refusal };
@@ -101,9 +107,12 @@ function handle(
       preimagesStored(work, input);
       return undefined;
     case "claimRequested":
+      return claimPayment(work, input);
     case "htlcFulfilled":
+      return htlcFulfilled(work, input);
     case "timePassed":
-      return refuse("unimplemented", "not served yet");
+      timePassed(work, input);
+      return undefined;
     case "alarmRaised":
       raiseAlarm(work, input);
       return undefined;

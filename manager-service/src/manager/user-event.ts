@@ -85,7 +85,11 @@ export type UserEvent =
       readonly funding: Outpoint;
     }
   /** A part of a probe came back; the node reads the reason and answers PROBE_OK or PROBE_FAILED. */
-  | ({ readonly kind: "probeResult"; readonly reason: HtlcFailReason } & ProbePart)
+  | ({
+      readonly kind: "probeResult";
+      readonly sourceKey: SourceKey;
+      readonly reason: HtlcFailReason;
+    } & ProbePart)
   | ({ readonly kind: "probeSuccessful" } & ProbePart)
   | ({ readonly kind: "probeFailed" } & ProbePart)
   | {

@@ -4,8 +4,8 @@ import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Draft } from "./draft.js";
 import type { Effect } from "./effect.js";
 import type { Context } from "./input.js";
-import { FIRST_META, META_KEY, rowKeys, type ChannelRow, type MetaRow } from "./rows.js";
-import { semanticKeys, type UserEvent } from "./user-event.js";
+import { FIRST_META, META_KEY, rowKeys, type ChannelRow, type MetaRow, type Role } from "./rows.js";
+import { semanticKeys, type ItemContent } from "./user-event.js";
 
 export interface Work {
   readonly draft: Draft;
@@ -13,6 +13,10 @@ export interface Work {
   readonly effects: Effect[];
   /** Channels whose completion or held events this step may have changed. */
   readonly touched: Set<ChannelId>;
+  /** Forwards whose outcome, or what their acks wait for, this step may have changed. */
+  readonly forwards: Set<string>;
+  /** Inbound HTLCs that this step changed. */
+  readonly inbounds: Set<string>;
   /** Semantic keys of items taken back by this step: acks that waited for them may go. */
   readonly withdrawn: Set<string>;
 }
@@ -26,7 +30,8 @@ export const metaOf = (work: Work): MetaRow => work.draft.meta.get(META_KEY) ?? 
  * Tells the node a fact once: an item that exists, handled or not, is not told again. Effects: a new
  * item row and its delivery.
  */
-export function tell(work: Work, nodeKey: string, semanticKey: string, event: UserEvent): void {
+export function tell(work: Work, nodeKey: string, semanticKey: string, event: ItemContent): void {
+  if (!isToldTo(roleOf(work, nodeKey), event)) return;
   const told = work.draft.item.select("semantic", semanticKey);
   if (told.some((item) => item.nodeKey === nodeKey)) return;
   const meta = metaOf(work);
@@ -36,6 +41,16 @@ export function tell(work: Work, nodeKey: string, semanticKey: string, event: Us
   const item = { itemId, nodeKey, semanticKey, event, createdAtMs, handled: false };
   work.draft.item.put(rowKeys.item(itemId), item);
   work.effects.push({ kind: "deliver", item });
+}
+
+/** Role MANAGER_RESOLVES when the node never opened a session. */
+export const roleOf = (work: Work, nodeKey: string): Role =>
+  work.draft.session.get(nodeKey)?.role ?? "managerResolves";
+
+/** The other roles resolve by themselves: they are told what they cannot know (contract section 1). */
+function isToldTo(role: Role, { kind }: ItemContent): boolean {
+  if (role === "managerResolves") return kind !== "monitorEvent";
+  return kind === "monitorEvent" || kind === "spendableOutputs" || kind === "alarm";
 }
 
 /** Takes back what the node has not handled yet, because a later fact made it wrong. */

@@ -6,6 +6,7 @@
 import { assertNever } from "@farwatch/protocol/assert";
 import type { MonitorEventBody } from "@farwatch/protocol/event";
 import type { ChannelId, Txid } from "@farwatch/protocol/ids";
+import { pathSucceeded } from "../payments/outbound.js";
 import { semanticKeys, type ClosureReason } from "../user-event.js";
 import { changeChannel, channelOf, tell, type Work } from "../work.js";
 
@@ -22,14 +23,22 @@ export function processClosed(work: Work, channelId: ChannelId, body: Closing): 
   if (closed !== undefined) return;
   // A monitor that was cut off takes a splice for a mutual close until the updates reach it.
   if (body.kind === "commitmentTxConfirmed" && spliceTxids.includes(body.txid)) return;
-  const closure = body.kind === "holderForceClosed" ? broadcast(body) : confirmed(body);
+  const behind = work.draft.session.get(nodeKey)?.behind[channelId] !== undefined;
+  const closure = body.kind === "holderForceClosed" ? broadcast(body, behind) : confirmed(body);
   changeChannel(work, channelId, { closed: closure.reason });
   work.touched.add(channelId);
+  const { counterparty, counterpartyPrevious } = channelOf(work, channelId);
+  for (const view of [counterparty, counterpartyPrevious]) {
+    for (const { sourceKey } of view?.outbound ?? []) pathSucceeded(work, sourceKey);
+  }
   const key = semanticKeys.channelClosed(channelId);
   tell(work, nodeKey, key, { kind: "channelClosed", channelId, ...closure });
 }
 
-function broadcast(body: Extract<Closing, { kind: "holderForceClosed" }>): Closure {
+function broadcast(
+  body: Extract<Closing, { kind: "holderForceClosed" }>,
+  nodeIsBehind: boolean,
+): Closure {
   const closingTxid = body.commitmentTxid;
   const { reason } = body;
   switch (reason.kind) {
@@ -42,7 +51,11 @@ function broadcast(body: Extract<Closing, { kind: "holderForceClosed" }>): Closu
     case "nodeRequested":
       return { reason: "holderForceClosed", closingTxid, text: reason.text };
     case "operator":
-      return { reason: "holderForceClosed", closingTxid, text: `operator: ${reason.text}` };
+      return {
+        reason: nodeIsBehind ? "outdatedNode" : "holderForceClosed",
+        closingTxid,
+        text: `operator: ${reason.text}`,
+      };
     case "fundingReplaced":
       return {
         reason: "holderForceClosed",

@@ -3,13 +3,17 @@
  * came from update n is held until n is durable on every required monitor: before that, the counterparty
  * commitment that still has the HTLC could be the only one another monitor knows.
  */
+import type { HtlcResolution } from "@farwatch/protocol/event";
 import { hashOfPreimage } from "@farwatch/protocol/ids";
 import { rowKeys, type InboxRow } from "../rows.js";
 import { claimPart, failPart } from "../payments/outbound.js";
+import { legOf, type NewLeg } from "../forwards/accept-leg.js";
+import { claimLeg, failLeg } from "../forwards/outcomes.js";
 import type { NewPart } from "../payments/parts.js";
 import { isDurable } from "../updates/durability.js";
 import { alarm, channelOf, type Work } from "../work.js";
 
+type HtlcEventBody = Extract<InboxRow["body"], { kind: "htlcEvent" }>;
 type Processed = Pick<InboxRow, "state" | "waitsFor">;
 const STUCK: Processed = { state: "stuck", waitsFor: [] };
 
@@ -20,43 +24,65 @@ export function mustHold(work: Work, row: InboxRow): boolean {
   return !isDurable(work.draft, channelOf(work, row.channelId), row.origin.updateId);
 }
 
-/** Acts on an event of an own payment; anything else is kept un-acked for a version that can. */
-export function processHtlc(
-  work: Work,
-  row: InboxRow,
-  body: Extract<InboxRow["body"], { kind: "htlcEvent" }>,
-): Processed {
+/** Acts on an event of an own payment or a forward. A preimage of another hash is kept un-acked. */
+export function processHtlc(work: Work, row: InboxRow, body: HtlcEventBody): Processed {
   const { nodeKey } = channelOf(work, row.channelId);
-  const { origin, sourceKey } = body.source;
-  if (origin.kind !== "own") {
-    const text = `an event of a ${origin.kind} HTLC cannot be processed by this version; it is kept`;
-    alarm(work, nodeKey, "unsupportedSource", sourceKey, text, row.channelId);
-    return STUCK;
-  }
-  const part: NewPart = {
-    sourceKey,
-    source: origin.part,
-    channelId: row.channelId,
-    nodeKey,
-    paymentHash: body.paymentHash,
-    amountMsat: body.amountMsat,
-  };
-  const { resolution } = body;
-  if (resolution.kind === "failed") {
-    return { state: "waiting", waitsFor: failPart(work, part, resolution.reason) };
-  }
-  if (hashOfPreimage(resolution.preimage) !== body.paymentHash) {
+  const { source, resolution } = body;
+  const { sourceKey } = source;
+  if (resolution.kind === "claimed" && hashOfPreimage(resolution.preimage) !== body.paymentHash) {
     const text = "a claim carries a preimage of another payment hash; the event is kept";
     alarm(work, nodeKey, "preimageMismatch", sourceKey, text, row.channelId);
     return STUCK;
   }
-  return { state: "waiting", waitsFor: claimPart(work, part, resolution.preimage) };
+  const { channelId } = row;
+  const { paymentHash, amountMsat, htlcId, userChannelId } = body;
+  const leg = legOf({ channelId, nodeKey, paymentHash, amountMsat, htlcId, userChannelId }, source);
+  if (leg === undefined && source.origin.kind === "trampoline") {
+    const text = "an event of a trampoline names no inbound HTLC; it is kept";
+    alarm(work, nodeKey, "unsupportedSource", sourceKey, text, channelId);
+    return STUCK;
+  }
+  const waitsFor =
+    leg === undefined ? resolvePart(work, row, body) : resolveLeg(work, row, leg, resolution);
+  return { state: "waiting", waitsFor };
+}
+
+function resolveLeg(
+  work: Work,
+  row: InboxRow,
+  leg: NewLeg,
+  resolution: HtlcResolution,
+): readonly string[] {
+  if (resolution.kind === "failed") return failLeg(work, leg, resolution.reason);
+  const { preimage, skimmedFeeMsat } = resolution;
+  const onChain = row.origin.kind !== "update";
+  return claimLeg(work, leg, { preimage, skimmedFeeMsat, onChain });
+}
+
+function resolvePart(
+  work: Work,
+  row: InboxRow,
+  { source, paymentHash, amountMsat, resolution }: HtlcEventBody,
+): readonly string[] {
+  const { origin, sourceKey } = source;
+  if (origin.kind !== "own" && origin.kind !== "probe") return [];
+  const { channelId } = row;
+  const { nodeKey } = channelOf(work, channelId);
+  const named = { sourceKey, source: origin.part, channelId, nodeKey, paymentHash, amountMsat };
+  const part: NewPart = { ...named, isProbe: origin.kind === "probe" };
+  return resolution.kind === "failed"
+    ? failPart(work, part, resolution.reason)
+    : claimPart(work, part, resolution.preimage);
 }
 
 /** Processes held fails of a channel that are durable everywhere by now. */
-export function releaseHeld(work: Work, channelId: InboxRow["channelId"]): void {
+export function releaseHeld(
+  work: Work,
+  channelId: InboxRow["channelId"],
+  act: (work: Work, row: InboxRow) => Processed,
+): void {
   for (const row of work.draft.inbox.select("held", channelId)) {
     if (row.body.kind !== "htlcEvent" || mustHold(work, row)) continue;
-    work.draft.inbox.put(rowKeys.inbox(row), { ...row, ...processHtlc(work, row, row.body) });
+    work.draft.inbox.put(rowKeys.inbox(row), { ...row, ...act(work, row) });
   }
 }

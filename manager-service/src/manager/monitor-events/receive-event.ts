@@ -10,10 +10,11 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ManagerInput } from "../input.js";
 import { rowKeys, type InboxRow } from "../rows.js";
 import { receiptRow } from "../updates/receipts.js";
-import { alarm, type Work } from "../work.js";
+import { alarm, channelOf, type Work } from "../work.js";
 import { processClosed } from "./channel-closed.js";
 import { mustHold, processHtlc } from "./htlc-event.js";
 import { processDiscard, processSpendable } from "./outputs.js";
+import { relay } from "./relay.js";
 
 type Received = Extract<ManagerInput, { kind: "monitorEvent" }>;
 
@@ -57,7 +58,18 @@ function gapAlarm(work: Work, event: Received, nodeKey: string, expected: bigint
   alarm(work, nodeKey, "eventGap", `${monitorKey}/${channelId}/${id}`, text, channelId);
 }
 
-function process(work: Work, row: InboxRow): Pick<InboxRow, "state" | "waitsFor"> {
+/** What the event leads to, by the role of the channel's node; called once per event. */
+export function process(work: Work, row: InboxRow): Pick<InboxRow, "state" | "waitsFor"> {
+  const { body } = row;
+  const resolved = resolve(work, row);
+  const { role } = channelOf(work, row.channelId);
+  if (role === "managerResolves" || resolved.state === "stuck") return resolved;
+  // Wallet facts are user events in every role.
+  if (body.kind === "spendableOutputs") return resolved;
+  return { state: "waiting", waitsFor: relay(work, row, role) };
+}
+
+function resolve(work: Work, row: InboxRow): Pick<InboxRow, "state" | "waitsFor"> {
   const { body } = row;
   switch (body.kind) {
     case "htlcEvent":

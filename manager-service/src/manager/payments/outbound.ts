@@ -9,7 +9,7 @@ import type { Preimage, SourceKey } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
 import type { PartRow, PaymentRow } from "../rows.js";
 import { findOutbound } from "../updates/outbound-htlcs.js";
-import { semanticKeys } from "../user-event.js";
+import { semanticKeys, type ProbePart, type UserEvent } from "../user-event.js";
 import { alarm, tell, withdraw, type Work } from "../work.js";
 import { addPart, changePart, changePayment, type NewPart } from "./parts.js";
 
@@ -26,11 +26,17 @@ const partsOf = (work: Work, payment: PaymentRow): readonly PartRow[] =>
 
 /** The preimage of a part is known. Returns the items whose handling the ack waits for. */
 export function claimPart(work: Work, named: NewPart, preimage: Preimage): readonly string[] {
-  const part = changePart(work, partOf(work, named), "claimed");
+  const part = partOf(work, named);
+  claimKnownPart(work, part, preimage);
+  return [semanticKeys.paymentSent(part.paymentId)];
+}
+
+/** As claimPart, of a part that an accepted update brought. */
+export function claimKnownPart(work: Work, known: PartRow, preimage: Preimage): void {
+  const part = changePart(work, known, "claimed");
   withdraw(work, semanticKeys.pathFailed(part.sourceKey));
   paymentSucceeded(work, paymentOf(work, part), preimage);
   pathSucceeded(work, part.sourceKey);
-  return [semanticKeys.paymentSent(part.paymentId)];
 }
 
 /** Emits PaymentSent once. The only effects are rows, and an alarm when PaymentFailed was handled. */
@@ -77,18 +83,31 @@ export function failPart(work: Work, named: NewPart, reason: HtlcFailReason): re
     const part = changePart(work, before, "failed");
     const payment = paymentOf(work, part);
     if (payment.state === "sent") return [];
-    tellPathFailed(work, payment, part, reason);
+    tellPartFailed(work, payment, part, reason);
     failIfOver(work, payment);
   }
-  return [semanticKeys.pathFailed(before.sourceKey), semanticKeys.paymentFailed(before.paymentId)];
+  const { sourceKey, paymentId } = before;
+  return [
+    semanticKeys.pathFailed(sourceKey),
+    semanticKeys.paymentFailed(paymentId),
+    semanticKeys.probeResult(sourceKey),
+    semanticKeys.probeOutcome(sourceKey),
+  ];
 }
 
-export function tellPathFailed(
+/** PaymentPathFailed; of a probe its raw result, which the node reads. */
+export function tellPartFailed(
   work: Work,
   payment: PaymentRow,
   part: PartRow,
   reason: HtlcFailReason,
 ): void {
+  if (payment.isProbe) {
+    const { sourceKey } = part;
+    const event = { kind: "probeResult", sourceKey, reason, ...probePart(payment, part) } as const;
+    tell(work, payment.nodeKey, semanticKeys.probeResult(sourceKey), event);
+    return;
+  }
   tell(work, payment.nodeKey, semanticKeys.pathFailed(part.sourceKey), {
     kind: "paymentPathFailed",
     paymentId: payment.paymentId,
@@ -97,6 +116,25 @@ export function tellPathFailed(
     pathSummary: part.pathSummary,
     reason,
   });
+}
+
+const probePart = ({ paymentId, paymentHash }: PaymentRow, part: PartRow): ProbePart => ({
+  paymentId,
+  paymentHash,
+  partKey: part.partKey,
+  pathSummary: part.pathSummary,
+});
+
+type ProbeResult = Extract<UserEvent, { kind: "probeResult" }>;
+
+/** The node read a probe's result: PROBE_OK or PROBE_FAILED. */
+export function probeAnswered(work: Work, result: ProbeResult, ok: boolean): void {
+  const { sourceKey, paymentId, paymentHash, partKey, pathSummary } = result;
+  const payment = must(work.draft.payment.get(paymentId), "payment of a probe");
+  const kind = ok ? "probeSuccessful" : "probeFailed";
+  const event = { kind, paymentId, paymentHash, partKey, pathSummary } as const;
+  tell(work, payment.nodeKey, semanticKeys.probeOutcome(sourceKey), event);
+  closePayment(work, payment, ok ? "the probe reached its end" : "the probe failed on its way");
 }
 
 /** The node sends no more parts. An earlier reason stays. */
@@ -112,6 +150,7 @@ export function failIfOver(work: Work, payment: PaymentRow): void {
   if (closedReason === undefined) return;
   if (partsOf(work, payment).some(({ state }) => state === "alive")) return;
   changePayment(work, payment, { state: "failed" });
+  if (payment.isProbe) return;
   tell(work, nodeKey, semanticKeys.paymentFailed(paymentId), {
     kind: "paymentFailed",
     paymentId,

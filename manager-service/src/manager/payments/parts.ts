@@ -16,6 +16,7 @@ export interface NewPart {
   readonly nodeKey: string;
   readonly paymentHash: PaymentHash;
   readonly amountMsat: Msat;
+  readonly isProbe: boolean;
 }
 
 /**
@@ -41,6 +42,7 @@ export function checkPart(work: Work, part: NewPart): Refusal | undefined {
   if (known?.state === "notSent") return bad("HtlcNotSent named this source before");
   const payment = work.draft.payment.get(part.source.paymentId);
   if (payment === undefined) return undefined;
+  if (payment.isProbe !== part.isProbe) return bad("a probe is no payment, and the reverse");
   if (payment.nodeKey !== part.nodeKey) return bad("the payment is another node's");
   if (payment.paymentHash !== part.paymentHash) return bad("the payment has another hash");
   return payment.closedReason === undefined ? undefined : bad("the payment takes no more parts");
@@ -61,6 +63,7 @@ export function addPart(work: Work, part: NewPart): void {
       state: "pending",
       closedReason: undefined,
       preimage: undefined,
+      isProbe: part.isProbe,
     });
   }
   if (work.draft.part.get(part.sourceKey) !== undefined) return;

@@ -94,10 +94,10 @@ describe("accepting updates", () => {
     assert.equal(refusal.details["expected_update_id"], "1");
   });
 
-  it("refuses an HTLC whose source is a probe or a forward before it is accepted", () => {
+  it("refuses a forward of what is not committed on our side, and a trampoline of nothing", () => {
     const scene = Scene.opened();
     const own = outbound({ part: 1 });
-    for (const kind of ["probe", "forward", "trampoline"] as const) {
+    for (const kind of ["forward", "trampoline", "nothing"] as const) {
       const source = own.source ?? assert.fail("source");
       const inbound = {
         channelId: CHANNEL,
@@ -106,17 +106,16 @@ describe("accepting updates", () => {
         cltvExpiry: own.cltvExpiry,
         userChannelId: undefined,
       };
-      const part = source.origin.kind === "own" ? source.origin.part : assert.fail("own");
       const origins = {
-        probe: { kind: "probe", part },
         forward: { kind: "forward", inbound, intercepted: false },
         trampoline: { kind: "trampoline", inbound: [inbound] },
+        nothing: { kind: "trampoline", inbound: [] },
       } as const;
       const signed = sign(1, []);
       if (signed.kind !== "latestCounterpartyCommitment") assert.fail("commitment");
       const htlcs = [{ ...own, source: { ...source, origin: origins[kind] } }];
       const foreign = { ...signed, commitment: { ...signed.commitment, htlcs } };
-      assert.equal(refusedWith(scene, 1, [foreign]).reason, "unimplemented", kind);
+      assert.equal(refusedWith(scene, 1, [foreign]).reason, "malformed", kind);
     }
   });
 

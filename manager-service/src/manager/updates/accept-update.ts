@@ -128,11 +128,16 @@ function acceptNext(
   row: UpdateRow,
 ): Acceptance {
   const { channelId, updateId } = offered;
+  const behind = work.draft.session.get(channel.nodeKey)?.behind[channelId];
+  if (behind !== undefined) {
+    const text = "the node is behind on this channel: what it signs may be revoked";
+    return refused(refuse("nodeBehind", text, { by: String(behind) }));
+  }
   if (channel.frozen !== undefined && !isPreimagesOnly(offered)) {
     const details = { channel_id: channelId };
     return refused(refuse("channelHalted", `frozen: ${channel.frozen}`, details));
   }
-  const refusal = applySteps(work, channelId, offered.steps);
+  const refusal = applySteps(work, channelId, updateId, offered.steps);
   if (refusal !== undefined) return refused(refusal);
   const after = changeChannel(work, channelId, { acceptedId: updateId, headHash: row.updateHash });
   work.draft.appendUpdate(channel.channelNo, row);

@@ -31,7 +31,10 @@ export function acceptWatch(work: Work, offered: Offered): Refusal | undefined {
   const known = work.draft.channel.get(channelId);
   if (known !== undefined) return placeKnown(work, offered, known);
   const { htlcs } = offered.initial.counterpartyCommitment;
-  const refusal = takeOutbound(work, offered.nodeKey, channelId, htlcs, []);
+  const { nodeKey } = offered;
+  const { userChannelId } = parameters;
+  const where = { nodeKey, channelId, userChannelId, isFirst: true };
+  const refusal = takeOutbound(work, where, htlcs, []);
   if (refusal === undefined) start(work, offered, channelId);
   return refusal;
 }
@@ -54,7 +57,7 @@ function placeKnown(work: Work, offered: Offered, known: ChannelRow): Refusal | 
 
 function start(work: Work, offered: Offered, channelId: ChannelId): void {
   const { parameters, holderCommitment, counterpartyCommitment, pendingFundings } = offered.initial;
-  const { chainHash, funding } = parameters;
+  const { chainHash, funding, userChannelId } = parameters;
   const { nodeKey, firstUpdateId, payload, requiredMonitors, setNo } = offered;
   const digest = digestPayload(payload);
   const header: InitialStateHeader = {
@@ -78,6 +81,7 @@ function start(work: Work, offered: Offered, channelId: ChannelId): void {
     channelNo: meta.nextChannelNo,
     nodeKey,
     role: work.draft.session.get(nodeKey)?.role ?? "managerResolves",
+    userChannelId,
     chainHash,
     funding,
     spliceTxids: pendingFundings.map((pending) => pending.parameters.funding.txid),
@@ -99,4 +103,9 @@ function start(work: Work, offered: Offered, channelId: ChannelId): void {
   work.draft.watch.put(channelId, watch);
   work.draft.channel.put(channelId, channel);
   work.effects.push({ kind: "sendWatch", channel, watch });
+  // Learnt of a forward before its inbound channel was watched.
+  for (const record of work.draft.preimage.select("channel", channelId)) {
+    work.effects.push({ kind: "sendPreimage", channel, record });
+  }
+  work.touched.add(channelId);
 }

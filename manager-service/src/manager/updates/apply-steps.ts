@@ -4,29 +4,37 @@
  * theirs. All steps or none: the caller drops the draft on a refusal.
  */
 import { assertNever } from "@farwatch/protocol/assert";
-import { hashOfPreimage, type ChannelId } from "@farwatch/protocol/ids";
+import { hashOfPreimage, type ChannelId, type UpdateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { NEVER_FUNDED_REASON, type ClaimedHtlc, type UpdateStep } from "@farwatch/protocol/update";
+import { markRemoved } from "../inbound/inbound-htlcs.js";
 import { pathSucceeded } from "../payments/outbound.js";
 import { semanticKeys } from "../user-event.js";
-import { changeChannel, channelOf, tell, type Work } from "../work.js";
+import { changeChannel, channelOf, tell, withdraw, type Work } from "../work.js";
 import { findOutbound, takeOutbound, viewOf } from "./outbound-htlcs.js";
 
+interface At {
+  readonly channelId: ChannelId;
+  readonly updateId: UpdateId;
+}
 type Step<K extends UpdateStep["kind"]> = Extract<UpdateStep, { kind: K }>;
 
 export function applySteps(
   work: Work,
   channelId: ChannelId,
+  updateId: UpdateId,
   steps: readonly UpdateStep[],
 ): Refusal | undefined {
+  work.touched.add(channelId);
   for (const step of steps) {
-    const problem = applyStep(work, channelId, step);
+    const problem = applyStep(work, { channelId, updateId }, step);
     if (problem !== undefined) return problem;
   }
   return undefined;
 }
 
-function applyStep(work: Work, channelId: ChannelId, step: UpdateStep): Refusal | undefined {
+function applyStep(work: Work, at: At, step: UpdateStep): Refusal | undefined {
+  const { channelId } = at;
   if (channelOf(work, channelId).lockedDown && step.kind !== "paymentPreimage") {
     return refuse("noFurtherUpdates", "force-closed: only preimages are taken");
   }
@@ -36,7 +44,7 @@ function applyStep(work: Work, channelId: ChannelId, step: UpdateStep): Refusal 
     case "latestCounterpartyCommitment":
       return counterpartyCommitment(work, channelId, step);
     case "commitmentSecret":
-      return revoke(work, channelId, step);
+      return revoke(work, at, step);
     case "channelForceClosed":
       forceClosed(work, channelId, step);
       return undefined;
@@ -52,7 +60,9 @@ function applyStep(work: Work, channelId: ChannelId, step: UpdateStep): Refusal 
       return undefined;
     }
     case "ldkReleasePaymentComplete":
-      return refuse("unimplemented", "only for role NODE_RESOLVES, not supported yet");
+      return channelOf(work, channelId).role === "managerResolves"
+        ? refuse("unknownStep", "only a node in role NODE_RESOLVES sends it")
+        : undefined;
     default:
       return assertNever(step);
   }
@@ -101,7 +111,8 @@ function counterpartyCommitment(
   channelId: ChannelId,
   { commitment }: Step<"latestCounterpartyCommitment">,
 ): Refusal | undefined {
-  const { nodeKey, counterparty, counterpartyPrevious } = channelOf(work, channelId);
+  const channel = channelOf(work, channelId);
+  const { nodeKey, userChannelId, counterparty, counterpartyPrevious } = channel;
   const expected = counterparty.number + 1;
   if (commitment.commitmentNumber !== expected) return notNext("counterparty", expected);
   if (counterpartyPrevious !== undefined) {
@@ -110,7 +121,8 @@ function counterpartyCommitment(
     });
   }
   const known = counterparty.outbound;
-  const refusal = takeOutbound(work, nodeKey, channelId, commitment.htlcs, known);
+  const where = { nodeKey, channelId, userChannelId, isFirst: false };
+  const refusal = takeOutbound(work, where, commitment.htlcs, known);
   if (refusal !== undefined) return refusal;
   changeChannel(work, channelId, {
     counterparty: viewOf(commitment),
@@ -121,10 +133,11 @@ function counterpartyCommitment(
 
 function revoke(
   work: Work,
-  channelId: ChannelId,
+  { channelId, updateId }: At,
   step: Step<"commitmentSecret">,
 ): Refusal | undefined {
-  const { counterpartyPrevious: revoked, revokedCommitments } = channelOf(work, channelId);
+  const channel = channelOf(work, channelId);
+  const { counterparty, counterpartyPrevious: revoked, revokedCommitments } = channel;
   if (revoked?.number !== step.commitmentNumber) {
     return refuse("malformed", "no un-revoked previous commitment of that number", {
       field: "commitment_number",
@@ -140,11 +153,15 @@ function revoke(
     revokedCommitments: revokedCommitments + 1,
   });
   for (const { sourceKey } of revoked.outbound) pathSucceeded(work, sourceKey);
+  const left = new Set(counterparty.inbound.map(({ htlcId }) => htlcId));
+  const gone = revoked.inbound.filter(({ htlcId }) => !left.has(htlcId));
+  markRemoved(work, channelId, gone, updateId);
   return undefined;
 }
 
 function forceClosed(work: Work, channelId: ChannelId, step: Step<"channelForceClosed">): void {
   changeChannel(work, channelId, { lockedDown: true });
+  withdraw(work, semanticKeys.closeChannel(channelId));
   if (step.shouldBroadcast || step.reason !== NEVER_FUNDED_REASON) return;
   const { nodeKey } = changeChannel(work, channelId, { closed: "neverFunded" });
   tell(work, nodeKey, semanticKeys.channelClosed(channelId), {

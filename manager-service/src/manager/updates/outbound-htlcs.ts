@@ -2,11 +2,16 @@
  * Which outbound HTLCs a counterparty commitment carries, and the payment parts that begin with it. A
  * part exists from the accepted commitment that names its source (contract section 1, "Payments").
  */
-import type { CommitmentHtlc, CounterpartyCommitment } from "@farwatch/protocol/channel";
+import type {
+  CommitmentHtlc,
+  CounterpartyCommitment,
+  HtlcSource,
+} from "@farwatch/protocol/channel";
 import type { ChannelId, SourceKey } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ChannelRow, CounterpartyView, InboundRef, OutboundRef } from "../rows.js";
-import type { Work } from "../work.js";
+import { addLeg, checkDuplicate, checkLeg, legOf } from "../forwards/accept-leg.js";
+import { alarm, roleOf, type Work } from "../work.js";
 import { addPart, checkNewPart } from "../payments/parts.js";
 
 const outboundRef = ({ source, paymentHash }: CommitmentHtlc): readonly OutboundRef[] =>
@@ -33,39 +38,60 @@ export function findOutbound(channel: ChannelRow, key: SourceKey): OutboundRef |
     .find((outbound) => outbound.sourceKey === key);
 }
 
-/** Errors: unimplemented (a source that is not an own payment), malformed (see checkNewPart). */
+/** The channel whose commitment it is. */
+export interface Where {
+  readonly nodeKey: string;
+  readonly channelId: ChannelId;
+  readonly userChannelId: Uint8Array | undefined;
+  /** As it is first watched: the inbound channels of its HTLCs may be watched later. */
+  readonly isFirst: boolean;
+}
+
+/**
+ * Errors: malformed (see checkNewPart), duplicateForward, channelUnknown, notYourChannel.
+ */
 export function takeOutbound(
   work: Work,
-  nodeKey: string,
-  channelId: ChannelId,
+  where: Where,
   htlcs: readonly CommitmentHtlc[],
   known: readonly OutboundRef[],
 ): Refusal | undefined {
+  const { nodeKey, channelId } = where;
   const seen = new Set(known.map(({ sourceKey }) => sourceKey));
   for (const htlc of htlcs) {
     const { source } = htlc;
     if (source === undefined || seen.has(source.sourceKey)) continue;
-    if (source.origin.kind !== "own") {
-      return refuse(
-        "unimplemented",
-        `HTLCs with a ${source.origin.kind} source are not supported`,
-        {
-          field: "htlcs.source",
-          htlc_id: String(htlc.htlcId),
-        },
-      );
-    }
-    const part = {
-      sourceKey: source.sourceKey,
-      source: source.origin.part,
-      channelId,
-      nodeKey,
-      paymentHash: htlc.paymentHash,
-      amountMsat: htlc.amountMsat,
-    };
-    const refusal = checkNewPart(work, part);
-    if (refusal !== undefined) return refusal;
-    addPart(work, part);
+    const refusal = takeOne(work, where, htlc, source);
+    if (refusal === undefined) continue;
+    if (roleOf(work, nodeKey) === "managerResolves") return refusal;
+    // The node resolves by itself: it is not stopped, a person is told (contract 2.15).
+    alarm(work, nodeKey, refusal.reason, source.sourceKey, refusal.message, channelId);
   }
   return undefined;
+}
+
+function takeOne(
+  work: Work,
+  where: Where,
+  htlc: CommitmentHtlc,
+  source: HtlcSource,
+): Refusal | undefined {
+  const { nodeKey, channelId, userChannelId, isFirst } = where;
+  const { paymentHash, amountMsat, htlcId } = htlc;
+  const named = { nodeKey, channelId, paymentHash, amountMsat };
+  const leg = legOf({ ...named, htlcId, userChannelId }, source);
+  if (leg !== undefined) {
+    const refusal = isFirst ? checkDuplicate(work, leg) : checkLeg(work, leg);
+    if (refusal === undefined) addLeg(work, leg);
+    return refusal;
+  }
+  const { origin, sourceKey } = source;
+  if (origin.kind !== "own" && origin.kind !== "probe") {
+    return refuse("malformed", "a trampoline names no inbound HTLC", { field: "htlcs.source" });
+  }
+  const isProbe = origin.kind === "probe";
+  const part = { sourceKey, source: origin.part, ...named, isProbe };
+  const refusal = checkNewPart(work, part);
+  if (refusal === undefined) addPart(work, part);
+  return refusal;
 }

@@ -1,0 +1,98 @@
+/**
+ * Inbound HTLCs: what was decided of each, and when the decision is carried out for good (contract section
+ * 1, "Removed" and "Commands"; persistent-events R52 to R59). All of it is a function of rows, evaluated
+ * again after every input that can change the answer; commands follow from it and are never queued.
+ */
+import type { HtlcId, ChannelId, PaymentHash } from "@farwatch/protocol/ids";
+import type { InboundHtlc } from "@farwatch/protocol/channel";
+import type { ManagerView } from "../draft.js";
+import { isPreimageDurable } from "../preimages/record.js";
+import { rowKeys, type ChannelRow, type InboundRef, type InboundRow } from "../rows.js";
+import { isDurable } from "../updates/durability.js";
+import type { Work } from "../work.js";
+
+/** In a counterparty commitment that is not revoked. */
+export function findInbound(channel: ChannelRow, htlcId: HtlcId): InboundRef | undefined {
+  const views = [channel.counterparty, channel.counterpartyPrevious];
+  return views.flatMap((view) => view?.inbound ?? []).find((found) => found.htlcId === htlcId);
+}
+
+/** The node takes no further part in it: what is left happens on chain. */
+export const isOver = (channel: Pick<ChannelRow, "closed" | "lockedDown">): boolean =>
+  channel.closed !== undefined || channel.lockedDown;
+
+/** The row of an inbound HTLC, created undecided. */
+export function inboundRow(
+  work: Work,
+  nodeKey: string,
+  htlc: Omit<InboundHtlc, "cltvExpiry">,
+  paymentHash: PaymentHash,
+): InboundRow {
+  const key = rowKeys.inbound(htlc);
+  const known = work.draft.inbound.get(key);
+  if (known !== undefined) return known;
+  const { channelId, htlcId, amountMsat, userChannelId } = htlc;
+  const row: InboundRow = {
+    channelId,
+    htlcId,
+    nodeKey,
+    paymentHash,
+    amountMsat,
+    userChannelId,
+    decision: undefined,
+    failSent: false,
+    removedBy: undefined,
+    lost: false,
+    settled: false,
+  };
+  work.draft.inbound.put(key, row);
+  return row;
+}
+
+export function changeInbound(
+  work: Work,
+  row: InboundRow,
+  change: Partial<InboundRow>,
+): InboundRow {
+  const changed = { ...row, ...change };
+  const key = rowKeys.inbound(changed);
+  work.draft.inbound.put(key, changed);
+  work.inbounds.add(key);
+  return changed;
+}
+
+/**
+ * Carried out for good. On an open channel: the update that took the HTLC out of the last un-revoked
+ * counterparty commitment is durable on every required monitor. On one that is over: a claim once its
+ * preimage is durable there, a fail at once.
+ */
+export function isSettled(
+  view: Pick<ManagerView, "channel" | "preimage" | "receipt">,
+  row: InboundRow,
+): boolean {
+  const channel = view.channel.get(row.channelId);
+  if (channel === undefined) return false;
+  const { decision, removedBy, lost } = row;
+  if (removedBy !== undefined && isDurable(view, channel, removedBy)) {
+    return decision !== undefined || lost;
+  }
+  if (!isOver(channel)) return false;
+  if (decision?.kind === "claim") {
+    return isPreimageDurable(view, row.channelId, row.paymentHash);
+  }
+  return decision !== undefined || lost;
+}
+
+/** The accepted secret `updateId` revoked the last counterparty commitment that had these HTLCs. */
+export function markRemoved(
+  work: Work,
+  channelId: ChannelId,
+  gone: readonly InboundRef[],
+  updateId: NonNullable<InboundRow["removedBy"]>,
+): void {
+  for (const { htlcId } of gone) {
+    const row = work.draft.inbound.get(rowKeys.inbound({ channelId, htlcId }));
+    if (row === undefined || row.removedBy !== undefined) continue;
+    changeInbound(work, row, { removedBy: updateId });
+  }
+}
