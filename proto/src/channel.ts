@@ -149,6 +149,8 @@ export interface NegotiatedFunding {
 export interface InitialState extends NegotiatedFunding {
   /** Splices that are not locked, in the order they were negotiated: current commitments on each. */
   readonly pendingFundings: readonly NegotiatedFunding[];
+  /** The funding is broadcast by hand and was not seen yet: our commitment waits for it. */
+  readonly manualBroadcast: boolean;
   /** Best block at creation; the monitor scans from there. undefined: from its own tip. */
   readonly bestBlock: BlockPoint | undefined;
 }

@@ -79,6 +79,7 @@ export function createMonitor(
     staleSuspected: false,
     staleOverridden: false,
     holderBroadcast: undefined,
+    awaitsFunding: initial.manualBroadcast,
     best: args.best,
     feerates: FLOOR_FEERATES,
     fundingConfirmedAt: undefined,

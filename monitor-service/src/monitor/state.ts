@@ -292,6 +292,11 @@ export interface MonitorState extends FundingScope {
   /** An operator had our commitment broadcast although it may be old. */
   readonly staleOverridden: boolean;
   readonly holderBroadcast: HolderBroadcast | undefined;
+  /**
+   * The funding is broadcast by hand and none was ever seen in a block: our commitment is held back until
+   * one is, or an operator has it broadcast. Never set again, whatever a reorganisation takes.
+   */
+  readonly awaitsFunding: boolean;
 
   readonly best: BlockPoint;
   /** Of the newest block; a fee hint only, not written when nothing else changed. */

@@ -213,6 +213,18 @@ describe("LDK's first monitor and updates in our words", () => {
     assert.equal(state.ok && state.value.parameters.constantsProfile, "ldk_0_2");
   });
 
+  it("a funding broadcast by hand holds our commitment back only until it was seen", () => {
+    const held = (manualBroadcast: boolean, fundingSeenOnchain: boolean) => {
+      const trailer = { ...first.trailer, manualBroadcast, fundingSeenOnchain };
+      const state = toInitialState({ ...first, trailer }, REGTEST);
+      return state.ok && state.value.manualBroadcast;
+    };
+    assert.deepEqual(
+      [held(false, false), held(true, true), held(true, false)],
+      [false, false, true],
+    );
+  });
+
   it("a monitor that has taken commitments is no first one", () => {
     const late = toInitialState(monitorOf(monitors.at(-1)), REGTEST);
     assert.ok(!late.ok && late.error.message.includes("not the first monitor"));

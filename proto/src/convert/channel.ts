@@ -48,6 +48,7 @@ export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refus
   parseWith(WireInitialState, bytes, (message) => ({
     ...readFunding(message, ""),
     pendingFundings: readPendingFundings(message.pendingFundings),
+    manualBroadcast: message.manualBroadcast,
     bestBlock: optional(message.bestBlock, (block) => readBlockPoint(block, "best_block")),
   }));
 
@@ -55,6 +56,7 @@ export const encodeInitialState = (initial: InitialState): Uint8Array =>
   WireInitialState.encode({
     ...writeFunding(initial),
     pendingFundings: initial.pendingFundings.map(writeFunding),
+    manualBroadcast: initial.manualBroadcast,
     bestBlock: optional(initial.bestBlock, writeBlockPoint),
   }).finish();
 

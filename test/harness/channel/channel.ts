@@ -309,7 +309,7 @@ export class Channel {
       parametersOf(this.setup, this.funding, side, options),
       this.commitment(side, 0),
       this.commitment(otherSide(side), 0),
-      options.bestBlock,
+      options,
     );
   }
 

@@ -192,7 +192,12 @@ export class Splices {
       };
     };
     const { bestBlock } = options;
-    return { ...now(this.locked), pendingFundings: this.pending.map(now), bestBlock };
+    return {
+      ...now(this.locked),
+      pendingFundings: this.pending.map(now),
+      manualBroadcast: false,
+      bestBlock,
+    };
   }
 
   #renegotiated(splice: Splice, viewer: Side): UpdateStep {

@@ -105,6 +105,7 @@ export interface InitialStateOptions {
   readonly userChannelId?: Uint8Array;
   readonly shutdownScript?: Uint8Array;
   readonly bestBlock?: BlockPoint;
+  readonly manualBroadcast?: boolean;
 }
 
 export function parametersOf(
@@ -142,11 +143,12 @@ export const initialStateOf = (
   parameters: ChannelParameters,
   own: SignedCommitment,
   peers: Commitment,
-  bestBlock: BlockPoint | undefined,
+  { bestBlock, manualBroadcast = false }: InitialStateOptions,
 ): InitialState => ({
   parameters,
   holderCommitment: asHolderCommitment(own),
   counterpartyCommitment: asCounterpartyCommitment(peers),
   pendingFundings: [],
+  manualBroadcast,
   bestBlock,
 });

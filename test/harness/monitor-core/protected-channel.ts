@@ -39,6 +39,7 @@ import { seedSigner } from "../channel/seed-signer.js";
 import { DEFAULT_SEEDS, type Side } from "../channel/setup.js";
 import { NOWHERE, testChannelOptions } from "../channel/test-channel.js";
 import { assertEventsSound } from "./event-rules.js";
+import { handFunding } from "./hand-funding.js";
 import { matching, SimChain, type SimBlock } from "./sim-chain.js";
 
 export const BASE: BlockPoint = { height: blockHeight(500), hash: blockHash("0b".repeat(32)) };
@@ -60,6 +61,8 @@ export interface Published {
 
 export interface ProtectedOptions extends Partial<ChannelOptions> {
   readonly profile?: ConstantsProfile;
+  /** The funding is not there yet: it is `handFunding` of the channel's setup. */
+  readonly byHand?: boolean;
 }
 
 export class ProtectedChannel {
@@ -249,7 +252,7 @@ export class ProtectedChannel {
 /** A channel whose updates reach the monitor core at once. */
 export async function protectedChannel(options: ProtectedOptions = {}): Promise<ProtectedChannel> {
   const { curve } = await selected;
-  const { profile, ...rest } = options;
+  const { profile, byHand = false, ...rest } = options;
   const made: { monitor?: ProtectedChannel } = {};
   const plan = createChannel({
     ...testChannelOptions,
@@ -261,10 +264,13 @@ export async function protectedChannel(options: ProtectedOptions = {}): Promise<
       else monitor.held.push(steps);
     },
   });
-  const channel = plan.open(NOWHERE);
   const prevout = { script: plan.fundingScriptPubkey, value: plan.setup.capacitySat };
+  const there = { outpoint: NOWHERE, coin: { outpoint: NOWHERE, prevout } };
+  const { outpoint, coin } = byHand ? handFunding(plan) : there;
+  const channel = plan.open(outpoint);
   const initial = channel.initialState("holder", {
     bestBlock: BASE,
+    manualBroadcast: byHand,
     ...(profile === undefined ? {} : { constantsProfile: profile }),
   });
   const created = createMonitor({ curve }, initial, {
@@ -273,7 +279,7 @@ export async function protectedChannel(options: ProtectedOptions = {}): Promise<
     best: BASE,
   });
   assert.ok(created.ok, "the first state is accepted");
-  const chain = new SimChain(BASE, { outpoint: NOWHERE, prevout });
+  const chain = new SimChain(BASE, coin);
   made.monitor = new ProtectedChannel({ curve }, channel, chain, created.value);
   return made.monitor;
 }

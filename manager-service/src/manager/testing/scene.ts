@@ -159,6 +159,7 @@ export function initialState(htlcs: readonly CommitmentHtlc[] = []): InitialStat
     holderCommitment: holder(0),
     counterpartyCommitment: counterparty(0, htlcs),
     pendingFundings: [],
+    manualBroadcast: false,
     bestBlock: undefined,
   };
 }

@@ -18,6 +18,7 @@ import { matureHeight } from "./waiting.js";
 /** The funding transaction of `scope` stands in this block. */
 export function onFundingConfirmed(work: Work, scope: FundingScope, block: BlockPoint): void {
   const { funding } = scope.parameters;
+  if (work.state.awaitsFunding) change(work, { awaitsFunding: false });
   if (isOn(work.state, funding)) {
     if (work.state.fundingConfirmedAt !== undefined) return;
     change(work, { fundingConfirmedAt: block.height, alternativeFunding: undefined });

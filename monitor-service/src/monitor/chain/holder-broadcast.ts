@@ -86,6 +86,8 @@ export function broadcastByOperator(
   }
   // Also a broadcast that began before goes on. An override says nothing about suspicions to come.
   if (isSuspect(work.state)) change(work, { staleOverridden: true });
+  // A person may know of a funding that is on its way (LDK's `require_funding_seen`).
+  change(work, { awaitsFunding: false });
   startHolderBroadcast(work, { kind: "operator", text: request.reason });
   return ok(undefined);
 }
@@ -98,11 +100,13 @@ export const isHeldBack = (state: MonitorState): boolean =>
 
 /**
  * We go on chain, no spend of the funding output has confirmed, and ours cannot be revoked. The node's
- * hint that our data is old also stops a broadcast that began before it.
+ * hint that our data is old also stops a broadcast that began before it. Where the funding is broadcast
+ * by hand nothing goes out before it was seen, though the close is told at once (R32).
  */
 export const wantsHolderCommitment = (state: MonitorState): boolean =>
   state.holderBroadcast !== undefined &&
   state.spend === undefined &&
+  !state.awaitsFunding &&
   !isHeldBack(state) &&
   !mayBeRevoked(state, state.holderBroadcast.commitment);
 

@@ -98,7 +98,8 @@ export enum ClosingState {
   RESOLVED = 5,
   /**
    * HELD - The node closed it (ChannelForceClosed); no spend seen, and ours is not broadcast: it was never
-   * funded, or the node's data may be old and only an operator may broadcast (`stale_suspected`).
+   * funded, or the node's data may be old and only an operator may broadcast (`stale_suspected`). Also when
+   * it waits for a funding that is broadcast by hand, whoever closed it.
    */
   HELD = 6,
 }
@@ -170,6 +171,11 @@ export interface InitialState {
    * the chain which funding is there.
    */
   readonly pendingFundings: readonly RenegotiatedFunding[];
+  /**
+   * The funding is broadcast by hand (LDK `is_manual_broadcast`), perhaps never. Our commitment is held back
+   * until a funding was seen in a block above best_block, so do not set it once one has confirmed.
+   */
+  readonly manualBroadcast: boolean;
 }
 
 export interface WatchChannelResponse {
@@ -301,6 +307,7 @@ export interface AckEventsResponse {
   readonly results: readonly AckResult[];
 }
 
+/** Goes out at once, also where a funding that is broadcast by hand was not seen yet. */
 export interface BroadcastHolderCommitmentRequest {
   readonly channelId: Buffer;
   readonly reason: string;
@@ -1141,6 +1148,7 @@ function createBaseInitialState(): InitialState {
     counterpartyCommitment: undefined,
     bestBlock: undefined,
     pendingFundings: [],
+    manualBroadcast: false,
   };
 }
 
@@ -1160,6 +1168,9 @@ export const InitialState: MessageFns<InitialState> = {
     }
     for (const v of message.pendingFundings) {
       RenegotiatedFunding.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.manualBroadcast !== false) {
+      writer.uint32(48).bool(message.manualBroadcast);
     }
     return writer;
   },
@@ -1217,6 +1228,14 @@ export const InitialState: MessageFns<InitialState> = {
             message.pendingFundings.push(RenegotiatedFunding.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.manualBroadcast = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1248,6 +1267,7 @@ export const InitialState: MessageFns<InitialState> = {
       ? BlockPoint.fromPartial(object.bestBlock)
       : undefined;
     message.pendingFundings = object.pendingFundings?.map((e) => RenegotiatedFunding.fromPartial(e)) || [];
+    message.manualBroadcast = object.manualBroadcast ?? false;
     return message;
   },
 };

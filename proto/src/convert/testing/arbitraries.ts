@@ -176,6 +176,7 @@ export const initialStates: Arbitrary<InitialState> = fc.record({
     }),
     { maxLength: 2 },
   ),
+  manualBroadcast: fc.boolean(),
   bestBlock: maybe(points),
 });
 
