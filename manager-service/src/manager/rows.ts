@@ -198,8 +198,12 @@ export interface InboundRow {
   readonly amountMsat: Msat;
   readonly userChannelId: Uint8Array | undefined;
   readonly decision: InboundDecision | undefined;
-  /** The node answered the fail command with SENT: the peer has update_fail. */
+  /** A fail command was told: until the node says more, the peer may have update_fail. */
+  readonly failTold: boolean;
+  /** The node said that the peer has update_fail: only the end of the channel can make a claim of it. */
   readonly failSent: boolean;
+  /** The node said that the claim is sent or queued. */
+  readonly claimTaken: boolean;
   /** Accepted update after which no un-revoked counterparty commitment has it. */
   readonly removedBy: UpdateId | undefined;
   /** Removed by a fail, or never ours, before its preimage was known: it cannot be claimed any more. */

@@ -8,7 +8,7 @@ import { msat, type Msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import type { Preimage } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
-import { changeInbound, inboundRow, isOver } from "../inbound/inbound-htlcs.js";
+import { changeInbound, inboundRow, isContested, isOver } from "../inbound/inbound-htlcs.js";
 import { isPreimageDurable, recordPreimage } from "../preimages/record.js";
 import { rowKeys, type ForwardRow, type InboundRow, type LegRow } from "../rows.js";
 import { semanticKeys, type HtlcLocator } from "../user-event.js";
@@ -71,7 +71,10 @@ function claimInbound(work: Work, forward: ForwardRow, leg: LegRow, row: Inbound
   const known = work.draft.preimage.get(rowKeys.preimage({ channelId, paymentHash }));
   // Removed with its preimage known to the channel: the node claimed it by itself.
   const claimedByNode = decision === undefined && known !== undefined;
-  if (removedBy !== undefined && !claimedByNode) return lose(work, forward, row);
+  if (removedBy !== undefined && !claimedByNode) {
+    lose(work, forward, row);
+    return;
+  }
   const preimage = must(forward.preimage, "preimage of a claimed forward");
   recordPreimage(work, channelId, preimage, leg.sourceKey);
   const channel = work.draft.channel.get(channelId);
@@ -79,25 +82,20 @@ function claimInbound(work: Work, forward: ForwardRow, leg: LegRow, row: Inbound
     const text = `a forward is claimed whose inbound channel ${channelId} is not watched`;
     alarm(work, row.nodeKey, "inboundUnknown", rowKeys.inbound(row), text, leg.channelId);
   }
-  const isSent = row.failSent && !(channel !== undefined && isOver(channel));
-  if (!isSent) changeInbound(work, row, { decision: { kind: "claim", preimage } });
+  changeInbound(work, row, { decision: { kind: "claim", preimage } });
 }
 
-/** A claim came after the node had sent the fail: the end of the channel or of the HTLC decides. */
+/** The peer had update_fail before the claim, and the HTLC is removed: it is lost. */
 export function lateClaim(work: Work, row: InboundRow): InboundRow {
-  if (row.decision?.kind !== "fail" || row.lost) return row;
+  const { decision, failSent, claimTaken, removedBy, lost } = row;
+  const isLate = decision?.kind === "claim" && failSent && !claimTaken;
+  if (!isLate || removedBy === undefined || lost) return row;
   const [forward] = work.draft.forward.select("inbound", rowKeys.inbound(row));
-  if (forward?.state !== "claimed" || forward.preimage === undefined) return row;
-  if (row.removedBy !== undefined) {
-    lose(work, forward, row);
-    return must(work.draft.inbound.get(rowKeys.inbound(row)), "inbound row");
-  }
-  const channel = must(work.draft.channel.get(row.channelId), "inbound channel");
-  if (!isOver(channel)) return row;
-  return changeInbound(work, row, { decision: { kind: "claim", preimage: forward.preimage } });
+  if (forward?.state !== "claimed") return row;
+  return lose(work, forward, row);
 }
 
-function lose(work: Work, forward: ForwardRow, row: InboundRow): void {
+function lose(work: Work, forward: ForwardRow, row: InboundRow): InboundRow {
   const lost = changeInbound(work, row, { lost: true });
   const [leg] = work.draft.leg
     .select("forward", forward.forwardKey)
@@ -111,6 +109,7 @@ function lose(work: Work, forward: ForwardRow, row: InboundRow): void {
     next: legLocator(must(leg, "a claimed leg")),
     amountMsat: row.amountMsat,
   });
+  return lost;
 }
 
 /** A leg failed for good. Returns what the ack waits for. */
@@ -173,9 +172,12 @@ export function tellForwarded(work: Work, forwardKey: string): void {
   });
 }
 
-const isClaimDurable = (work: Work, row: InboundRow): boolean =>
-  row.decision?.kind === "claim" &&
-  (row.settled || isPreimageDurable(work.draft, row.channelId, row.paymentHash));
+function isClaimDurable(work: Work, row: InboundRow): boolean {
+  if (row.decision?.kind !== "claim") return false;
+  const channel = work.draft.channel.get(row.channelId);
+  if (channel === undefined || (isContested(row) && !isOver(channel))) return false;
+  return row.settled || isPreimageDurable(work.draft, row.channelId, row.paymentHash);
+}
 
 const inboundOf = (work: Pick<Work, "draft">, forward: ForwardRow): readonly InboundRow[] =>
   forward.inbound.map((htlc) =>

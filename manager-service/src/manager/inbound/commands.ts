@@ -10,7 +10,7 @@ import { isPreimageDurable } from "../preimages/record.js";
 import { rowKeys, type InboundRow, type ItemRow } from "../rows.js";
 import { semanticKeys, type NodeCommand } from "../user-event.js";
 import { alarm, tell, withdraw, type Work } from "../work.js";
-import { changeInbound, findInbound, isOver } from "./inbound-htlcs.js";
+import { changeInbound, findInbound, isContested, isOver } from "./inbound-htlcs.js";
 
 /**
  * Ms. Ten minutes: a monitor that is restarted is back by then, and the smallest usual cltv delta leaves
@@ -29,6 +29,7 @@ export function keepCommand(work: Work, row: InboundRow, group: readonly Inbound
   if (wanted?.kind !== "claimInbound") withdraw(work, claim);
   if (wanted?.kind !== "failInbound") withdraw(work, fail);
   if (wanted === undefined) return;
+  if (wanted.kind === "failInbound" && !row.failTold) changeInbound(work, row, { failTold: true });
   tell(work, row.nodeKey, wanted.kind === "claimInbound" ? claim : fail, wanted);
 }
 
@@ -42,6 +43,8 @@ function wantedOf(work: Work, row: InboundRow, group: readonly InboundRow[]): Wa
     case "fail":
       return { kind: "failInbound", channelId, htlcId, reason: decision.reason };
     case "claim":
+      // The peer has update_fail: nothing that could be sent changes that.
+      if (row.failSent && !row.claimTaken) return undefined;
       if (!mayClaim(work, row, group)) return undefined;
       return { kind: "claimInbound", channelId, htlcId, preimage: decision.preimage };
     default:
@@ -73,18 +76,15 @@ export function commandAnswered(work: Work, item: ItemRow, result: CommandResult
   const { event } = item;
   if (event.kind !== "claimInbound" && event.kind !== "failInbound") return;
   const row = work.draft.inbound.get(rowKeys.inbound(event));
-  const channel = work.draft.channel.get(event.channelId);
-  if (row === undefined || channel === undefined) return;
+  if (row === undefined) return;
+  if (event.kind === "claimInbound") return claimAnswered(work, row, result);
   switch (result) {
     case "sent":
     case "alreadyRemoving":
-      if (event.kind === "failInbound") changeInbound(work, row, { failSent: true });
+      changeInbound(work, row, { failSent: true });
       return;
     case "notFound":
-      // Counts as removed only if the accepted updates agree.
-      if (row.removedBy === undefined && findInbound(channel, row.htlcId) === undefined) {
-        changeInbound(work, row, { removedBy: channel.acceptedId });
-      }
+      notFound(work, row);
       return;
     case "queued":
     case "channelClosed":
@@ -92,4 +92,32 @@ export function commandAnswered(work: Work, item: ItemRow, result: CommandResult
     default:
       assertNever(result);
   }
+}
+
+/** Where a fail had been told before, "already removing" and "not found" speak of that fail. */
+function claimAnswered(work: Work, row: InboundRow, result: CommandResult): void {
+  switch (result) {
+    case "sent":
+    case "queued":
+      changeInbound(work, row, { claimTaken: true });
+      return;
+    case "alreadyRemoving":
+      changeInbound(work, row, isContested(row) ? { failSent: true } : { claimTaken: true });
+      return;
+    case "notFound":
+      notFound(work, isContested(row) ? changeInbound(work, row, { failSent: true }) : row);
+      return;
+    case "channelClosed":
+      return;
+    default:
+      assertNever(result);
+  }
+}
+
+/** Counts as removed only if the accepted updates agree. */
+function notFound(work: Work, row: InboundRow): void {
+  const channel = work.draft.channel.get(row.channelId);
+  if (channel === undefined || row.removedBy !== undefined) return;
+  if (findInbound(channel, row.htlcId) !== undefined) return;
+  changeInbound(work, row, { removedBy: channel.acceptedId });
 }

@@ -40,7 +40,9 @@ export function inboundRow(
     amountMsat,
     userChannelId,
     decision: undefined,
+    failTold: false,
     failSent: false,
+    claimTaken: false,
     removedBy: undefined,
     lost: false,
     settled: false,
@@ -74,7 +76,7 @@ export function isSettled(
   if (channel === undefined) return false;
   const { decision, removedBy, lost } = row;
   if (removedBy !== undefined && isDurable(view, channel, removedBy)) {
-    return decision !== undefined || lost;
+    return lost || (decision !== undefined && !isContested(row));
   }
   if (!isOver(channel)) return false;
   if (decision?.kind === "claim") {
@@ -82,6 +84,13 @@ export function isSettled(
   }
   return decision !== undefined || lost;
 }
+
+/**
+ * A claim that overtook a fail: as long as the node has not said which of the two the peer has, a removal
+ * does not tell either.
+ */
+export const isContested = ({ decision, failTold, claimTaken }: InboundRow): boolean =>
+  decision?.kind === "claim" && failTold && !claimTaken;
 
 /** The accepted secret `updateId` revoked the last counterparty commitment that had these HTLCs. */
 export function markRemoved(
