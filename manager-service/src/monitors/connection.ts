@@ -17,16 +17,18 @@ import { ChannelSync } from "./channel-sync.js";
 import { feedEvents } from "./event-feed.js";
 import { openSession, type Session } from "./handshake.js";
 import type { LinkContext } from "./link-context.js";
-import type { GrpcLinkOptions, LinkTimer } from "./link-options.js";
+import type { LinkOptions, LinkTimer } from "./link-options.js";
 import type { EventAck, LinkHost, StoredUpdate, StoredWatch } from "./monitor-link.js";
-import { ConnectionLost, lostBy, Rpc } from "./rpc.js";
+import { ConnectionLost, lostBy, type Rpc } from "./rpc.js";
 import type { UpdateSigner } from "./sign-updates.js";
 import { UpdatePipe } from "./update-pipe.js";
 
 type UpdateStream = ClientDuplexStream<UpdateChannelRequest, UpdateChannelResponse>;
 
 export interface ConnectionParts {
-  readonly options: GrpcLinkOptions;
+  readonly options: LinkOptions;
+  /** New; closed with the connection. */
+  readonly rpc: Rpc;
   readonly signer: UpdateSigner;
   readonly host: LinkHost;
 }
@@ -45,7 +47,7 @@ export class Connection {
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
-    this.rpc = new Rpc(parts.options.address, parts.options.tls);
+    this.rpc = parts.rpc;
   }
 
   /** undefined before the session is open. */

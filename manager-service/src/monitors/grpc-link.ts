@@ -18,7 +18,7 @@ import { REASONS, refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, type Result } from "@farwatch/protocol/result";
 import { BACKOFF_CAP_MS, backoffDelayMs, jitterFrom } from "./backoff.js";
 import { Connection } from "./connection.js";
-import type { GrpcLinkOptions, LinkTimer } from "./link-options.js";
+import type { GrpcLinkOptions, LinkOptions, LinkTimer } from "./link-options.js";
 import type {
   BumpAnswer,
   EventAck,
@@ -29,17 +29,23 @@ import type {
   StoredUpdate,
   StoredWatch,
 } from "./monitor-link.js";
-import type { ConnectionLost } from "./rpc.js";
+import { openRpc, type ConnectionLost, type Rpc } from "./rpc.js";
 import { UpdateSigner } from "./sign-updates.js";
 
 /** Ms. A connection that lasted this long was a good one: the next wait starts from the base again. */
 const GOOD_CONNECTION_MS = BACKOFF_CAP_MS;
 
 /** A link to one monitor; it does nothing before start(). */
-export const createGrpcLink = (options: GrpcLinkOptions): MonitorLink => new GrpcLink(options);
+export const createGrpcLink = (options: GrpcLinkOptions): MonitorLink =>
+  createLink(options, () => openRpc(options.address, options.tls));
 
-class GrpcLink implements MonitorLink {
-  readonly #options: GrpcLinkOptions;
+/** The same over whatever `open` makes for each connection. */
+export const createLink = (options: LinkOptions, open: () => Rpc): MonitorLink =>
+  new Link(options, open);
+
+class Link implements MonitorLink {
+  readonly #options: LinkOptions;
+  readonly #open: () => Rpc;
   readonly #signer: UpdateSigner;
   #connection: Connection | undefined;
   #running: Promise<void> | undefined;
@@ -50,8 +56,9 @@ class GrpcLink implements MonitorLink {
   #wake: (() => void) | undefined;
   #timer: LinkTimer | undefined;
 
-  constructor(options: GrpcLinkOptions) {
+  constructor(options: LinkOptions, open: () => Rpc) {
     this.#options = options;
+    this.#open = open;
     this.#signer = new UpdateSigner(options);
   }
 
@@ -152,7 +159,12 @@ class GrpcLink implements MonitorLink {
     let attempt = 0;
     while (!this.#stopped && !this.#fenced) {
       const since = clock.nowMs();
-      const connection = new Connection({ options: this.#options, signer: this.#signer, host });
+      const connection = new Connection({
+        options: this.#options,
+        signer: this.#signer,
+        host,
+        rpc: this.#open(),
+      });
       this.#connection = connection;
       const lost = await connection.run();
       this.#connection = undefined;

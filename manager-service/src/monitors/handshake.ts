@@ -12,7 +12,7 @@ import { storeId, type StoreId } from "@farwatch/protocol/ids";
 import { isHex } from "@farwatch/protocol/bytes";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import type { GrpcLinkOptions } from "./link-options.js";
+import type { LinkOptions } from "./link-options.js";
 import type { Rpc } from "./rpc.js";
 import type { UpdateSigner } from "./sign-updates.js";
 
@@ -34,7 +34,7 @@ export interface Session {
 
 /** Throws ConnectionLost when nobody answers. Errors: the monitor's, otherStore, otherNetwork. */
 export async function openSession(
-  options: GrpcLinkOptions,
+  options: LinkOptions,
   signer: UpdateSigner,
   rpc: Rpc,
 ): Promise<Result<Session, Refusal>> {
@@ -59,7 +59,7 @@ export async function openSession(
 }
 
 function checkPeer(
-  { monitorKey, chainHash }: GrpcLinkOptions,
+  { monitorKey, chainHash }: LinkOptions,
   foundKey: Uint8Array,
   foundChain: Uint8Array,
 ): Refusal | undefined {
@@ -78,7 +78,7 @@ function checkPeer(
 
 const confirms = (
   reply: OpenSessionResponse,
-  { monitorKey, epoch }: GrpcLinkOptions,
+  { monitorKey, epoch }: LinkOptions,
   store: string,
 ): boolean =>
   toHex(reply.monitorKey) === monitorKey && toHex(reply.storeId) === store && reply.epoch === epoch;

@@ -1,12 +1,12 @@
 /** What the parts of one connection share: who talks to whom, under which session, and how to end. */
 import type { Session } from "./handshake.js";
-import type { GrpcLinkOptions, LinkTimer } from "./link-options.js";
+import type { LinkOptions, LinkTimer } from "./link-options.js";
 import type { LinkHost, LinkIdentity } from "./monitor-link.js";
 import type { Rpc } from "./rpc.js";
 import type { UpdateSigner } from "./sign-updates.js";
 
 export interface LinkContext {
-  readonly options: GrpcLinkOptions;
+  readonly options: LinkOptions;
   readonly identity: LinkIdentity;
   readonly host: LinkHost;
   readonly rpc: Rpc;

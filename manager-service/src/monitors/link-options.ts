@@ -31,13 +31,16 @@ export interface LinkTls {
   readonly key: Buffer;
 }
 
-export interface GrpcLinkOptions extends SignerOptions {
+export interface LinkOptions extends SignerOptions {
   readonly name: string;
   /** The pinned key: nothing is sent to, or believed from, another one. */
   readonly monitorKey: MonitorKey;
+  readonly log: LinkLog;
+  readonly clock: LinkClock;
+}
+
+export interface GrpcLinkOptions extends LinkOptions {
   /** host:port; the host must be a name in the monitor's certificate, not an IP address. */
   readonly address: string;
   readonly tls: LinkTls;
-  readonly log: LinkLog;
-  readonly clock: LinkClock;
 }

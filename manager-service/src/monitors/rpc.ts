@@ -63,17 +63,18 @@ interface CancellableStream extends Cancellable {
   on(event: "error", listener: (error: Error) => void): unknown;
 }
 
+/** Over gRPC with mutual TLS. */
+export const openRpc = (address: string, { ca, cert, key }: LinkTls): Rpc =>
+  new Rpc(new MonitorServiceClient(address, credentials.createSsl(ca, key, cert), CLIENT_OPTIONS));
+
 export class Rpc {
   readonly #client: MonitorServiceClient;
   readonly #underWay = new Set<Cancellable>();
   #closed = false;
 
-  constructor(address: string, { ca, cert, key }: LinkTls) {
-    this.#client = new MonitorServiceClient(
-      address,
-      credentials.createSsl(ca, key, cert),
-      CLIENT_OPTIONS,
-    );
+  /** Closes the client with itself. */
+  constructor(client: MonitorServiceClient) {
+    this.#client = client;
   }
 
   // Unary: the monitor's refusal is a value; throws ConnectionLost when it did not answer.
