@@ -25,6 +25,8 @@ export interface ClusterOptions {
   /** 32 bytes; the node's channel keys come from the same seed. */
   readonly seed: Uint8Array;
   readonly monitors?: number;
+  /** Who pays for our commitments on anchor channels. Default: bitcoind's wallet. */
+  readonly feeWallet?: "bitcoind" | "events";
   /** Scripts to run instead of the shipped bins (test entry points with failpoints). */
   readonly monitorScript?: string;
   readonly managerScript?: string;
@@ -140,7 +142,7 @@ interface MonitorPlan {
 }
 
 async function prepareMonitor(
-  { bitcoind, seed, monitorScript, env }: ClusterOptions,
+  { bitcoind, seed, feeWallet = "bitcoind", monitorScript, env }: ClusterOptions,
   { folder, name, authority, managerLeaf, manager }: MonitorPlan,
 ): Promise<MonitorHandle> {
   const keys = newKeys();
@@ -157,9 +159,11 @@ ${tlsTable(authority, leaf)}
 [bitcoind]
 url = ${quote(bitcoind.rpcUrl)}
 cookie_file = ${quote(bitcoind.cookiePath)}
-wallet = ${quote(bitcoind.wallet.name)}
-poll_interval_seconds = 1
+${feeWallet === "bitcoind" ? `wallet = ${quote(bitcoind.wallet.name)}\n` : ""}poll_interval_seconds = 1
 ${zmq === undefined ? "" : `zmq_hashblock = ${quote(zmq)}\n`}
+[fees]
+wallet = "${feeWallet}"
+
 [[managers]]
 name = "manager"
 manager_key = "${manager.xOnly}"

@@ -18,7 +18,7 @@ import type { MonitorClient } from "./monitor-client.js";
 
 export interface StageOptions extends Pick<
   ClusterOptions,
-  "monitors" | "monitorScript" | "managerScript" | "env"
+  "monitors" | "feeWallet" | "monitorScript" | "managerScript" | "env"
 > {
   readonly channelType: ChannelType;
   readonly zmq?: boolean;
@@ -34,6 +34,8 @@ interface Place {
   readonly vout: number;
 }
 
+/** Of what needs no Done (manager/v1/event.proto). */
+const LEVEL_ITEM_ID = 0n;
 /** How far back a spend is looked for that may have confirmed meanwhile. */
 const RECENT_BLOCKS = 3;
 
@@ -160,7 +162,8 @@ export class Stage {
     const { client } = this.node;
     const handled = new Set<bigint>();
     await until("the monitor holds no event", async () => {
-      const fresh = client.items.map(({ itemId }) => itemId).filter((id) => !handled.has(id));
+      const isItem = (id: bigint): boolean => id !== LEVEL_ITEM_ID && !handled.has(id);
+      const fresh = client.items.map(({ itemId }) => itemId).filter(isItem);
       for (const id of fresh) handled.add(id);
       if (fresh.length > 0) await client.done(fresh);
       return (await this.monitor.pendingEvents()).length === 0;
