@@ -42,11 +42,13 @@ describe("bitcoind's package policy", () => {
     node = await startRegtest();
     await node.mine(2);
     assert.equal((await ask(node)).relay, "unknown");
-    await node.fund(SCRIPT, 200_000n);
-    await node.mine(1);
-    const verdict = await ask(node);
-    assert.equal(verdict.relay, "relayed", verdict.message);
-    assert.deepEqual(await node.mempool(), []);
+    for (const coinSat of [200_000n, 2_000_000_000n]) {
+      await node.fund(SCRIPT, coinSat);
+      await node.mine(1);
+      const verdict = await ask(node);
+      assert.equal(verdict.relay, "relayed", verdict.message);
+      assert.deepEqual(await node.mempool(), []);
+    }
   });
 
   it("one that does not know package fees: refused, in its own words", async () => {

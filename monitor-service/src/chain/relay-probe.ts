@@ -26,8 +26,13 @@ export interface RelayVerdict {
   readonly message: string;
 }
 
-/** Half of it is the child's fee: above 100 sat/vB for the two, more than a busy mempool asks. */
-const LEAST_COIN_SAT = 100_000n;
+/**
+ * Above 100 sat/vB for the two, more than a busy mempool asks. Fixed: with a share of a large coin bitcoind
+ * refuses the package for its `maxfeerate` (0.1 BTC per 1000 vbytes), and then blames the parent's fee.
+ */
+const CHILD_FEE_SAT = 50_000n;
+/** The child keeps as much as it pays. */
+const LEAST_COIN_SAT = 2n * CHILD_FEE_SAT;
 /** Blocks looked through for a coin; on a used chain the first has hundreds. */
 const SEARCHED_BLOCKS = 6;
 /** Coins asked about before giving up; most of a new block's are unspent. */
@@ -92,7 +97,7 @@ function verdictOn(parent: Transaction, answer: Readonly<Record<string, unknown>
   return { relay: SAYS_NOTHING.test(error) ? "unknown" : "refused", message: error };
 }
 
-/** As a commitment and its child: the parent pays nothing, the child spends the anchor and pays half. */
+/** As a commitment and its child: the parent pays nothing, the child spends the anchor and pays. */
 function packageFor({ outpoint, valueSat, script }: Coin, anchorSat: bigint) {
   const parent = new Transaction();
   parent.version = VERSION;
@@ -103,7 +108,7 @@ function packageFor({ outpoint, valueSat, script }: Coin, anchorSat: bigint) {
   child.version = VERSION;
   const parentHash = txidToInternal(txid(parent.getId()));
   for (const vout of parent.outs.keys()) child.addInput(parentHash, vout, RBF_SEQUENCE);
-  child.addOutput(script, valueSat / 2n);
+  child.addOutput(script, valueSat - CHILD_FEE_SAT);
   return { parent, child };
 }
 
