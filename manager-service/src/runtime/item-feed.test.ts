@@ -1,9 +1,10 @@
 /** Delivery of items: what cannot be sent ends the stream with a reason. */
 import assert from "node:assert/strict";
+import { ClosureReason } from "@farwatch/protocol/gen/manager/v1/event";
 import { decodeRow, encodeRow } from "../manager/codec.js";
 import { createTables } from "../manager/draft.js";
 import { rowKeys, type ItemRow } from "../manager/rows.js";
-import { NODE } from "../manager/testing/scene.js";
+import { CHANNEL, NODE } from "../manager/testing/scene.js";
 import { BumpBoard } from "./bump-board.js";
 import { ItemFeed } from "./item-feed.js";
 import { settle, ToldItems } from "./testing/bench.js";
@@ -35,6 +36,17 @@ describe("the item feed", () => {
     feed.subscribe(NODE, again);
     await settle();
     assert.equal(again.ended?.reason, "storedStateUnreadable", "every time");
+  });
+
+  it("hands over the command to close a channel that a node still has", async () => {
+    const close = { kind: "closeChannel", channelId: CHANNEL, reason: "htlcDeadline" };
+    const told = new ToldItems();
+    feedOf(row(1n, close)).subscribe(NODE, told);
+    await settle();
+    const value = { channelId: Buffer.from(CHANNEL, "hex"), reason: ClosureReason.HTLC_DEADLINE };
+    const command = { command: { $case: "channelClosed", value } };
+    assert.deepEqual(told.items[0]?.item, { $case: "command", value: command });
+    assert.equal(told.replayed, 1);
   });
 
   it("lets a subscriber that fails go without a word", async () => {

@@ -23,10 +23,20 @@ export const itemToWire = (row: ItemRow): Item => ({
   itemId: row.itemId,
   semanticKey: row.semanticKey,
   createdAtMs: BigInt(row.createdAtMs),
-  item: { $case: "userEvent", value: { event: eventToWire(row.event) } },
+  item: contentToWire(row.event),
 });
 
-function eventToWire(event: ItemContent): WireUserEvent["event"] {
+function contentToWire(content: ItemContent): Item["item"] {
+  if (content.kind === "closeChannel") {
+    const value = { channelId: hex(content.channelId), reason: CLOSURE_REASONS[content.reason] };
+    return { $case: "command", value: { command: { $case: "channelClosed", value } } };
+  }
+  return { $case: "userEvent", value: { event: eventToWire(content) } };
+}
+
+function eventToWire(
+  event: Exclude<ItemContent, { kind: "closeChannel" }>,
+): WireUserEvent["event"] {
   switch (event.kind) {
     case "paymentSent":
       return {
