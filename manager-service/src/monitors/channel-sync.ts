@@ -31,10 +31,12 @@ export class ChannelSync {
   readonly #context: LinkContext;
   readonly #pipe: UpdatePipe;
   readonly #lanes = new Map<ChannelId, Lane>();
+  readonly #onWatched: (channelId: ChannelId) => void;
 
-  constructor(context: LinkContext, pipe: UpdatePipe) {
+  constructor(context: LinkContext, pipe: UpdatePipe, onWatched: (channelId: ChannelId) => void) {
     this.#context = context;
     this.#pipe = pipe;
+    this.#onWatched = onWatched;
   }
 
   /** Resolves when every channel was compared; what is missing is sent meanwhile and after. */
@@ -107,6 +109,7 @@ export class ChannelSync {
         host.refused(identity, lane.channelId, lane.baseId, answer.error),
       );
     }
+    this.#onWatched(lane.channelId);
     if (answer.value.receipts !== undefined) await this.receipts(answer.value.receipts);
     if (lane.state === "held") return;
     lane.next = lane.baseId + 1n;

@@ -1,6 +1,6 @@
 /**
- * One connection to a monitor from its handshake to its end. Order: session, heads compared, events,
- * acks. The first failure of any part ends all of it; run() resolves only after every part has ended,
+ * One connection to a monitor from its handshake to its end. Order: session, preimage records, heads
+ * compared, events, acks. The first failure of any part ends all of it; run() resolves only after every part has ended,
  * so two connections of one link never overlap.
  */
 import type {
@@ -18,7 +18,14 @@ import { feedEvents } from "./event-feed.js";
 import { openSession, type Session } from "./handshake.js";
 import type { LinkContext } from "./link-context.js";
 import type { LinkOptions, LinkTimer } from "./link-options.js";
-import type { EventAck, LinkHost, StoredUpdate, StoredWatch } from "./monitor-link.js";
+import type {
+  EventAck,
+  LinkHost,
+  StoredPreimage,
+  StoredUpdate,
+  StoredWatch,
+} from "./monitor-link.js";
+import { PreimagePipe } from "./preimage-pipe.js";
 import { ConnectionLost, lostBy, type Rpc } from "./rpc.js";
 import type { UpdateSigner } from "./sign-updates.js";
 import { UpdatePipe } from "./update-pipe.js";
@@ -43,6 +50,7 @@ export class Connection {
   #tipHeight: number | undefined;
   #pipe: UpdatePipe | undefined;
   #sync: ChannelSync | undefined;
+  #preimages: PreimagePipe | undefined;
   #acks: AckPipe | undefined;
 
   constructor(parts: ConnectionParts) {
@@ -75,6 +83,9 @@ export class Connection {
   send(updates: readonly StoredUpdate[]): void {
     this.#sync?.send(updates);
   }
+  putPreimages(records: readonly StoredPreimage[]): void {
+    this.#preimages?.push(records);
+  }
   ack(acks: readonly EventAck[]): void {
     this.#acks?.push(acks);
   }
@@ -89,7 +100,10 @@ export class Connection {
     host.connected(context.identity, opened.value.storeId);
     const stream = this.rpc.updateChannel();
     const pipe = this.#openPipe(context, stream);
-    const sync = new ChannelSync(context, pipe);
+    const preimages = new PreimagePipe(context);
+    this.#preimages = preimages;
+    preimages.push(host.pendingPreimages(context.identity, opened.value.storeId));
+    const sync = new ChannelSync(context, pipe, (channelId) => preimages.watched(channelId));
     this.#sync = sync;
     this.#spawn(() => readAnswers(context, stream, sync));
     await sync.start(host.channels());

@@ -26,6 +26,7 @@ import type {
   LinkStatus,
   MonitorChannelView,
   MonitorLink,
+  StoredPreimage,
   StoredUpdate,
   StoredWatch,
 } from "./monitor-link.js";
@@ -77,6 +78,9 @@ class Link implements MonitorLink {
   }
   send(updates: readonly StoredUpdate[]): void {
     this.#connection?.send(updates);
+  }
+  putPreimages(records: readonly StoredPreimage[]): void {
+    this.#connection?.putPreimages(records);
   }
   ack(acks: readonly EventAck[]): void {
     this.#connection?.ack(acks);

@@ -3,7 +3,11 @@
  * session must name; the pinned key is compared before anything is signed or sent (contract 2.25).
  */
 import { toHex } from "@farwatch/protocol/bytes";
-import { MAX_BATCH_ACKS, MAX_BATCH_UPDATES } from "@farwatch/protocol/envelope/limits";
+import {
+  MAX_BATCH_ACKS,
+  MAX_BATCH_PREIMAGES,
+  MAX_BATCH_UPDATES,
+} from "@farwatch/protocol/envelope/limits";
 import type {
   Limits,
   OpenSessionResponse,
@@ -23,6 +27,7 @@ export interface SessionLimits {
   readonly maxBatchUpdates: number;
   /** Updates without a receipt or refusal. */
   readonly maxUpdatesInFlight: number;
+  readonly maxPreimageBatch: number;
   readonly maxAckBatch: number;
 }
 
@@ -87,10 +92,12 @@ const confirms = (
 export function limitsOf(limits: Limits | undefined): SessionLimits {
   const named = (value: number | undefined, own: number): number =>
     value === undefined || value === 0 ? own : value;
-  const batch = Math.min(named(limits?.maxBatchUpdates, MAX_BATCH_UPDATES), MAX_BATCH_UPDATES);
+  const bounded = (value: number | undefined, own: number): number =>
+    Math.min(named(value, own), own);
   return {
-    maxBatchUpdates: batch,
+    maxBatchUpdates: bounded(limits?.maxBatchUpdates, MAX_BATCH_UPDATES),
     maxUpdatesInFlight: named(limits?.maxUpdatesInFlight, MAX_BATCH_UPDATES),
-    maxAckBatch: Math.min(named(limits?.maxAckBatch, MAX_BATCH_ACKS), MAX_BATCH_ACKS),
+    maxPreimageBatch: bounded(limits?.maxPreimageBatch, MAX_BATCH_PREIMAGES),
+    maxAckBatch: bounded(limits?.maxAckBatch, MAX_BATCH_ACKS),
   };
 }

@@ -10,6 +10,9 @@ import type {
   EventId,
   Hash32,
   MonitorKey,
+  PaymentHash,
+  Preimage,
+  SourceKey,
   StoreId,
   Txid,
   UpdateId,
@@ -47,6 +50,15 @@ export interface MonitorReceipt {
   readonly header: Uint8Array;
 }
 
+/** What a preimage record says; the signature around it names the current epoch. */
+export interface StoredPreimage {
+  readonly channelId: ChannelId;
+  readonly paymentHash: PaymentHash;
+  readonly preimage: Preimage;
+  /** Of the HTLC that revealed it, when known. */
+  readonly sourceKey: SourceKey | undefined;
+}
+
 export interface EventAck {
   readonly channelId: ChannelId;
   readonly storeId: StoreId;
@@ -80,6 +92,8 @@ export interface LinkHost {
   hashAt(channelId: ChannelId, updateId: UpdateId): Promise<Hash32 | undefined>;
   /** Ack intents to send again after a reconnect. */
   pendingAcks(monitor: LinkIdentity): readonly EventAck[];
+  /** Records of channels this monitor must hold that this store has not confirmed; asked at each connect. */
+  pendingPreimages(monitor: LinkIdentity, storeId: StoreId): readonly StoredPreimage[];
   connected(monitor: LinkIdentity, storeId: StoreId): void;
   disconnected(monitor: LinkIdentity, reason: string): void;
   receipts(
@@ -88,6 +102,14 @@ export interface LinkHost {
     receipts: readonly MonitorReceipt[],
   ): Promise<void>;
   refused(monitor: LinkIdentity, channelId: ChannelId, updateId: UpdateId, refusal: Refusal): void;
+  /** Verified: these records are durable on this store. */
+  preimagesStored(
+    monitor: LinkIdentity,
+    storeId: StoreId,
+    records: readonly StoredPreimage[],
+  ): Promise<void>;
+  /** Kept, and sent again at the next connect. */
+  preimageRefused(monitor: LinkIdentity, record: StoredPreimage, refusal: Refusal): void;
   event(monitor: LinkIdentity, storeId: StoreId, event: MonitorEvent): Promise<void>;
   /** Before endOfReplay: everything that is open at this monitor. */
   bump(monitor: LinkIdentity, item: BumpItem): void;
@@ -127,6 +149,8 @@ export interface MonitorLink extends LinkIdentity {
   watch(watch: StoredWatch): void;
   /** Queues updates; they leave in order, batched under one signature when busy. */
   send(updates: readonly StoredUpdate[]): void;
+  /** Sends records at once, whatever else is under way. */
+  putPreimages(records: readonly StoredPreimage[]): void;
   ack(acks: readonly EventAck[]): void;
   broadcastHolder(
     channelId: ChannelId,

@@ -100,6 +100,13 @@ export class Rpc {
       this.#client.watchChannel(request, md, o, done),
     );
   }
+  putPreimages(
+    request: wire.PutPreimagesRequest,
+  ): Promise<Result<wire.PutPreimagesResponse, Refusal>> {
+    return this.#call<wire.PutPreimagesResponse>((md, o, done) =>
+      this.#client.putPreimages(request, md, o, done),
+    );
+  }
   ackEvents(request: wire.AckEventsRequest): Promise<Result<wire.AckEventsResponse, Refusal>> {
     return this.#call<wire.AckEventsResponse>((md, o, done) =>
       this.#client.ackEvents(request, md, o, done),

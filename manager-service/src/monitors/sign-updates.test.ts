@@ -3,12 +3,13 @@ import assert from "node:assert/strict";
 import { must } from "@farwatch/protocol/assert";
 import {
   openEventAckBatch,
+  openPreimageBatch,
   openSession,
   openUpdateBatch,
   openWatch,
 } from "@farwatch/protocol/envelope/open-manager-batch";
 import { MAX_BATCH_UPDATES } from "@farwatch/protocol/envelope/limits";
-import { eventId } from "@farwatch/protocol/ids";
+import { eventId, hashOfPreimage, preimage, sourceKey } from "@farwatch/protocol/ids";
 import { AssertionError } from "@farwatch/protocol/assert";
 import { UpdateSigner } from "./sign-updates.js";
 import * as fixtures from "./testing/fixtures.js";
@@ -88,6 +89,39 @@ describe("signing for a monitor", () => {
     assert.ok(opened.ok);
     assert.equal(opened.value.batch.epoch, 12n);
     assert.equal(opened.value.hash, watch.watchHash);
+  });
+
+  it("signs many preimage records once, and names the HTLC only where it is known", () => {
+    const secrets = [1, 2].map((fill) => preimage(new Uint8Array(32).fill(fill)));
+    const channelId = fixtures.testChannel(4, 0).watch.channelId;
+    const named = sourceKey("05".repeat(32));
+    const records = secrets.map((secret, index) => ({
+      channelId,
+      paymentHash: hashOfPreimage(secret),
+      preimage: secret,
+      sourceKey: index === 0 ? named : undefined,
+    }));
+    const { request, hashes } = signer.preimages(records);
+    assert.deepEqual(drawn, [32], "one signature");
+    const opened = openPreimageBatch(fixtures.CURVE, who, {
+      ...request,
+      records: secrets.map((secret, index) => ({
+        header: must(request.records[index], "record").header,
+        preimage: secret,
+      })),
+    });
+    assert.ok(opened.ok);
+    assert.deepEqual(
+      request.records.map((record) => [...record.preimage]),
+      secrets.map((secret) => [...secret]),
+    );
+    for (const [index, item] of opened.value.items.entries()) {
+      assert.ok(item.ok);
+      assert.equal(item.value.hash, hashes[index]);
+      assert.equal(item.value.header.epoch, 12n);
+      assert.equal(item.value.header.channelId, channelId);
+      assert.equal(item.value.header.sourceKey, index === 0 ? named : "00".repeat(32));
+    }
   });
 
   it("signs many acks once, each for its own event", () => {

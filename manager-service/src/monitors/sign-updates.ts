@@ -1,6 +1,6 @@
 /**
- * What a link signs with the manager's key: sessions, update batches, first states and event acks
- * (contract 2.2, 2.3). Stored updates carry no epoch; the batch around them names the current one, so
+ * What a link signs with the manager's key: sessions, update batches, first states, preimage records and
+ * event acks (contract 2.1 to 2.3). Stored updates carry no epoch; the batch around them names the current one, so
  * the same bytes are sent again for ever and fencing still works.
  */
 import { must } from "@farwatch/protocol/assert";
@@ -10,6 +10,11 @@ import {
   encodeEventAckBatch,
   hashEventAckBatch,
 } from "@farwatch/protocol/envelope/event-ack-batch";
+import { encodePreimageBatch, hashPreimageBatch } from "@farwatch/protocol/envelope/preimage-batch";
+import {
+  encodePreimageRecord,
+  hashPreimageRecord,
+} from "@farwatch/protocol/envelope/preimage-record";
 import { encodeSession, hashSession } from "@farwatch/protocol/envelope/session";
 import { signDigest } from "@farwatch/protocol/envelope/sign";
 import { encodeUpdateBatch, hashUpdateBatch } from "@farwatch/protocol/envelope/update-batch";
@@ -17,12 +22,31 @@ import type { SignedUpdateBatch } from "@farwatch/protocol/gen/monitor/v1/update
 import type {
   AckEventsRequest,
   OpenSessionRequest,
+  PutPreimagesRequest,
   WatchChannelRequest,
 } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
-import type { Hash32, ManagerKey, MonitorKey, StoreId } from "@farwatch/protocol/ids";
-import type { EventAck, StoredUpdate, StoredWatch } from "./monitor-link.js";
+import {
+  sourceKey,
+  type Hash32,
+  type ManagerKey,
+  type MonitorKey,
+  type StoreId,
+} from "@farwatch/protocol/ids";
+import type { EventAck, StoredPreimage, StoredUpdate, StoredWatch } from "./monitor-link.js";
 
 const AUXILIARY_BYTES = 32;
+
+/**
+ * source_key of a record whose preimage came in a step, which names no HTLC. No SHA-256 result that anyone
+ * knows, and no monitor looks a source key up: a preimage opens every HTLC of its hash.
+ */
+export const NO_SOURCE = sourceKey("00".repeat(32));
+
+export interface SignedPreimages {
+  readonly request: PutPreimagesRequest;
+  /** Of the records, in their order. */
+  readonly hashes: readonly Hash32[];
+}
 
 export interface SignerOptions {
   readonly curve: Curve;
@@ -73,6 +97,26 @@ export class UpdateSigner {
       payload: buffer(watch.payload),
       batchHeader: buffer(batch),
     };
+  }
+
+  /** One signature over 1 to MAX_BATCH_PREIMAGES records; also their hashes, which a receipt names. */
+  preimages(records: readonly StoredPreimage[]): SignedPreimages {
+    const { chainHash, managerKey, epoch } = this.#options;
+    const place = { chainHash, managerKey, epoch };
+    const bodies = records.map(({ channelId, paymentHash, sourceKey = NO_SOURCE }) =>
+      encodePreimageRecord({ ...place, channelId, paymentHash, sourceKey }),
+    );
+    const hashes = bodies.map((body) => hashPreimageRecord(body));
+    const header = encodePreimageBatch({ ...place, hashes });
+    const request = {
+      header: buffer(header),
+      signature: this.#sign(hashPreimageBatch(header)),
+      records: records.map(({ preimage }, index) => ({
+        header: buffer(must(bodies[index], "record body")),
+        preimage: buffer(preimage),
+      })),
+    };
+    return { request, hashes };
   }
 
   /** One signature over 1 to MAX_BATCH_ACKS acks. */

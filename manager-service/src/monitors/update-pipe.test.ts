@@ -38,7 +38,12 @@ describe("update pipe", () => {
     timers = [];
     stuck = 0;
     pipe = new UpdatePipe({
-      limits: { maxBatchUpdates: 10, maxUpdatesInFlight: 1000, maxAckBatch: 1 },
+      limits: {
+        maxBatchUpdates: 10,
+        maxUpdatesInFlight: 1000,
+        maxPreimageBatch: 1,
+        maxAckBatch: 1,
+      },
       clock: {
         nowMs: () => 0,
         after(ms, run) {

@@ -1,11 +1,11 @@
 /** What links ask for and report: the manager's committed rows, and inputs for the step. */
 import { must } from "@farwatch/protocol/assert";
 import { claimIdOf } from "@farwatch/protocol/bump";
-import type { ChannelId } from "@farwatch/protocol/ids";
+import type { ChannelId, MonitorKey, StoreId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
 import type { ManagerInput } from "../manager/input.js";
-import { rowKeys, type AckRow, type WatchRow } from "../manager/rows.js";
+import { rowKeys, type AckRow, type PreimageRow, type WatchRow } from "../manager/rows.js";
 import type {
   AckResult,
   EventAck,
@@ -27,6 +27,8 @@ export interface LinkHostParts {
   readonly watches: ReadonlyMap<ChannelId, WatchRow>;
   /** Ack intents that are on disk; the table may hold more. */
   readonly committedAcks: Pick<WeakSet<AckRow>, "has">;
+  /** Keys of preimage records that are on disk; the table may hold more. */
+  readonly committedPreimages: ReadonlySet<string>;
   readonly bumps: BumpBoard;
 }
 
@@ -70,6 +72,18 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
       const monitorName = monitor.name;
       inBackground({ kind: "updateRefused", monitorName, channelId, updateId, refusal });
     },
+    pendingPreimages: ({ monitorKey }, storeId) =>
+      [...tables.preimage.values()].filter((row) => isPending(parts, row, monitorKey, storeId)),
+    async preimagesStored({ monitorKey }, storeId, stored) {
+      const records = stored.map(({ channelId, paymentHash }) => ({ channelId, paymentHash }));
+      await run({ kind: "preimagesStored", monitorKey, storeId, records });
+    },
+    preimageRefused(monitor, { channelId, paymentHash }, refusal) {
+      notOk(monitor, "monitor refused a preimage record", refusal);
+      const about = `${monitor.name}/${channelId}/${paymentHash}`;
+      const text = `monitor ${monitor.name} refuses a preimage record: ${refusal.reason}`;
+      inBackground({ kind: "alarmRaised", code: "preimageRefused", about, text, channelId });
+    },
     async event(monitor, storeId, event) {
       const { channelId, eventId, eventHash, subjectKey, body, origin, createdAtMs } = event;
       const fields = { channelId, eventId, eventHash, subjectKey, body, origin, createdAtMs };
@@ -103,6 +117,19 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
       inBackground({ kind: "alarmRaised", code: refusal.reason, about, text, channelId });
     },
   };
+}
+
+function isPending(
+  { tables, committedPreimages }: LinkHostParts,
+  row: PreimageRow,
+  monitorKey: MonitorKey,
+  storeId: StoreId,
+): boolean {
+  const required = tables.channel.get(row.channelId)?.requiredMonitors.includes(monitorKey);
+  const isDurable = row.durableOn.some(
+    (at) => at.monitorKey === monitorKey && at.storeId === storeId,
+  );
+  return required === true && !isDurable && committedPreimages.has(rowKeys.preimage(row));
 }
 
 const verifiedReceipt = (receipt: MonitorReceipt) => ({

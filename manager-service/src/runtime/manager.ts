@@ -1,13 +1,13 @@
 /**
  * The manager's shell: loads rows, runs every input through run-step, and answers the RPC layer. What a
  * restart must do again follows from rows: links bring monitors up to date from the stored updates and
- * resend stored acks, the item feed replays un-handled items, streams repeat the newest completed.
+ * preimage records and resend stored acks, the item feed replays un-handled items, streams repeat the newest completed.
  */
 import { assertNever } from "@farwatch/protocol/assert";
 import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Tables } from "../manager/draft.js";
 import type { Effect } from "../manager/effect.js";
-import { META_KEY, type AckRow, type WatchRow } from "../manager/rows.js";
+import { META_KEY, rowKeys, type AckRow, type WatchRow } from "../manager/rows.js";
 import { BumpBoard } from "./bump-board.js";
 import type { ManagerDeps } from "./deps.js";
 import { ItemFeed } from "./item-feed.js";
@@ -36,6 +36,8 @@ interface Outlets {
   readonly watches: Map<ChannelId, WatchRow>;
   /** Ack intents that are on disk. */
   readonly committedAcks: WeakSet<AckRow>;
+  /** Keys of preimage records that are on disk. */
+  readonly committedPreimages: Set<string>;
 }
 
 /** Throws StoreFailure, or UnreadableRow when the stored rows are damaged or of a newer build. */
@@ -50,7 +52,9 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
   const log = new UpdateLog(tables, store);
   const watches = new Map([...tables.watch.values()].map((row) => [row.channelId, row]));
   const committedAcks = new WeakSet(tables.ack.values());
-  const outlets = { deps, tables, log, feed, streams, watches, committedAcks };
+  const committedPreimages = new Set([...tables.preimage.values()].map(rowKeys.preimage));
+  const committed = { committedAcks, committedPreimages };
+  const outlets = { deps, tables, log, feed, streams, watches, ...committed };
   const run = createRunStep(deps, tables, (effect) => runEffect(outlets, effect));
   const { epoch } = stored;
   warnOfMissingMonitors(deps, tables);
@@ -104,8 +108,14 @@ function runEffect(outlets: Outlets, effect: Effect): void {
       streams.refused(nodeKey, channelId, updateId, refusal, expected);
       return;
     }
-    case "sendPreimage":
-      return; // links: see LinkHost.pendingPreimages
+    case "sendPreimage": {
+      const { channel, record } = effect;
+      outlets.committedPreimages.add(rowKeys.preimage(record));
+      for (const link of deps.links) {
+        if (channel.requiredMonitors.includes(link.monitorKey)) link.putPreimages([record]);
+      }
+      return;
+    }
     case "sendAck": {
       const { ack } = effect;
       committedAcks.add(ack);

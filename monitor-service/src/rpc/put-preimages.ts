@@ -15,7 +15,13 @@ export const putPreimages: Run<PutPreimagesRequest, PutPreimagesResponse> = asyn
   request,
 ) => {
   const stored = await host.putPreimages(who, request);
-  return stored.ok ? ok({ results: stored.value.map(toResult) }) : stored;
+  if (!stored.ok) return stored;
+  const { outcomes, receipt } = stored.value;
+  return ok({
+    results: outcomes.map(toResult),
+    receiptHeader: Buffer.from(receipt?.header ?? []),
+    receiptSignature: Buffer.from(receipt?.signature ?? []),
+  });
 };
 
 const hexOrEmpty = (id: string | undefined): Buffer =>

@@ -93,6 +93,12 @@ export interface PreimageOutcome {
   /** undefined: durable. */
   readonly refusal: Refusal | undefined;
 }
+export interface StoredPreimages {
+  /** In the order of the records. */
+  readonly outcomes: readonly PreimageOutcome[];
+  /** farwatch/receipt-batch/v1 over the hashes of the durable records; undefined when none is. */
+  readonly receipt: SignedHeader | undefined;
+}
 
 /** "kept": the channel is unreadable or halted, and what it holds cannot be judged. */
 export type AckResult = "acked" | "alreadyAcked" | "unknown" | "hashMismatch" | "kept";
@@ -229,10 +235,7 @@ export interface MonitorHost {
   openSession(who: Principal, request: SignedHeader): Promise<Result<SessionOpened, Refusal>>;
   watchChannel(who: Principal, request: WatchRequest): Promise<Result<SignedReceipts, Refusal>>;
   submitUpdates(who: Principal, batch: UpdateBatch): Promise<SubmitOutcome>;
-  putPreimages(
-    who: Principal,
-    batch: PreimageBatch,
-  ): Promise<Result<readonly PreimageOutcome[], Refusal>>;
+  putPreimages(who: Principal, batch: PreimageBatch): Promise<Result<StoredPreimages, Refusal>>;
   ackEvents(who: Principal, batch: AckBatch): Promise<Result<readonly AckResult[], Refusal>>;
   broadcastHolder(
     who: Principal,

@@ -14,9 +14,10 @@ import { keepPreimages } from "./archived-preimages.js";
 import { findOwn } from "./channel-views.js";
 import { currentEpoch, identityOf, nextRow, type Core } from "./core.js";
 import type { Draft } from "./draft.js";
-import type { PreimageBatch, PreimageOutcome, Principal } from "./monitor-host.js";
+import type { PreimageBatch, PreimageOutcome, Principal, StoredPreimages } from "./monitor-host.js";
 import type { ChannelEntry } from "./monitors.js";
 import type { PreimageKnowledge } from "./preimage-log.js";
+import { signRecords } from "./receipts.js";
 import { runStep } from "./run-step.js";
 
 const PREIMAGE_BYTES = 32;
@@ -25,7 +26,7 @@ export async function putPreimages(
   core: Core,
   who: Principal,
   batch: PreimageBatch,
-): Promise<Result<readonly PreimageOutcome[], Refusal>> {
+): Promise<Result<StoredPreimages, Refusal>> {
   const records = batch.records.map(({ header, preimage: bytes }) => ({
     header,
     preimage: sized(bytes),
@@ -35,7 +36,7 @@ export async function putPreimages(
     records: records.map((record) => ({ ...record, preimage: record.preimage ?? NONE })),
   });
   if (!opened.ok) return opened;
-  return runStep(core, (draft) => {
+  const decided = await runStep(core, (draft) => {
     const fenced = checkEpoch(opened.value.batch.epoch, currentEpoch(core, who));
     if (fenced !== undefined) return err(fenced);
     const decision = new Decision(core, draft, who, batch);
@@ -47,6 +48,12 @@ export async function putPreimages(
     }
     return ok(decision.finish());
   });
+  if (!decided.ok) return decided;
+  const outcomes = decided.value;
+  const durable = opened.value.items.flatMap((item, index) =>
+    item.ok && outcomes[index]?.refusal === undefined ? [item.value.hash] : [],
+  );
+  return ok({ outcomes, receipt: signRecords(core, durable) });
 }
 
 const NONE = preimage(new Uint8Array(PREIMAGE_BYTES));

@@ -1,6 +1,6 @@
 /**
- * Signed proof of what became durable: one receipt per update, one signature for all receipts of an
- * answer (contract 2.3, 2.4). Made after the commit, never before.
+ * Signed proof of what became durable: one receipt per update or preimage record, one signature for all
+ * of an answer (contract 2.1, 2.3, 2.4). Made after the commit, never before.
  */
 import type { BlockPoint } from "@farwatch/protocol/block";
 import { encodeReceipt, hashReceipt } from "@farwatch/protocol/envelope/receipt";
@@ -17,7 +17,7 @@ import { isClosing } from "../monitor/htlcs.js";
 import type { MonitorState } from "../monitor/state.js";
 import type { ArchivedRow } from "../store/store.js";
 import type { Core } from "./core.js";
-import type { ReceiptStatus, SignedReceipts, UpdateReceipt } from "./monitor-host.js";
+import type { ReceiptStatus, SignedHeader, SignedReceipts, UpdateReceipt } from "./monitor-host.js";
 
 const AUXILIARY_BYTES = 32;
 
@@ -52,7 +52,7 @@ export function signReceipts(
   facts: readonly ReceiptFacts[],
 ): SignedReceipts | undefined {
   if (facts.length === 0) return undefined;
-  const { sealer, storeGen } = core;
+  const { storeGen } = core;
   const { chainHash, monitorKey, storeId } = core.own;
   const receipts = facts.map((fact): UpdateReceipt => {
     const header = encodeReceipt({ chainHash, monitorKey, storeId, storeGen, ...fact });
@@ -60,12 +60,21 @@ export function signReceipts(
     return { channelId, updateId, updateHash, status, eventWatermark, header };
   });
   const hashes = receipts.map(({ header }) => hashReceipt(header));
+  return { ...signHashes(core, hashes), receipts };
+}
+
+/** For preimage records, which have no receipt body: the hash of the record itself is signed. */
+export const signRecords = (core: Core, hashes: readonly Hash32[]): SignedHeader | undefined =>
+  hashes.length === 0 ? undefined : signHashes(core, hashes);
+
+function signHashes(core: Core, hashes: readonly Hash32[]): SignedHeader {
+  const { chainHash, monitorKey, storeId } = core.own;
   const header = encodeReceiptBatch({ chainHash, monitorKey, storeId, hashes });
   const signature = signDigest(
     core.deps.curve,
-    sealer.monitorSecret,
+    core.sealer.monitorSecret,
     hashReceiptBatch(header),
     core.deps.randomBytes(AUXILIARY_BYTES),
   );
-  return { header, signature, receipts };
+  return { header, signature };
 }

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { fromHex, utf8 } from "../bytes.js";
 import type { Curve } from "../curve/curve.js";
-import { hash32, monitorKey, storeId } from "../ids.js";
+import { hash32, monitorKey, storeId, type Hash32 } from "../ids.js";
 import type { Reason, Refusal } from "../reasons.js";
 import type { Result } from "../result.js";
 import { checkEpoch, checkItemEpoch, checkPayload, firstRefusal } from "./checks.js";
 import * as rows from "./layouts.test.js";
 import { MAX_PAYLOAD_BYTES } from "./limits.js";
 import * as v from "./load-vectors.test.js";
-import { openEvent, openReceiptBatch } from "./open-monitor-message.js";
+import { checkPreimageReceipt, openEvent, openReceiptBatch } from "./open-monitor-message.js";
 import { keyOfSecret, signDigest, verifyDigest } from "./sign.js";
 import { taggedHash } from "./tagged-hash.js";
 import { digestPayload } from "./update.js";
@@ -139,6 +139,20 @@ describe("messages of a monitor", () => {
     const result = openReceiptBatch(v.FAST, from, { ...batch, receipts: changed });
     assert.ok(result.ok);
     assert.deepEqual(result.value.items.map(outcome), ["ok", "signatureInvalid"]);
+  });
+  it("preimage records: only the receipt for exactly these, in this order, is taken", () => {
+    const [first, second] = receiptBatch.hashes;
+    assert.ok(first !== undefined && second !== undefined);
+    const reason = (records: readonly Hash32[], source = from, signature = batch.signature) =>
+      checkPreimageReceipt(v.FAST, source, { ...batch, signature }, records)?.reason;
+    assert.equal(reason([first, second]), undefined);
+    assert.equal(reason([second, first]), "signatureInvalid");
+    assert.equal(reason([first]), "malformed");
+    assert.equal(reason([first, first]), "signatureInvalid");
+    assert.equal(reason([first, second], otherStore), "otherStore");
+    assert.equal(reason([first, second], otherKey), "otherStore");
+    const forged = v.flipByte(batch.signature, 0);
+    assert.equal(reason([first, second], from, forged), "signatureInvalid");
   });
   it("events: the frozen one opens; forged, foreign or changed ones do not", () => {
     const result = (change: Partial<typeof event>, source = from) =>

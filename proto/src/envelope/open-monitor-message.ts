@@ -3,6 +3,7 @@
  * signature, and that each header and payload is the signed one (reliability 3.5).
  */
 import type { Curve } from "../curve/curve.js";
+import type { Hash32 } from "../ids.js";
 import type { Refusal } from "../reasons.js";
 import { refuse } from "../reasons.js";
 import { err, ok, type Result } from "../result.js";
@@ -37,24 +38,52 @@ function openReceipt(
   return refusal === undefined ? ok({ header: parsed.value, hash }) : err(refusal);
 }
 
-/** Opens a receipt batch that must come from `from`. */
-export function openReceiptBatch(
+/** A receipt batch of `count` hashes that must come from `from`. */
+function openHashes(
   curve: Curve,
   from: StoreIdentity,
-  signed: SignedBody & { readonly receipts: readonly Uint8Array[] },
-): Result<OpenedBatch<ReceiptBatch, Receipt>, Refusal> {
+  signed: SignedBody,
+  count: number,
+): Result<ReceiptBatch, Refusal> {
   const size = checkSignatureSize(signed.signature);
   if (size !== undefined) return err(size);
   const parsed = parseReceiptBatch(signed.header);
   if (!parsed.ok) return parsed;
   const batch = parsed.value;
   const refusal = firstRefusal(
-    () => checkCount(batch.hashes.length, signed.receipts.length),
+    () => checkCount(batch.hashes.length, count),
     () => checkStore(batch, from),
     () => checkSignature(curve, from.monitorKey, hashReceiptBatch(signed.header), signed.signature),
   );
-  if (refusal !== undefined) return err(refusal);
+  return refusal === undefined ? ok(batch) : err(refusal);
+}
+
+/** Opens a receipt batch that must come from `from`. */
+export function openReceiptBatch(
+  curve: Curve,
+  from: StoreIdentity,
+  signed: SignedBody & { readonly receipts: readonly Uint8Array[] },
+): Result<OpenedBatch<ReceiptBatch, Receipt>, Refusal> {
+  const opened = openHashes(curve, from, signed, signed.receipts.length);
+  if (!opened.ok) return opened;
+  const batch = opened.value;
   return ok({ batch, items: signed.receipts.map((bytes, i) => openReceipt(bytes, i, batch)) });
+}
+
+/**
+ * Refuses a receipt for preimage records that is not from `from`, or not for exactly these records, named
+ * by their farwatch/preimage/v1 hashes, in this order.
+ */
+export function checkPreimageReceipt(
+  curve: Curve,
+  from: StoreIdentity,
+  signed: SignedBody,
+  records: readonly Hash32[],
+): Refusal | undefined {
+  const opened = openHashes(curve, from, signed, records.length);
+  if (!opened.ok) return opened.error;
+  const { hashes } = opened.value;
+  return firstRefusal(...records.map((hash, index) => () => checkPlace(hashes, index, hash)));
 }
 
 /** Opens one event that must come from `from`; its payload must be the one the header names. */

@@ -142,7 +142,7 @@ describe("archive", function () {
     for (let i = 0; i < 2; i++) {
       const put = await world.host.putPreimages(who, world.manager.preimages(record));
       assert.ok(put.ok);
-      assert.equal(put.value[0]?.refusal, undefined);
+      assert.equal(put.value.outcomes[0]?.refusal, undefined);
     }
     const rows = async () =>
       (await world.store.readLog(0, 100)).filter(({ kind }) => kind === "preimages");

@@ -7,9 +7,10 @@ import { must } from "@farwatch/protocol/assert";
 import { msat } from "@farwatch/protocol/amount";
 import { blockHeight } from "@farwatch/protocol/block";
 import { toHex } from "@farwatch/protocol/bytes";
-import { openEvent } from "@farwatch/protocol/envelope/open-monitor-message";
+import { checkPreimageReceipt, openEvent } from "@farwatch/protocol/envelope/open-monitor-message";
+import { hashPreimageRecord } from "@farwatch/protocol/envelope/preimage-record";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import { channelId, eventId, hash32, preimage, storeId } from "@farwatch/protocol/ids";
+import { channelId, eventId, hash32, preimage, storeId, type Hash32 } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { EventSubscriber } from "@farwatch/monitor-service/runtime/monitor-host";
 import type { Channel } from "../../harness/channel/channel.js";
@@ -192,7 +193,7 @@ describe("events and preimages", function () {
     const reasons = async (): Promise<readonly (string | undefined)[]> => {
       const result = await host.putPreimages(manager.who, batch);
       assert.ok(result.ok);
-      return result.value.map(({ refusal }) => refusal?.reason);
+      return result.value.outcomes.map(({ refusal }) => refusal?.reason);
     };
     assert.deepEqual(await reasons(), [undefined, undefined, "channelUnknown"]);
     assert.ok(knows(open, "record") && knows(closed, "record"));
@@ -201,6 +202,31 @@ describe("events and preimages", function () {
     assert.deepEqual(await world.store.readLog(0, 1000), rows);
     await world.restart();
     assert.ok(knows(open, "record") && knows(closed, "record"));
+  });
+
+  it("signs a receipt for the records that are durable, again for repeated ones, and for no other", async () => {
+    const { manager, host } = world;
+    const channel = await world.open();
+    const secret = secretNamed("record").preimage;
+    const good = { channelId: channel.channelId, preimage: secret };
+    const bad = { channelId: channelId("77".repeat(32)), preimage: secret };
+    const put = async (...records: readonly (typeof good)[]) => {
+      const batch = manager.preimages(...records);
+      const hashes = batch.records.map(({ header }) => hashPreimageRecord(header));
+      const answer = await host.putPreimages(manager.who, batch);
+      assert.ok(answer.ok);
+      return { hashes, receipt: answer.value.receipt };
+    };
+    for (let i = 0; i < 2; i++) {
+      const { hashes, receipt } = await put(bad, good);
+      const signed = must(receipt, "a receipt");
+      const own = host.info();
+      const refused = (of: readonly Hash32[]) =>
+        checkPreimageReceipt(world.curve, own, signed, of)?.reason;
+      assert.equal(refused(hashes.slice(1)), undefined);
+      assert.equal(refused(hashes), "malformed");
+    }
+    assert.equal((await put(bad)).receipt, undefined);
   });
 
   it("refuses a preimage of the wrong length or hash without touching the others", async () => {
@@ -218,7 +244,7 @@ describe("events and preimages", function () {
     const result = await host.putPreimages(manager.who, sent);
     assert.ok(result.ok);
     assert.deepEqual(
-      result.value.map(({ refusal }) => refusal?.reason),
+      result.value.outcomes.map(({ refusal }) => refusal?.reason),
       ["wrongLength", "preimageMismatch", undefined],
     );
     assert.ok(!knows(channel, "a") && !knows(channel, "b") && knows(channel, "c"));

@@ -233,7 +233,7 @@ describe("restart", function () {
     const { preimage } = secretNamed("late");
     const own = manager.preimages({ channelId: inbound.channelId, preimage });
     const result = await host.putPreimages(manager.who, own);
-    assert.equal(result.ok && result.value[0]?.refusal?.reason, "storedStateUnreadable");
+    assert.equal(result.ok && result.value.outcomes[0]?.refusal?.reason, "storedStateUnreadable");
     world.lines.length = 0;
     await fulfill();
     const errors = world.lines.filter(({ level }) => level === "error");
@@ -272,7 +272,7 @@ describe("restart", function () {
     const secret = secretNamed("late").preimage;
     const batch = manager.preimages({ channelId: bad.channelId, preimage: secret });
     const result = await host.putPreimages(manager.who, batch);
-    assert.equal(result.ok && result.value[0]?.refusal?.reason, "channelHalted");
+    assert.equal(result.ok && result.value.outcomes[0]?.refusal?.reason, "channelHalted");
     damage = {};
     await world.restart();
     const view = world.host.channel(manager.who, bad.channelId);

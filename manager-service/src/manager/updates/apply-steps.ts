@@ -9,6 +9,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { NEVER_FUNDED_REASON, type ClaimedHtlc, type UpdateStep } from "@farwatch/protocol/update";
 import { markRemoved } from "../inbound/inbound-htlcs.js";
 import { pathSucceeded } from "../payments/outbound.js";
+import { recordPreimage } from "../preimages/record.js";
 import { semanticKeys } from "../user-event.js";
 import { changeChannel, channelOf, tell, withdraw, type Work } from "../work.js";
 import { findOutbound, takeOutbound, viewOf } from "./outbound-htlcs.js";
@@ -49,6 +50,9 @@ function applyStep(work: Work, at: At, step: UpdateStep): Refusal | undefined {
       forceClosed(work, channelId, step);
       return undefined;
     case "paymentPreimage":
+      // Also as a record, which waits behind no other update (contract 2.1).
+      recordPreimage(work, channelId, step.preimage, undefined);
+      return undefined;
     case "shutdownScript":
     case "renegotiatedFundingLocked":
       return undefined;

@@ -145,7 +145,7 @@ describe("a frozen channel", () => {
   it("still takes an update of nothing but preimages", () => {
     const scene = frozen();
     assert.equal(refusal(scene.offer(2, [preimageStep(5)])), undefined);
-    assert.deepEqual(scene.kinds, ["accepted", "sendUpdate"]);
+    assert.deepEqual(scene.kinds, ["sendPreimage", "accepted", "sendUpdate"]);
     assert.equal(scene.channel.acceptedId, 2n);
   });
 

@@ -9,6 +9,7 @@ import type {
   EventAck,
   LinkHost,
   MonitorReceipt,
+  StoredPreimage,
   StoredUpdate,
 } from "../monitor-link.js";
 import type { TestChannel } from "./fixtures.js";
@@ -18,6 +19,8 @@ export interface Told {
   readonly disconnected: string[];
   readonly receipts: MonitorReceipt[];
   readonly refused: { readonly updateId: bigint; readonly refusal: Refusal }[];
+  readonly preimages: StoredPreimage[];
+  readonly preimagesRefused: { readonly record: StoredPreimage; readonly refusal: Refusal }[];
   readonly events: MonitorEvent[];
   readonly acked: { readonly ack: EventAck; readonly result: AckResult }[];
   /** With the ends of replays between them. */
@@ -32,6 +35,8 @@ export class MemoryHost implements LinkHost {
     disconnected: [],
     receipts: [],
     refused: [],
+    preimages: [],
+    preimagesRefused: [],
     events: [],
     acked: [],
     bumps: [],
@@ -40,6 +45,8 @@ export class MemoryHost implements LinkHost {
   };
   readonly held = new Map<ChannelId, TestChannel>();
   pending: EventAck[] = [];
+  /** What the manager holds; durable ones are left out of what is asked for. */
+  records: StoredPreimage[] = [];
   /** How long recording an event takes, ms. */
   eventDelayMs = 0;
   eventsUnderWay = 0;
@@ -81,6 +88,15 @@ export class MemoryHost implements LinkHost {
   }
   pendingAcks(): readonly EventAck[] {
     return this.pending;
+  }
+  pendingPreimages(): readonly StoredPreimage[] {
+    return this.records.filter((record) => !this.told.preimages.includes(record));
+  }
+  async preimagesStored(_monitor: unknown, _storeId: string, records: readonly StoredPreimage[]) {
+    this.told.preimages.push(...records);
+  }
+  preimageRefused(_monitor: unknown, record: StoredPreimage, refusal: Refusal): void {
+    this.told.preimagesRefused.push({ record, refusal });
   }
   connected(_monitor: unknown, storeId: string): void {
     this.told.connected.push(storeId);

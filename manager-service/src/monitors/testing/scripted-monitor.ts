@@ -48,6 +48,7 @@ import {
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { LinkTls } from "../link-options.js";
 import * as fixtures from "./fixtures.js";
+import { ScriptedPreimages } from "./scripted-preimages.js";
 
 type Head = { readonly id: bigint; readonly hash: Hash32 };
 type UpdateStream = ServerDuplexStream<wire.UpdateChannelRequest, wire.UpdateChannelResponse>;
@@ -82,6 +83,7 @@ export class ScriptedMonitor {
   readonly infoCalls: number[] = [];
   readonly watches: wire.WatchChannelRequest[] = [];
   readonly batches: NonNullable<wire.UpdateChannelRequest["batch"]>[] = [];
+  readonly preimages = new ScriptedPreimages((id) => this.heads.has(id));
   readonly ackCalls: wire.AckEventsRequest[] = [];
   readonly broadcasts: wire.BroadcastHolderCommitmentRequest[] = [];
   readonly bumpAnswers: wire.SignBumpRequest[] = [];
@@ -101,6 +103,7 @@ export class ScriptedMonitor {
       watchChannel: this.#watchChannel,
       updateChannel: this.#updateChannel,
       streamEvents: this.#streamEvents,
+      putPreimages: this.#putPreimages,
       ackEvents: this.#ackEvents,
       broadcastHolderCommitment: this.#broadcast,
       signBump: this.#signBump,
@@ -288,6 +291,20 @@ export class ScriptedMonitor {
     for (const bump of this.bumps) this.sendBump(bumpItemToWire(bump));
     const replayed = BigInt(this.events.length);
     call.write({ item: { $case: "endOfReplay", value: { replayed } } });
+  };
+
+  readonly #putPreimages: handleUnaryCall<wire.PutPreimagesRequest, wire.PutPreimagesResponse> = (
+    { request },
+    done,
+  ) => {
+    const failed = (error: unknown): void =>
+      done(asError(refuse("assertion", error instanceof Error ? error.message : "failed")));
+    void this.preimages
+      .put(request)
+      .then(
+        (answer) => (answer.ok ? done(null, answer.value) : done(asError(answer.error))),
+        failed,
+      );
   };
 
   readonly #ackEvents: handleUnaryCall<wire.AckEventsRequest, wire.AckEventsResponse> = (

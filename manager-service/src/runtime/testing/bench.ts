@@ -34,6 +34,7 @@ import type {
   EventAck,
   LinkHost,
   MonitorLink,
+  StoredPreimage,
   StoredUpdate,
   StoredWatch,
 } from "../../monitors/monitor-link.js";
@@ -47,6 +48,7 @@ export const WHO: NodePrincipal = { name: "node", nodeKey: NODE, admin: false };
 export class ScriptedLink implements MonitorLink {
   readonly watched: StoredWatch[] = [];
   readonly sent: StoredUpdate[] = [];
+  readonly preimages: StoredPreimage[] = [];
   readonly acked: EventAck[] = [];
   readonly bumpAnswers: BumpAnswer[] = [];
   /** What the monitor says to an answer of a wallet. */
@@ -73,6 +75,9 @@ export class ScriptedLink implements MonitorLink {
   }
   send(updates: readonly StoredUpdate[]): void {
     this.sent.push(...updates);
+  }
+  putPreimages(records: readonly StoredPreimage[]): void {
+    this.preimages.push(...records);
   }
   ack(acks: readonly EventAck[]): void {
     this.acked.push(...acks);

@@ -232,6 +232,12 @@ export interface PutPreimagesRequest {
 
 export interface PutPreimagesResponse {
   readonly results: readonly PreimageResult[];
+  /**
+   * farwatch/receipt-batch/v1 body over the farwatch/preimage/v1 hashes of the records that are durable,
+   * in their order. Empty when none is.
+   */
+  readonly receiptHeader: Buffer;
+  readonly receiptSignature: Buffer;
 }
 
 /** In the order of the records. Durable when `error` is absent. */
@@ -1895,13 +1901,19 @@ export const PutPreimagesRequest: MessageFns<PutPreimagesRequest> = {
 };
 
 function createBasePutPreimagesResponse(): PutPreimagesResponse {
-  return { results: [] };
+  return { results: [], receiptHeader: Buffer.alloc(0), receiptSignature: Buffer.alloc(0) };
 }
 
 export const PutPreimagesResponse: MessageFns<PutPreimagesResponse> = {
   encode(message: PutPreimagesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.results) {
       PreimageResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.receiptHeader.length !== 0) {
+      writer.uint32(18).bytes(message.receiptHeader);
+    }
+    if (message.receiptSignature.length !== 0) {
+      writer.uint32(26).bytes(message.receiptSignature);
     }
     return writer;
   },
@@ -1927,6 +1939,22 @@ export const PutPreimagesResponse: MessageFns<PutPreimagesResponse> = {
             message.results.push(PreimageResult.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.receiptHeader = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.receiptSignature = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1945,6 +1973,8 @@ export const PutPreimagesResponse: MessageFns<PutPreimagesResponse> = {
   fromPartial(object: DeepPartial<PutPreimagesResponse>): PutPreimagesResponse {
     const message = createBasePutPreimagesResponse() as any;
     message.results = object.results?.map((e) => PreimageResult.fromPartial(e)) || [];
+    message.receiptHeader = object.receiptHeader ?? Buffer.alloc(0);
+    message.receiptSignature = object.receiptSignature ?? Buffer.alloc(0);
     return message;
   },
 };
