@@ -94,11 +94,16 @@ export class Bench {
     answers: Partial<MonitorHost>,
     override: Partial<Pick<RpcDeps, "host" | "walletConfirmedSat">> & {
       readonly who?: Principal;
+      /** Any free one unless said. */
+      readonly port?: number;
     } = {},
   ): Promise<RpcServer> {
     const host = scripted(answers);
-    const { who = { name: "manager-1", managerKey: MANAGER_KEY, admin: false }, ...overridden } =
-      override;
+    const {
+      who = { name: "manager-1", managerKey: MANAGER_KEY, admin: false },
+      port = 0,
+      ...overridden
+    } = override;
     const write = (level: LogLine["level"]) => (fields: LogLine["fields"], message: string) => {
       this.log.push({ level, fields, message });
     };
@@ -123,7 +128,7 @@ export class Bench {
       key: fs.readFileSync(server.keyFile),
       clientCa: fs.readFileSync(caFile),
     };
-    this.#server = await startRpcServer(deps, { host: "127.0.0.1", port: 0 }, tls);
+    this.#server = await startRpcServer(deps, { host: "127.0.0.1", port }, tls);
     return this.#server;
   }
 
