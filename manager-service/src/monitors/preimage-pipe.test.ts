@@ -104,7 +104,7 @@ describe("preimage records to a monitor", function () {
     host.records = [record(1), record(2, THERE)];
     await started(host);
     await stored(host, 2);
-    assert.deepEqual(host.receiptIds(), [0], "no update has its receipt");
+    assert.ok(!host.receiptIds().includes(1), "no update has its receipt");
   });
 
   it("are split by the limit of the monitor, and by our own", async () => {
