@@ -140,6 +140,7 @@ describe("bump requests through the whole manager", function () {
   class Subscription {
     readonly items: Item[] = [];
     inReplay: readonly string[] | undefined;
+    knownOf: readonly string[] = [];
     readonly #stream: ClientReadableStream<SubscribeResponse>;
 
     constructor() {
@@ -147,7 +148,9 @@ describe("bump requests through the whole manager", function () {
       this.#stream.on("error", () => undefined); // the server stops at the end of the test
       this.#stream.on("data", ({ item }: SubscribeResponse) => {
         if (item?.$case === "event") this.items.push(item.value);
-        if (item?.$case === "replayDone") this.inReplay = this.words;
+        if (item?.$case !== "replayDone") return;
+        this.inReplay = this.words;
+        this.knownOf = item.value.bumpsKnownOf;
       });
     }
     get words(): readonly string[] {
@@ -182,7 +185,7 @@ describe("bump requests through the whole manager", function () {
     await until(() => first.words.at(-1) === `${NAME} 01 700`, "the newest");
     const later = new Subscription();
     await later.replayed();
-    assert.deepEqual(later.inReplay, [`${NAME} 01 700`]);
+    assert.deepEqual([later.inReplay, later.knownOf], [[`${NAME} 01 700`], [NAME]]);
     const [item] = later.items;
     const event = item?.item?.$case === "userEvent" ? item.item.value.event : undefined;
     assert.ok(event?.$case === "bumpTransaction");

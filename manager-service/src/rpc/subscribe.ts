@@ -51,8 +51,10 @@ function feed(context: RpcContext, call: Call, who: NodePrincipal): void {
   const forget = context.track(end);
   const subscription = context.host.subscribe(who, {
     item: (item) => writer.write({ item: { $case: "event", value: item } }),
-    replayDone: (replayed) =>
-      writer.write({ item: { $case: "replayDone", value: { replayed: BigInt(replayed) } } }),
+    replayDone(replayed, bumpsKnownOf) {
+      const value = { replayed: BigInt(replayed), bumpsKnownOf: [...bumpsKnownOf] };
+      return writer.write({ item: { $case: "replayDone", value } });
+    },
     end,
   });
   close = once(() => {

@@ -37,6 +37,8 @@ export class BumpBoard {
   readonly #open = new Map<string, Entry>();
   /** Keys told in a replay that has not ended, by monitor. */
   readonly #replays = new Map<MonitorKey, Set<string>>();
+  /** Names of monitors that told all of theirs since the start. */
+  readonly #known = new Set<string>();
   /** Called after every change. */
   onChange: (nodeKey: string, key: string) => void = () => undefined;
 
@@ -50,9 +52,10 @@ export class BumpBoard {
     this.#replays.set(monitorKey, new Set());
   }
 
-  replayEnds({ monitorKey }: LinkIdentity): void {
+  replayEnds({ name, monitorKey }: LinkIdentity): void {
     const told = this.#replays.get(monitorKey);
     if (told === undefined) return;
+    this.#known.add(name);
     this.#replays.delete(monitorKey);
     for (const [key, open] of [...this.#open]) {
       if (open.monitorKey === monitorKey && !told.has(key)) this.#remove(key);
@@ -83,6 +86,11 @@ export class BumpBoard {
     });
     this.onChange(nodeKey, key);
     return undefined;
+  }
+
+  /** Of other monitors it is not known what is open. */
+  knownOf(): readonly string[] {
+    return [...this.#known];
   }
 
   keysOf(nodeKey: string): readonly string[] {

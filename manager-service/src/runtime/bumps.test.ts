@@ -22,9 +22,9 @@ class Wallet extends ToldItems {
     await super.item(item);
     await this.gate;
   }
-  override replayDone(replayed: number): Promise<void> {
+  override replayDone(replayed: number, bumpsKnownOf: readonly string[]): Promise<void> {
     this.beforeReplayDone = this.words;
-    return super.replayDone(replayed);
+    return super.replayDone(replayed, bumpsKnownOf);
   }
 }
 
@@ -114,13 +114,25 @@ describe("bump requests in the manager", () => {
     assert.deepEqual((await subscribe()).words, ["a 01 500"]);
   });
 
-  it("are known again after a restart only from the monitors", async () => {
+  it("are known again after a restart only from the monitors, and ReplayDone says from which", async () => {
     asks(bench.a, wanted(1, 500));
     await bench.stop();
     await bench.start();
-    assert.deepEqual((await subscribe()).words, []);
+    const replays = async () => {
+      const { words, bumpsKnownOf } = await subscribe();
+      return { words, bumpsKnownOf };
+    };
+    assert.deepEqual(await replays(), { words: [], bumpsKnownOf: [] }, "nothing is over by that");
+    const { host } = bench.a;
+    host.connected(bench.a, bench.a.status().storeId);
     asks(bench.a, wanted(1, 500));
-    assert.deepEqual((await subscribe()).words, ["a 01 500"]);
+    const words = ["a 01 500"];
+    assert.deepEqual(await replays(), { words, bumpsKnownOf: [] }, "there may be more");
+    host.endOfReplay(bench.a);
+    assert.deepEqual(await replays(), { words, bumpsKnownOf: ["a"] });
+    host.disconnected(bench.a, "gone");
+    host.connected(bench.a, bench.a.status().storeId);
+    assert.deepEqual(await replays(), { words, bumpsKnownOf: ["a"] }, "they stand meanwhile");
   });
 
   describe("SignBump", () => {

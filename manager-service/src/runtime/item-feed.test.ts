@@ -54,7 +54,7 @@ describe("the item feed", () => {
     const told = new ToldItems();
     const broken = {
       item: () => Promise.reject(new Error("gone")),
-      replayDone: (count: number) => told.replayDone(count),
+      replayDone: (count: number) => told.replayDone(count, []),
       end: told.end.bind(told),
     };
     feed.subscribe(NODE, broken);

@@ -95,8 +95,9 @@ export class ItemFeed {
     for (const { itemId } of this.#tables.item.select("unhandled", nodeKey)) {
       if (itemId <= cursor && (await this.#send(nodeKey, subscription, itemId))) replayed += 1;
     }
+    const known = this.#bumps.knownOf(); // before: all of theirs are sent by the next line
     await this.#sendBumps(subscription);
-    if (subscription.open) await subscription.subscriber.replayDone(replayed);
+    if (subscription.open) await subscription.subscriber.replayDone(replayed, known);
     while (subscription.open) {
       while (subscription.open && cursor < this.#committed) {
         cursor += 1n;

@@ -47,7 +47,8 @@ export interface UpdateRequest {
 
 export interface ItemSubscriber {
   item(item: Item): Promise<void>;
-  replayDone(replayed: number): Promise<void>;
+  /** `bumpsKnownOf`: monitors whose open bump requests were all told before. */
+  replayDone(replayed: number, bumpsKnownOf: readonly string[]): Promise<void>;
   end(refusal: Refusal | undefined): void;
 }
 export interface UpdateSubscriber {

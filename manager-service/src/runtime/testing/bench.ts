@@ -150,13 +150,15 @@ export class ToldUpdates {
 export class ToldItems {
   readonly items: Item[] = [];
   replayed: number | undefined;
+  bumpsKnownOf: readonly string[] = [];
   ended: Refusal | undefined;
   item(item: Item): Promise<void> {
     this.items.push(item);
     return Promise.resolve();
   }
-  replayDone(replayed: number): Promise<void> {
+  replayDone(replayed: number, bumpsKnownOf: readonly string[]): Promise<void> {
     this.replayed = replayed;
+    this.bumpsKnownOf = bumpsKnownOf;
     return Promise.resolve();
   }
   end(refusal: Refusal | undefined): void {

@@ -64,7 +64,7 @@ export interface UserEvent {
 /**
  * A monitor needs fees from the node's wallet: fund what the request says and answer with SignBump.
  * Level-triggered: the newest of (monitor, channel_id, claim_id) replaces the older ones. All open ones are
- * sent again at each Subscribe before ReplayDone; one that is not among them is over. Never acked.
+ * sent again at each Subscribe before ReplayDone, which says whose are complete. Never acked.
  */
 export interface BumpTransaction {
   /** Name of the monitor that asks, as in ListMonitors. Each asks for itself; one confirmed answer is enough. */

@@ -235,6 +235,11 @@ export interface SubscribeResponse {
 export interface ReplayDone {
   /** Un-handled items; a BumpTransaction is not counted. */
   readonly replayed: bigint;
+  /**
+   * Monitors whose open requests are all known: a BumpTransaction of one of them that was not among the items
+   * before is over. Another has not been heard since the manager started; of its requests nothing is said.
+   */
+  readonly bumpsKnownOf: readonly string[];
 }
 
 export interface DoneRequest {
@@ -2387,7 +2392,7 @@ export const SubscribeResponse: MessageFns<SubscribeResponse> = {
 };
 
 function createBaseReplayDone(): ReplayDone {
-  return { replayed: 0n };
+  return { replayed: 0n, bumpsKnownOf: [] };
 }
 
 export const ReplayDone: MessageFns<ReplayDone> = {
@@ -2397,6 +2402,9 @@ export const ReplayDone: MessageFns<ReplayDone> = {
         throw new globalThis.Error("value provided for field message.replayed of type uint64 too large");
       }
       writer.uint32(8).uint64(message.replayed);
+    }
+    for (const v of message.bumpsKnownOf) {
+      writer.uint32(18).string(v!);
     }
     return writer;
   },
@@ -2422,6 +2430,14 @@ export const ReplayDone: MessageFns<ReplayDone> = {
             message.replayed = reader.uint64() as bigint;
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.bumpsKnownOf.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2440,6 +2456,7 @@ export const ReplayDone: MessageFns<ReplayDone> = {
   fromPartial(object: DeepPartial<ReplayDone>): ReplayDone {
     const message = createBaseReplayDone() as any;
     message.replayed = (object.replayed !== undefined && object.replayed !== null) ? BigInt(object.replayed) : 0n;
+    message.bumpsKnownOf = object.bumpsKnownOf?.map((e) => e) || [];
     return message;
   },
 };
