@@ -161,6 +161,11 @@ export class Channel {
     this.#proposals.changeFee(from, feerate, this.#latest());
   }
 
+  /** BOLT 2, reestablish: what `from` proposed and no commitment includes is forgotten. */
+  forgetProposals(from: Side): void {
+    this.#proposals.forget(from, newest(this.#halves[otherSide(from)]).state.included[from]);
+  }
+
   // ---- commitment_signed and revoke_and_ack ----
 
   /** True when `from` has something to sign and may sign now. */
@@ -337,8 +342,6 @@ export class Channel {
   liveHtlcs(): readonly Htlc[] {
     return liveHtlcs(this.#proposals.logs, this.#latest());
   }
-
-  // ---- inside ----
 
   #latest(): readonly LedgerState[] {
     return SIDES.map((side) => newest(this.#halves[side]).state);

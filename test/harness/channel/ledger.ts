@@ -23,6 +23,8 @@ export interface Htlc extends HtlcRef {
   readonly paymentHash: PaymentHash;
   /** Known to the offerer only. */
   readonly source: HtlcSource;
+  /** Kept by the forwarder beyond its fee, of an HTLC it intercepted. */
+  readonly skimmedFeeMsat?: Msat;
 }
 
 export type Removal =

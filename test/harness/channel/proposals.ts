@@ -43,6 +43,7 @@ export interface AddHtlc {
   readonly cltvExpiry: BlockHeight;
   /** Default: an own payment that nobody named. */
   readonly source?: HtlcSource;
+  readonly skimmedFeeMsat?: Msat;
 }
 
 /** The newest state of each side's commitment. */
@@ -111,6 +112,19 @@ export class Proposals {
   /** Proposes the removal of an HTLC taken before. */
   remove(removal: Removal): void {
     this.#logs[otherSide(removal.htlc.offeredBy)].push(removal);
+  }
+
+  /** Takes back what `from` proposed after its first `kept` changes: no commitment includes it. */
+  forget(from: Side, kept: number): void {
+    for (const change of this.#logs[from].splice(kept).reverse()) {
+      if (change.kind === "fee") continue;
+      const key = htlcKey(change.htlc);
+      if (change.kind !== "add") this.#removed.delete(key);
+      else {
+        this.#htlcs.delete(key);
+        this.#nextHtlcId[from] = change.htlc.id;
+      }
+    }
   }
 
   #propose(from: Side, change: Change, latest: Latest): void {

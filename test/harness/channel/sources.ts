@@ -1,6 +1,8 @@
 /**
  * Sources of outbound HTLCs: what the node tells its monitor about where an HTLC comes from. The source
- * key is the SHA-256 of a sender-side id (contract 2.8).
+ * key is the SHA-256 of a sender-side id (contract 2.8), in these bytes:
+ * - own, probe, trampoline: the 32-byte session key, drawn anew for every part and every attempt;
+ * - forward: the inbound channel id (32 bytes) and the inbound HTLC id (8 bytes, big endian).
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import type { Msat } from "@farwatch/protocol/amount";
@@ -24,13 +26,13 @@ export interface OwnPayment {
   readonly partKey?: Uint8Array;
 }
 
-/** Source of a payment of our own. */
-export function ownPaymentSource(payment: OwnPayment): HtlcSource {
+/** Source of a payment of our own; of a probe, a payment that nobody can claim. */
+export function ownPaymentSource(payment: OwnPayment, kind: "own" | "probe" = "own"): HtlcSource {
   const key = sha256(payment.sessionKey);
   return {
     sourceKey: sourceKey(toHex(key)),
     origin: {
-      kind: "own",
+      kind,
       part: {
         paymentId: payment.paymentId,
         partKey: payment.partKey ?? key,
@@ -41,6 +43,16 @@ export function ownPaymentSource(payment: OwnPayment): HtlcSource {
     opaque: new Uint8Array(0),
   };
 }
+
+/** Source of one HTLC of a trampoline forward, which may have several on both sides. */
+export const trampolineSource = (
+  inbound: readonly InboundHtlc[],
+  sessionKey: Uint8Array,
+): HtlcSource => ({
+  sourceKey: sourceKey(toHex(sha256(sessionKey))),
+  origin: { kind: "trampoline", inbound },
+  opaque: new Uint8Array(0),
+});
 
 /** Source of an HTLC forwarded from another channel. */
 export function forwardSource(inbound: InboundHtlc, intercepted = false): HtlcSource {

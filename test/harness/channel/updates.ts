@@ -81,7 +81,7 @@ export function holderStep(
       claimed.push({
         sourceKey: change.htlc.source.sourceKey,
         preimage: change.preimage,
-        skimmedFeeMsat: undefined,
+        skimmedFeeMsat: change.htlc.skimmedFeeMsat,
         attributionData: undefined,
       });
     } else if (change.kind === "fail") {

@@ -5,11 +5,9 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { must } from "@farwatch/protocol/assert";
-import { address, networks, Transaction } from "bitcoinjs-lib";
-import { z } from "zod";
 import { msat, type Sat } from "@farwatch/protocol/amount";
 import { blockHeight } from "@farwatch/protocol/block";
-import { equalBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
+import { fromHex, toHex } from "@farwatch/protocol/bytes";
 import { encodeInitialState } from "@farwatch/protocol/convert/channel";
 import { encodeUpdatePayload } from "@farwatch/protocol/convert/update";
 import type { ChannelType } from "@farwatch/protocol/channel";
@@ -28,13 +26,13 @@ import { createChannel, type Channel } from "../channel/channel.js";
 import type { Htlc } from "../channel/ledger.js";
 import type { SideOptions } from "../channel/setup.js";
 import { ownPaymentSource } from "../channel/sources.js";
-import { UpdateRefused, type NodeClient } from "./node-client.js";
+import { Uplink } from "../routing/uplink.js";
+import { FUNDING_DEPTH, signFunding } from "./funding.js";
+import type { NodeClient } from "./node-client.js";
 
 const FIRST_UPDATE_ID = 1n;
 /** Blocks until an HTLC of ours expires, unless a test says otherwise. */
 const DEFAULT_CLTV_DELTA = 80;
-/** Deep enough that no test's reorg reaches the funding. */
-const FUNDING_DEPTH = 6;
 
 export interface OpenOptions {
   readonly bitcoind: Regtest;
@@ -58,30 +56,26 @@ export class LightningNode {
   readonly secrets: string[] = [];
   #channel: Channel | undefined;
   #nextUpdateId = FIRST_UPDATE_ID;
-  #client: NodeClient;
+  readonly #uplink: Uplink<NodeClient>;
   #lastHeight = 0;
-  #wakers: (() => void)[] = [];
 
   private constructor(
     client: NodeClient,
     readonly bitcoind: Regtest,
   ) {
-    this.#client = client;
+    this.#uplink = new Uplink(client);
   }
 
   get channel(): Channel {
     return must(this.#channel, "open channel");
   }
   get client(): NodeClient {
-    return this.#client;
+    return this.#uplink.connection;
   }
 
   /** A new session with the manager: updates whose answer was lost are sent again, same id, same bytes. */
   useClient(client: NodeClient): void {
-    this.#client = client;
-    const wakers = this.#wakers;
-    this.#wakers = [];
-    for (const wake of wakers) wake();
+    this.#uplink.use(client);
   }
 
   /** Watches first, then funds and confirms: no coin moves before the monitors are ready. */
@@ -122,20 +116,7 @@ export class LightningNode {
   async #send(steps: readonly UpdateStep[]): Promise<void> {
     const id = this.#nextUpdateId;
     this.#nextUpdateId += 1n;
-    const payload = encodeUpdatePayload(steps);
-    for (;;) {
-      const client = this.#client;
-      try {
-        await client.update(this.channel.channelId, id, payload);
-        return;
-      } catch (error) {
-        if (error instanceof UpdateRefused) throw error;
-        // The manager went away: unknown outcome, so the same bytes go to the next session.
-        if (client === this.#client) {
-          await new Promise<void>((resolve) => this.#wakers.push(resolve));
-        }
-      }
-    }
+    await this.#uplink.send(this.channel.channelId, id, encodeUpdatePayload(steps));
   }
 
   /** Registers and offers a payment of our own, and commits it on both sides. */
@@ -145,18 +126,12 @@ export class LightningNode {
     const id = paymentId(toHex(createHash("sha256").update(preimage).update("id").digest()));
     const amountMsat = msat(amountSat * 1000n);
     const { client } = this;
-    await client.call((done) =>
-      client.rpc.registerPayment(
-        {
-          paymentId: Buffer.from(fromHex(id)),
-          paymentHash: Buffer.from(fromHex(paymentHash)),
-          totalMsat: amountMsat,
-          isProbe: false,
-        },
-        client.metadata,
-        done,
-      ),
-    );
+    await client.registerPayment({
+      paymentId: Buffer.from(fromHex(id)),
+      paymentHash: Buffer.from(fromHex(paymentHash)),
+      totalMsat: amountMsat,
+      isProbe: false,
+    });
     const sessionKey = Uint8Array.from(randomBytes(32));
     const htlc = this.channel.addHtlc("holder", {
       amountMsat,
@@ -204,24 +179,4 @@ export class LightningNode {
       },
     ];
   }
-}
-
-/** A signed funding transaction that nobody has seen yet. */
-async function signFunding(bitcoind: Regtest, script: Uint8Array, amountSat: Sat) {
-  const to = address.fromOutputScript(script, networks.regtest);
-  const { wallet } = bitcoind;
-  const funded = await wallet.rpc("walletcreatefundedpsbt", [
-    [],
-    [{ [to]: Number(amountSat) / 1e8 }],
-  ]);
-  const { psbt } = z.object({ psbt: z.string() }).parse(funded);
-  const signed = z
-    .object({ psbt: z.string() })
-    .parse(await wallet.rpc("walletprocesspsbt", [psbt]));
-  const { hex: rawTx } = z
-    .object({ hex: z.string() })
-    .parse(await bitcoind.rpc("finalizepsbt", [signed.psbt]));
-  const tx = Transaction.fromHex(rawTx);
-  const vout = tx.outs.findIndex((output) => equalBytes(output.script, script));
-  return { rawTx, txid: tx.getId(), vout };
 }

@@ -11,13 +11,21 @@ import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import {
   ManagerServiceClient,
   Role,
+  type ClaimPaymentRequest,
+  type ClosePaymentRequest,
   type Completed,
+  type DoneItem,
+  type ForceCloseRequest,
+  type HtlcFulfilledRequest,
+  type HtlcNotSentRequest,
   type OpenNodeSessionRequest,
   type OpenNodeSessionResponse,
+  type RegisterPaymentRequest,
   type SubscribeResponse,
   type UpdateChannelRequest,
   type UpdateChannelResponse,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
+import { UpdateRefused, type ManagerConnection } from "../routing/manager-connection.js";
 import type { Leaf } from "./tls.js";
 
 const SESSION_METADATA = "farwatch-session";
@@ -32,23 +40,13 @@ export interface NodeClientOptions {
   readonly channels?: OpenNodeSessionRequest["channels"];
 }
 
-export class UpdateRefused extends Error {
-  override readonly name = "UpdateRefused";
-  constructor(
-    readonly reason: string,
-    message: string,
-  ) {
-    super(`${reason}: ${message}`);
-  }
-}
-
 interface Waiter {
   readonly updateId: bigint;
   readonly resolve: (completed: Completed) => void;
   readonly reject: (error: Error) => void;
 }
 
-export class NodeClient {
+export class NodeClient implements ManagerConnection {
   readonly items: Item[] = [];
   session: OpenNodeSessionResponse | undefined;
   replayDone = false;
@@ -107,7 +105,11 @@ export class NodeClient {
     return this.#metadata;
   }
 
-  async watchChannel(id: ChannelId, initialState: Uint8Array, firstUpdateId: bigint) {
+  async watchChannel(
+    id: ChannelId,
+    initialState: Uint8Array,
+    firstUpdateId: bigint,
+  ): Promise<void> {
     const request = { initialState: Buffer.from(initialState), firstUpdateId };
     const answer = await this.call<{ readonly completed: boolean }>((done) =>
       this.#client.watchChannel(request, this.#metadata, done),
@@ -127,12 +129,32 @@ export class NodeClient {
     return completed;
   }
 
+  async registerPayment(request: RegisterPaymentRequest): Promise<void> {
+    await this.call((done) => this.#client.registerPayment(request, this.#metadata, done));
+  }
+  async closePayment(request: ClosePaymentRequest): Promise<void> {
+    await this.call((done) => this.#client.closePayment(request, this.#metadata, done));
+  }
+  async claimPayment(request: ClaimPaymentRequest): Promise<void> {
+    await this.call((done) => this.#client.claimPayment(request, this.#metadata, done));
+  }
+  async htlcFulfilled(request: HtlcFulfilledRequest): Promise<void> {
+    await this.call((done) => this.#client.htlcFulfilled(request, this.#metadata, done));
+  }
+  async htlcNotSent(request: HtlcNotSentRequest): Promise<void> {
+    await this.call((done) => this.#client.htlcNotSent(request, this.#metadata, done));
+  }
+  async forceClose(request: ForceCloseRequest): Promise<void> {
+    await this.call((done) => this.#client.forceClose(request, this.#metadata, done));
+  }
+  async answer(items: readonly DoneItem[]): Promise<void> {
+    await this.call((done) => this.#client.done({ items: [...items] }, this.#metadata, done));
+  }
+
   async done(itemIds: readonly bigint[]): Promise<void> {
-    const items = itemIds.map((itemId) => ({
-      itemId,
-      answer: { $case: "handled", value: {} } as const,
-    }));
-    await this.call((finish) => this.#client.done({ items }, this.#metadata, finish));
+    await this.answer(
+      itemIds.map((itemId) => ({ itemId, answer: { $case: "handled", value: {} } })),
+    );
   }
 
   /** Waits for an item that `match` accepts; replayed ones count. */
