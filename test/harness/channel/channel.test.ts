@@ -242,6 +242,26 @@ describe("channel engine: refusals change nothing", () => {
     assert.throws(() => channel.failHtlc(unknown), refused("unknownHtlc"));
   });
 
+  it("forgets what no commitment includes, and only that", async () => {
+    const { channel } = recordedChannel();
+    const kept = offer(channel, "holder", 50_000, "kept");
+    await channel.settle();
+    channel.failHtlc(kept);
+    const lost = offer(channel, "counterparty", 40_000, "lost");
+    channel.forgetProposals("counterparty");
+    assert.deepEqual(channel.liveHtlcs(), [kept]);
+    assert.equal(channel.canSign("counterparty"), false);
+    assert.equal(offer(channel, "counterparty", 41_000, "next").id, lost.id);
+    channel.failHtlc(kept);
+    await channel.signCommitment("counterparty");
+    channel.forgetProposals("counterparty");
+    await channel.settle();
+    assert.deepEqual(
+      channel.liveHtlcs().map(({ amountMsat }) => amountMsat),
+      [41_000_000n],
+    );
+  });
+
   it("keeps the reserve of who offers and the opener's fee, to the millisatoshi", async () => {
     const { channel } = recordedChannel();
     const { setup } = channel;

@@ -56,7 +56,8 @@ export class Link {
   closing: Promise<void> | undefined;
   /** The session's verdict: the node may neither sign nor send. */
   isBehind = false;
-  readonly #removing = new Set<HtlcId>();
+  /** What the node remembers of its removals. */
+  readonly #removals = new Map<HtlcId, InboundRemoval["kind"]>();
   #isConnected = true;
   #channel: Channel | undefined;
 
@@ -160,6 +161,12 @@ export class Link {
     this.flush();
   }
 
+  /** As a node does that starts with this holding cell. */
+  holdOnly(held: ReadonlyMap<HtlcId, InboundRemoval>): void {
+    this.held.clear();
+    for (const [id, removal] of held) this.held.set(id, removal);
+  }
+
   /** Sends what is in the holding cell, unless the peer is away or the channel is over. */
   flush(): void {
     if (!this.isUsable) return;
@@ -174,7 +181,7 @@ export class Link {
     const ref = { offeredBy: "counterparty", id } as const;
     if (removal.kind === "claim") this.channel.fulfillKnownHtlc(ref, removal.preimage);
     else this.channel.failHtlc(ref, removal.reason);
-    this.#removing.add(id);
+    this.#removals.set(id, removal.kind);
     this.sent.push({ htlcId: id, ...removal });
   }
 
@@ -190,20 +197,26 @@ export class Link {
   stageOf(id: HtlcId): "standing" | "removing" | "gone" {
     const ref = { offeredBy: "counterparty", id } as const;
     if (!this.channel.liveHtlcs().some((htlc) => sameHtlc(htlc, ref))) return "gone";
-    return this.#removing.has(id) ? "removing" : "standing";
+    return this.standingInbound().some((htlc) => htlc.id === id) ? "standing" : "removing";
+  }
+
+  /** How the node removed it, as far as it remembers. */
+  removedBy(id: HtlcId): InboundRemoval["kind"] | undefined {
+    return this.#removals.get(id);
   }
 
   /** Inbound HTLCs that stand in both commitments and that the node is not removing. */
   standingInbound(): readonly Htlc[] {
     const ours = this.#inbound("holder");
     const theirs = new Set(this.#inbound("counterparty").map(({ id }) => id));
-    return ours.filter(({ id }) => theirs.has(id) && !this.#removing.has(id));
+    return ours.filter(({ id }) => theirs.has(id) && !this.#removals.has(id));
   }
 
-  /** The node lost what it had proposed and not committed. */
-  forgetOwnProposals(): void {
+  /** The node lost its memory of this channel but for its commitments. */
+  forgetRemovals(): void {
     this.channel.forgetProposals("holder");
-    for (const { id } of this.#inbound("counterparty")) this.#removing.delete(id);
+    this.#removals.clear();
+    this.held.clear();
   }
 
   #inbound(side: Side): readonly Htlc[] {

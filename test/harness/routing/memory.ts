@@ -59,8 +59,7 @@ export function recall(
     link.isBehind = verdict === Verdict.NODE_BEHIND;
     if (verdict === Verdict.CLOSED) link.isClosed = true;
     const held = memory.held.get(link.name);
-    if (held === undefined) link.forgetOwnProposals();
-    link.held.clear();
-    for (const [id, removal] of held ?? []) link.held.set(id, removal);
+    if (held === undefined) link.forgetRemovals();
+    else link.holdOnly(held);
   }
 }

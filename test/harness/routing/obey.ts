@@ -38,6 +38,8 @@ export function obey(command: Command, linkOf: (id: ChannelId) => Link | undefin
 
 function removeInbound(link: Link, id: HtlcId, removal: InboundRemoval): CommandResult {
   if (link.isClosed || link.isBehind) return CommandResult.CHANNEL_CLOSED;
+  // Asked again: the answer may have been lost, and it says which of two answers the peer has.
+  if (link.removedBy(id) === removal.kind) return CommandResult.SENT;
   switch (link.stageOf(id)) {
     case "gone":
       return CommandResult.NOT_FOUND;
