@@ -12,6 +12,7 @@ import { confirmedScope, holderOn, isOn } from "../scopes.js";
 import type { FundingScope, MonitorState } from "../state.js";
 import { change, emit, type Work } from "../work.js";
 import { isHeldBack, startHolderBroadcast } from "./holder-broadcast.js";
+import { isLostWithItsFunding } from "./lost-spend.js";
 import { forgetSuspects } from "./suspects.js";
 import { matureHeight } from "./waiting.js";
 
@@ -77,7 +78,7 @@ export function settleFundings(work: Work): void {
  * what closed it can never confirm again, so our commitment on the new funding has to.
  */
 function goOnChainAgain(work: Work): void {
-  if (!work.state.spendReported || isHeldBack(work.state)) return;
+  if (!isLostWithItsFunding(work.state) || isHeldBack(work.state)) return;
   startHolderBroadcast(work, { kind: "fundingReplaced" });
 }
 

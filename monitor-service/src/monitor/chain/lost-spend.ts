@@ -1,7 +1,8 @@
 /**
  * A reorganisation took the spend of the funding away (onchain-engine 12, "we add"). It is offered again
  * from what we saw; if it does not come back although the node closed the channel, our own commitment
- * goes on chain. Nobody else would end the channel, and HTLCs run out of time.
+ * goes on chain. Nobody else would end the channel, and HTLCs run out of time. It does so without the
+ * node's word when the funding that was spent went too (LDK does at once; a splice mostly comes back).
  */
 import { serializeTx, type ParsedTx } from "../../tx/parsed-tx.js";
 import { LOST_SPEND_BLOCKS } from "../constants.js";
@@ -10,7 +11,7 @@ import { holderCommitments } from "../htlcs.js";
 import { confirmedScope, scopeSpentBy } from "../scopes.js";
 import type { MonitorState } from "../state.js";
 import type { Work } from "../work.js";
-import { knowsOfNewer, startHolderBroadcast } from "./holder-broadcast.js";
+import { isHeldBack, knowsOfNewer, startHolderBroadcast } from "./holder-broadcast.js";
 
 /**
  * The lost spend, for as long as no spend is confirmed. Never a commitment of ours: whether it may go
@@ -42,12 +43,27 @@ const isOurs = (state: MonitorState): boolean =>
 export function recoverClose(work: Work): void {
   const { spend, seenSpend, lockdown, staleSuspected, best } = work.state;
   if (spend !== undefined || seenSpend?.lostAt === undefined) return;
-  if (!lockdown || staleSuspected || !mayCompete(work.state)) return;
   if (best.height < seenSpend.lostAt + LOST_SPEND_BLOCKS) return;
+  if (isLostWithItsFunding(work.state)) {
+    if (!isHeldBack(work.state)) startHolderBroadcast(work, { kind: "fundingReplaced" });
+    return;
+  }
+  if (!lockdown || staleSuspected || !mayCompete(work.state)) return;
   startHolderBroadcast(work, {
     kind: "nodeRequested",
     text: "the spend of the funding was lost in a reorganisation",
   });
+}
+
+/**
+ * What closed the channel spends a funding that is not the one in the chain: a splice that went with it,
+ * or the one that a splice took the place of. However good it was, it cannot confirm there.
+ */
+export function isLostWithItsFunding(state: MonitorState): boolean {
+  const { seenSpend } = state;
+  if (seenSpend?.lostAt === undefined) return false;
+  const scope = scopeSpentBy(state, seenSpend.tx);
+  return scope !== undefined && scope !== confirmedScope(state);
 }
 
 /** A mutual close needs no other, a revoked commitment is worth more to us than our own. */
