@@ -34,9 +34,12 @@ export interface ClaimOptions {
   readonly feeratePerKw?: FeeratePerKw;
 }
 
+/** Of a channel, what claims are made from. */
+type CommitmentSource = Pick<Channel, "commitment" | "setup">;
+
 /** The other side takes an HTLC that `broadcaster` offered, with the preimage. */
 export function claimWithPreimage(
-  channel: Channel,
+  channel: CommitmentSource,
   broadcaster: Side,
   number: number,
   ref: HtlcRef,
@@ -54,7 +57,7 @@ export function claimWithPreimage(
 
 /** The other side takes back an expired HTLC that it had offered; nLockTime is the expiry. */
 export function claimAfterTimeout(
-  channel: Channel,
+  channel: CommitmentSource,
   broadcaster: Side,
   number: number,
   ref: HtlcRef,
@@ -69,7 +72,7 @@ export function claimAfterTimeout(
 
 /** The other side sweeps its plain output; on anchor channels after one confirmation. */
 export function sweepToRemote(
-  channel: Channel,
+  channel: CommitmentSource,
   broadcaster: Side,
   number: number,
   options: ClaimOptions = {},
@@ -88,7 +91,7 @@ export function sweepToRemote(
 
 /** The broadcaster sweeps its own delayed output after the delay. */
 export function sweepToLocal(
-  channel: Channel,
+  channel: CommitmentSource,
   broadcaster: Side,
   number: number,
   options: ClaimOptions = {},
@@ -100,7 +103,7 @@ export function sweepToLocal(
 
 /** The broadcaster sweeps output 0 of its own second-stage transaction after the delay. */
 export function sweepSecondStage(
-  channel: Channel,
+  channel: CommitmentSource,
   broadcaster: Side,
   number: number,
   secondStage: Uint8Array,

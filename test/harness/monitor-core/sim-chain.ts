@@ -100,6 +100,19 @@ export class SimChain {
     return found;
   }
 
+  /** The next block may hold all of them, in this order. */
+  fits(raws: readonly Uint8Array[]): boolean {
+    const height = blockHeight(this.tip.height + 1);
+    const all = raws.every((raw) => {
+      const tx = Transaction.fromBuffer(Uint8Array.from(raw));
+      const fits = this.#hindrance(tx, height) === undefined;
+      if (fits) this.#include(tx, height);
+      return fits;
+    });
+    this.#replay();
+    return all;
+  }
+
   /** Transaction that spends the outpoint in this chain. */
   spenderOf(outpoint: Outpoint): Txid | undefined {
     return this.#spenders.get(outpointKey(outpoint));
