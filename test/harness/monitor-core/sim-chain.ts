@@ -38,6 +38,7 @@ export class SimChain {
   #coins = new Map<string, Coin>();
   #spenders = new Map<string, Txid>();
   #named = 0;
+  readonly #checked = new Map<string, string | undefined>();
   readonly #granted = new Map<string, Coin>();
 
   constructor(
@@ -148,10 +149,17 @@ export class SimChain {
       if (this.spenderOf(outpoint) !== undefined) return `input ${index} is spent`;
       const locked = (sequence & RELATIVE_LOCK_OFF) === 0 && tx.version >= 2;
       if (locked && coin.height + (sequence & RELATIVE_LOCK_MASK) > height) return "not mature";
-      const failure = spendFailure(tx, index, coin);
+      const failure = this.#spendFailure(tx, index, coin);
       if (failure !== undefined) return `input ${index}: ${failure}`;
     }
     return undefined;
+  }
+
+  /** The txid of an input says what it spends, so the answer never changes. */
+  #spendFailure(tx: Transaction, index: number, coin: Coin): string | undefined {
+    const key = `${toHex(tx.getHash(true))}:${index}`;
+    if (!this.#checked.has(key)) this.#checked.set(key, spendFailure(tx, index, coin));
+    return this.#checked.get(key);
   }
 
   #include(tx: Transaction, height: BlockHeight): void {
