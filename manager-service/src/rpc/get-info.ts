@@ -18,7 +18,7 @@ export const getInfo = (context: RpcContext): Rpc =>
         version: context.version,
         managerKey: Buffer.from(fromHex(info.managerKey)),
         epoch: info.epoch,
-        supportedRoles: [Role.MANAGER_RESOLVES],
+        supportedRoles: [Role.MANAGER_RESOLVES, Role.NODE_RESOLVES, Role.OBSERVE],
         curveBackend: info.curveBackend,
         channels: BigInt(info.channels),
         unhandledItems: BigInt(info.unhandledItems),

@@ -26,6 +26,11 @@ export const MAX_BUFFERED_ANSWERS = 4 * MAX_UPDATES_IN_FLIGHT;
 export const MAX_PAGE_SIZE = 100;
 /** Items one Done may name; what fits into MAX_REQUEST_BYTES with short answers is about this many. */
 export const MAX_DONE_ITEMS = 10_000;
+/**
+ * Parts of one ClaimPayment: BOLT 2 allows 483 HTLCs of one direction in a channel, and a payment that
+ * comes over ten channels filled to the brim is none that anyone sends.
+ */
+export const MAX_CLAIM_PARTS = 4830;
 /** Bytes of a reason a person typed. */
 export const MAX_REASON_TEXT = 1024;
 

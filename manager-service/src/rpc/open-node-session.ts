@@ -34,12 +34,11 @@ function checkFields({ role, channels }: OpenNodeSessionRequest): void {
   }
   switch (role) {
     case Role.MANAGER_RESOLVES:
-      return;
     case Role.NODE_RESOLVES:
     case Role.OBSERVE:
-      return fail("unimplemented", "role", "only MANAGER_RESOLVES is served");
+      return;
     case Role.UNSPECIFIED:
     default:
-      return fail("unknownRole", "role", "expected MANAGER_RESOLVES");
+      return fail("unknownRole", "role", "expected one of the three roles");
   }
 }

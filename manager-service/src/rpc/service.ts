@@ -2,13 +2,16 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { ManagerServiceService } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { RpcContext } from "./admission.js";
+import { claimPayment } from "./claim-payment.js";
 import { closePayment } from "./close-payment.js";
 import { done } from "./done.js";
 import { forceClose } from "./force-close.js";
 import { getChannel } from "./get-channel.js";
 import { getInfo } from "./get-info.js";
+import { htlcFulfilled } from "./htlc-fulfilled.js";
 import { htlcNotSent } from "./htlc-not-sent.js";
 import { listChannels } from "./list-channels.js";
+import { listForwards } from "./list-forwards.js";
 import { listMonitors } from "./list-monitors.js";
 import { listPayments } from "./list-payments.js";
 import { listPendingEvents } from "./list-pending-events.js";
@@ -17,7 +20,7 @@ import { registerPayment } from "./register-payment.js";
 import { signBump } from "./sign-bump.js";
 import { subscribe } from "./subscribe.js";
 import type { Rpc } from "./unary.js";
-import { claimPayment, getLdkMonitor, htlcFulfilled, listForwards } from "./unimplemented.js";
+import { getLdkMonitor } from "./unimplemented.js";
 import { updateChannel } from "./update-channel.js";
 import { watchChannel } from "./watch-channel.js";
 

@@ -11,11 +11,5 @@ import { unary, type Rpc } from "./unary.js";
 const notServed = (): { readonly ok: false; readonly error: Refusal } =>
   err(refuse("unimplemented", "this call is not served; nothing was changed"));
 
-export const claimPayment = (context: RpcContext): Rpc =>
-  unary(context, { method: Service.claimPayment, serve: notServed });
-export const htlcFulfilled = (context: RpcContext): Rpc =>
-  unary(context, { method: Service.htlcFulfilled, serve: notServed });
-export const listForwards = (context: RpcContext): Rpc =>
-  unary(context, { method: Service.listForwards, serve: notServed });
 export const getLdkMonitor = (context: RpcContext): Rpc =>
   unary(context, { method: Service.getLdkMonitor, serve: notServed });

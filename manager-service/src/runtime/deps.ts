@@ -13,6 +13,9 @@ export interface ManagerLog {
 /** Called at named points of the shell's order. Only test entry points install one. */
 export type Failpoint = (name: string) => void | Promise<void>;
 
+/** Calls `task` every `ms` milliseconds until the returned function is called. */
+export type Repeat = (ms: number, task: () => void) => () => void;
+
 export interface ManagerDeps {
   readonly store: ManagerStore;
   /** Every configured monitor; each channel requires all of them. */
@@ -22,6 +25,8 @@ export interface ManagerDeps {
   /** Genesis block hash, internal byte order, as hex. */
   readonly chainHash: string;
   readonly clock: { nowMs(): number };
+  /** Default: the process's own timers. */
+  readonly repeat?: Repeat | undefined;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly log: ManagerLog;
   /** The store failed: memory is ahead of the disk and the process must stop. */

@@ -9,10 +9,15 @@ import type { ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
 import { rowKeys, type ItemRow } from "../manager/rows.js";
-import { semanticKeys } from "../manager/user-event.js";
+import { semanticKeys, type ItemContent, type RelayedEvent } from "../manager/user-event.js";
 import type { BumpBoard, OpenBump } from "./bump-board.js";
 import { itemToWire } from "./item-to-wire.js";
 import type { Closable, ItemSubscriber } from "./manager-host.js";
+
+/** What says in roles NODE_RESOLVES and OBSERVE that the channel is over. */
+const isRelayedClose = (event: ItemContent): event is RelayedEvent =>
+  event.kind === "monitorEvent" &&
+  (event.body.kind === "holderForceClosed" || event.body.kind === "commitmentTxConfirmed");
 
 interface Subscription {
   readonly subscriber: ItemSubscriber;
@@ -52,9 +57,12 @@ export class ItemFeed {
 
   /** Handed over on the current subscription, or handled already. */
   closeWasTold(channelId: ChannelId): boolean {
+    const channel = this.#tables.channel.get(channelId);
+    if (channel === undefined) return false;
+    const told = this.#subscriptions.get(channel.nodeKey)?.toldClosed.has(channelId) ?? false;
+    if (told || channel.role !== "managerResolves") return told;
     const [item] = this.#tables.item.select("semantic", semanticKeys.channelClosed(channelId));
-    if (item === undefined || item.handled) return item !== undefined;
-    return this.#subscriptions.get(item.nodeKey)?.toldClosed.has(channelId) ?? false;
+    return item?.handled ?? false;
   }
 
   subscribe(nodeKey: string, subscriber: ItemSubscriber): Closable {
@@ -130,14 +138,21 @@ export class ItemFeed {
   async #send(nodeKey: string, subscription: Subscription, itemId: bigint): Promise<boolean> {
     const row = this.#tables.item.get(rowKeys.item(itemId));
     if (!subscription.open || row?.nodeKey !== nodeKey || row.handled) return false;
+    if (this.#wasAnswered(row)) return false;
     const item = this.#write(nodeKey, row);
     if (item === undefined) return false;
     await subscription.subscriber.item(item);
-    if (row.event.kind === "channelClosed") {
-      subscription.toldClosed.add(row.event.channelId);
-      this.onClosedTold(row.event.channelId);
+    const { event } = row;
+    if (event.kind === "channelClosed" || isRelayedClose(event)) {
+      subscription.toldClosed.add(event.channelId);
+      this.onClosedTold(event.channelId);
     }
     return true;
+  }
+
+  /** A command is wanted until rows say it is done, but one session is asked once. */
+  #wasAnswered({ nodeKey, answeredIn }: ItemRow): boolean {
+    return answeredIn !== undefined && answeredIn === this.#tables.session.get(nodeKey)?.sessionId;
   }
 
   /** A row that cannot be written ends the subscription: nothing may overtake it. */

@@ -1,23 +1,31 @@
-/** Items and payments as the node receives them. */
+/** Items as the node receives them: user events, commands, relayed monitor events. */
+import { assertNever } from "@farwatch/protocol/assert";
 import { fromHex } from "@farwatch/protocol/bytes";
 import { writeOutpoint } from "@farwatch/protocol/convert/channel";
+import { encodeEventPayload } from "@farwatch/protocol/convert/event";
 import { writeSpendable } from "@farwatch/protocol/convert/spendable";
 import { writeReason } from "@farwatch/protocol/convert/update";
 import {
   ClosureReason as WireClosureReason,
+  type HtlcLocator as WireLocator,
   type Item,
+  type NodeCommand as WireCommand,
   type UserEvent as WireUserEvent,
 } from "@farwatch/protocol/gen/manager/v1/event";
-import {
-  PaymentState,
-  type Payment,
-  type PaymentPart,
-} from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { txidToInternal } from "@farwatch/protocol/ids";
-import type { ItemRow, PartRow, PaymentRow } from "../manager/rows.js";
-import type { ClosureReason, ItemContent } from "../manager/user-event.js";
+import type { ItemRow, PaymentRow } from "../manager/rows.js";
+import type {
+  ClosureReason,
+  HtlcLocator,
+  ItemContent,
+  NodeCommand,
+  RelayedEvent,
+  UserEvent,
+} from "../manager/user-event.js";
 
 const hex = (id: string): Buffer => Buffer.from(fromHex(id));
+const bytes = (value: Uint8Array | undefined): Buffer | undefined =>
+  value === undefined ? undefined : Buffer.from(value);
 
 export const itemToWire = (row: ItemRow): Item => ({
   itemId: row.itemId,
@@ -27,16 +35,64 @@ export const itemToWire = (row: ItemRow): Item => ({
 });
 
 function contentToWire(content: ItemContent): Item["item"] {
-  if (content.kind === "closeChannel") {
-    const value = { channelId: hex(content.channelId), reason: CLOSURE_REASONS[content.reason] };
-    return { $case: "command", value: { command: { $case: "channelClosed", value } } };
+  switch (content.kind) {
+    case "claimInbound":
+    case "failInbound":
+    case "closeChannel":
+      return { $case: "command", value: { command: commandToWire(content) } };
+    case "monitorEvent":
+      return { $case: "monitorEvent", value: relayedToWire(content) };
+    default:
+      return { $case: "userEvent", value: { event: eventToWire(content) } };
   }
-  return { $case: "userEvent", value: { event: eventToWire(content) } };
 }
 
-function eventToWire(
-  event: Exclude<ItemContent, { kind: "closeChannel" }>,
-): WireUserEvent["event"] {
+function commandToWire(command: NodeCommand): WireCommand["command"] {
+  const channelId = hex(command.channelId);
+  switch (command.kind) {
+    case "claimInbound": {
+      const { htlcId, preimage } = command;
+      const value = { channelId, htlcId: BigInt(htlcId), preimage: Buffer.from(preimage) };
+      return { $case: "claimInbound", value };
+    }
+    case "failInbound": {
+      const value = {
+        channelId,
+        htlcId: BigInt(command.htlcId),
+        reason: writeReason(command.reason),
+      };
+      return { $case: "failInbound", value };
+    }
+    case "closeChannel":
+      return {
+        $case: "channelClosed",
+        value: { channelId, reason: CLOSURE_REASONS[command.reason] },
+      };
+    default:
+      return assertNever(command);
+  }
+}
+
+/** The monitor's header and signature stay with the manager, which verified them. */
+const relayedToWire = (event: RelayedEvent) => ({
+  channelId: hex(event.channelId),
+  eventId: event.eventId,
+  header: Buffer.alloc(0),
+  eventHash: hex(event.eventHash),
+  payload: Buffer.from(encodeEventPayload(event)),
+  subjectKey: Buffer.alloc(0),
+  createdAtMs: BigInt(event.createdAtMs),
+  signature: Buffer.alloc(0),
+});
+
+export const locatorToWire = (locator: HtlcLocator): WireLocator => ({
+  channelId: hex(locator.channelId),
+  htlcId: locator.htlcId === undefined ? undefined : BigInt(locator.htlcId),
+  amountMsat: locator.amountMsat,
+  userChannelId: bytes(locator.userChannelId),
+});
+
+function eventToWire(event: UserEvent): WireUserEvent["event"] {
   switch (event.kind) {
     case "paymentSent":
       return {
@@ -79,8 +135,63 @@ function eventToWire(
       const about = channelId === undefined ? undefined : hex(channelId);
       return { $case: "alarm", value: { code, text, channelId: about } };
     }
+    case "probeResult": {
+      const value = { ...payment(event), ...path(event), reason: writeReason(event.reason) };
+      return { $case: "probeResult", value };
+    }
+    case "probeSuccessful":
+      return { $case: "probeSuccessful", value: { ...payment(event), ...path(event) } };
+    case "probeFailed":
+      return { $case: "probeFailed", value: { ...payment(event), ...path(event) } };
+    case "paymentForwarded":
+    case "htlcHandlingFailed":
+    case "forwardLost":
+    case "paymentClaimed":
+      return forwardToWire(event);
     default:
-      throw new Error(`no wire form for ${event.kind} yet`);
+      return assertNever(event);
+  }
+}
+
+type OfForwards = Extract<
+  UserEvent,
+  { kind: "paymentForwarded" | "htlcHandlingFailed" | "forwardLost" | "paymentClaimed" }
+>;
+
+function forwardToWire(event: OfForwards): WireUserEvent["event"] {
+  switch (event.kind) {
+    case "paymentForwarded":
+      return {
+        $case: "paymentForwarded",
+        value: {
+          prev: event.prev.map(locatorToWire),
+          next: event.next.map(locatorToWire),
+          totalFeeMsat: event.totalFeeMsat,
+          skimmedFeeMsat: event.skimmedFeeMsat,
+          claimFromOnchain: event.claimFromOnchain,
+        },
+      };
+    case "htlcHandlingFailed":
+      return {
+        $case: "htlcHandlingFailed",
+        value: { prev: event.prev.map(locatorToWire), reason: writeReason(event.reason) },
+      };
+    case "forwardLost":
+      return {
+        $case: "forwardLost",
+        value: {
+          prev: locatorToWire(event.prev),
+          next: locatorToWire(event.next),
+          amountMsat: event.amountMsat,
+        },
+      };
+    case "paymentClaimed":
+      return {
+        $case: "paymentClaimed",
+        value: { paymentHash: hex(event.paymentHash), amountMsat: event.amountMsat },
+      };
+    default:
+      return assertNever(event);
   }
 }
 
@@ -103,29 +214,3 @@ export const CLOSURE_REASONS: Readonly<Record<ClosureReason, WireClosureReason>>
   neverFunded: WireClosureReason.NEVER_FUNDED,
   outdatedNode: WireClosureReason.OUTDATED_NODE,
 };
-
-const PAYMENT_STATES: Readonly<Record<PaymentRow["state"] | PartRow["state"], PaymentState>> = {
-  pending: PaymentState.PENDING,
-  sent: PaymentState.SENT,
-  failed: PaymentState.FAILED,
-  alive: PaymentState.PENDING,
-  claimed: PaymentState.SENT,
-  notSent: PaymentState.FAILED,
-};
-
-export const paymentToWire = (row: PaymentRow, parts: readonly PartRow[]): Payment => ({
-  ...payment(row),
-  totalMsat: row.totalMsat ?? 0n,
-  isProbe: false,
-  state: PAYMENT_STATES[row.state],
-  parts: parts.map(partToWire),
-  closedByNode: row.closedReason !== undefined,
-});
-
-const partToWire = (part: PartRow): PaymentPart => ({
-  partKey: Buffer.from(part.partKey),
-  sourceKey: hex(part.sourceKey),
-  channelId: hex(part.channelId),
-  amountMsat: part.amountMsat,
-  state: PAYMENT_STATES[part.state],
-});

@@ -4,6 +4,7 @@
  * RPC layer would only copy them.
  */
 import type {
+  Forward,
   GetChannelResponse,
   ListPaymentsResponse,
   ListPendingEventsResponse,
@@ -19,6 +20,8 @@ import type {
   Hash32,
   PaymentHash,
   PaymentId,
+  Preimage,
+  SourceKey,
   Txid,
   UpdateId,
 } from "@farwatch/protocol/ids";
@@ -26,6 +29,7 @@ import type { Msat } from "@farwatch/protocol/amount";
 import type { HtlcSource } from "@farwatch/protocol/channel";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
+import type { ClaimPart } from "../manager/rows.js";
 import type { BumpAnswer } from "../monitors/monitor-link.js";
 
 /** Who calls, from the client certificate, never from a message. */
@@ -96,6 +100,25 @@ export interface ManagerHost {
     outcome:
       { readonly kind: "noMoreParts" } | { readonly kind: "abandon"; readonly reason: string },
   ): Promise<Result<void, Refusal>>;
+  /** Payee side: claims every part. The same request again is answered again. */
+  claimPayment(
+    who: NodePrincipal,
+    request: {
+      readonly paymentHash: PaymentHash;
+      readonly preimage: Preimage;
+      readonly parts: readonly ClaimPart[];
+    },
+  ): Promise<Result<void, Refusal>>;
+  /** The peer's update_fulfill_htlc arrived. */
+  htlcFulfilled(
+    who: NodePrincipal,
+    request: {
+      readonly channelId: ChannelId;
+      readonly sourceKey: SourceKey;
+      readonly preimage: Preimage;
+      readonly skimmedFeeMsat: Msat | undefined;
+    },
+  ): Promise<Result<void, Refusal>>;
   /** The HTLC never entered a commitment. Refused `htlcCommitted` when an accepted update has it. */
   htlcNotSent(
     who: NodePrincipal,
@@ -122,6 +145,12 @@ export interface ManagerHost {
     after: PaymentId | undefined,
     limit: number,
   ): Promise<ListPaymentsResponse["payments"]>;
+  /** In the order of their keys, strictly after `after`. */
+  forwards(
+    who: NodePrincipal,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly { readonly key: string; readonly forward: Forward }[]>;
   pendingEvents(who: NodePrincipal): Promise<ListPendingEventsResponse["events"]>;
   monitors(): Promise<ListMonitorsResponse["monitors"]>;
   forceClose(

@@ -9,7 +9,7 @@ import type { Tables } from "../manager/draft.js";
 import type { Effect } from "../manager/effect.js";
 import { META_KEY, rowKeys, type AckRow, type WatchRow } from "../manager/rows.js";
 import { BumpBoard } from "./bump-board.js";
-import type { ManagerDeps } from "./deps.js";
+import type { ManagerDeps, Repeat } from "./deps.js";
 import { ItemFeed } from "./item-feed.js";
 import { createLinkHost } from "./link-host.js";
 import { loadTables } from "./load-tables.js";
@@ -40,6 +40,15 @@ interface Outlets {
   readonly committedPreimages: Set<string>;
 }
 
+/** Ms. A twentieth of the shortest limit it serves (CLAIM_PATIENCE_MS). */
+export const SLOW_CLOCK_MS = 30_000;
+
+const everyInterval: Repeat = (ms, task) => {
+  const timer = setInterval(task, ms);
+  timer.unref();
+  return () => clearInterval(timer);
+};
+
 /** Throws StoreFailure, or UnreadableRow when the stored rows are damaged or of a newer build. */
 export async function createManagerHost(deps: ManagerDeps): Promise<RunningManager> {
   const { store } = deps;
@@ -57,6 +66,7 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
   const outlets = { deps, tables, log, feed, streams, watches, ...committed };
   const run = createRunStep(deps, tables, (effect) => runEffect(outlets, effect));
   const { epoch } = stored;
+  let stopClock = (): void => undefined;
   warnOfMissingMonitors(deps, tables);
   return {
     host: createNodeHost({ deps, tables, run, log, feed, streams, epoch }),
@@ -64,8 +74,12 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
     start() {
       const linkHost = createLinkHost({ ...outlets, run, bumps });
       for (const link of deps.links) link.start(linkHost);
+      stopClock = (deps.repeat ?? everyInterval)(SLOW_CLOCK_MS, () => {
+        run({ kind: "timePassed" }).catch(deps.onFatal);
+      });
     },
     async stop() {
+      stopClock();
       await Promise.all(deps.links.map((link) => link.stop()));
       await store.close();
     },

@@ -1,10 +1,13 @@
 /** The ManagerHost that the RPC layer sees: requests become inputs, rows become answers. */
-import type { DoneItem } from "@farwatch/protocol/gen/manager/v1/manager_service";
+import {
+  CommandResult as WireResult,
+  type DoneItem,
+} from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { ChannelId, Txid } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { ALL, type Tables } from "../manager/draft.js";
-import type { DoneAnswer } from "../manager/input.js";
+import type { CommandResult, DoneAnswer } from "../manager/input.js";
 import { rowKeys, type ChannelRow } from "../manager/rows.js";
 import type { ManagerDeps } from "./deps.js";
 import type { ItemFeed } from "./item-feed.js";
@@ -15,7 +18,13 @@ import { checkSession, openNodeSession, replacedBy } from "./sessions.js";
 import { signBump } from "./sign-bump.js";
 import type { UpdateLog } from "./update-log.js";
 import type { UpdateStreams } from "./update-streams.js";
-import { channelView, monitorStatuses, paymentViews, pendingEvents } from "./views.js";
+import {
+  channelView,
+  forwardViews,
+  monitorStatuses,
+  paymentViews,
+  pendingEvents,
+} from "./views.js";
 
 export interface HostParts {
   readonly deps: ManagerDeps;
@@ -70,14 +79,28 @@ function sessionCalls({ deps, tables, run, feed, streams }: HostParts) {
   } satisfies Partial<ManagerHost>;
 }
 
+/** The RPC layer refused every other value. */
+const COMMAND_RESULTS: ReadonlyMap<WireResult, CommandResult> = new Map([
+  [WireResult.SENT, "sent"],
+  [WireResult.QUEUED, "queued"],
+  [WireResult.ALREADY_REMOVING, "alreadyRemoving"],
+  [WireResult.NOT_FOUND, "notFound"],
+  [WireResult.CHANNEL_CLOSED, "channelClosed"],
+]);
+
 function readAnswer(answer: DoneItem["answer"]): DoneAnswer {
   switch (answer?.$case) {
     case "retrying":
       return { kind: "retrying" };
     case "abandon":
       return { kind: "abandon", reason: answer.value.reason };
-    case "handled":
     case "commandResult":
+      return { kind: "command", result: COMMAND_RESULTS.get(answer.value) ?? "queued" };
+    case "probeOk":
+      return { kind: "probe", succeeded: true };
+    case "probeFailed":
+      return { kind: "probe", succeeded: false };
+    case "handled":
     case undefined:
     default:
       return { kind: "handled" };
@@ -163,6 +186,8 @@ function paymentCalls({ run }: HostParts) {
       const reason = outcome.kind === "abandon" ? outcome.reason : "no more parts";
       return run({ kind: "paymentClosed", nodeKey, paymentId, reason });
     },
+    claimPayment: ({ nodeKey }, request) => run({ kind: "claimRequested", nodeKey, ...request }),
+    htlcFulfilled: ({ nodeKey }, request) => run({ kind: "htlcFulfilled", nodeKey, ...request }),
     htlcNotSent: ({ nodeKey }, request) => run({ kind: "htlcNotSent", nodeKey, ...request }),
   } satisfies Partial<ManagerHost>;
 }
@@ -179,6 +204,7 @@ function bumpCalls({ deps, tables }: HostParts) {
 function readCalls({ deps, tables, epoch }: HostParts) {
   return {
     payments: (who, after, limit) => durably(deps, paymentViews(tables, who.nodeKey, after, limit)),
+    forwards: (who, after, limit) => durably(deps, forwardViews(tables, who.nodeKey, after, limit)),
     pendingEvents: (who) => durably(deps, pendingEvents(tables, deps.links, who.nodeKey)),
     monitors: () => durably(deps, monitorStatuses(tables, deps.links)),
     info: () =>

@@ -17,14 +17,22 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { Tables } from "../manager/draft.js";
 import type { NodeChannel } from "../manager/input.js";
+import type { Role as RowRole } from "../manager/rows.js";
 import { verdictsOf, type ChannelVerdict } from "../manager/sessions.js";
 import type { ManagerDeps } from "./deps.js";
 import type { NodePrincipal, SessionId } from "./manager-host.js";
 import type { RunStep } from "./run-step.js";
+import { ownedInbound } from "./views.js";
 
 const SESSION_ID_BYTES = 16;
 
-/** The caller has checked shapes and lengths. Errors: unimplemented, notYourChannel, fenced. */
+const ROLES: ReadonlyMap<Role, RowRole> = new Map([
+  [Role.MANAGER_RESOLVES, "managerResolves"],
+  [Role.NODE_RESOLVES, "nodeResolves"],
+  [Role.OBSERVE, "observe"],
+]);
+
+/** The caller has checked shapes and lengths. Errors: unknownRole, notYourChannel, fenced. */
 export async function openNodeSession(
   deps: ManagerDeps,
   tables: Tables,
@@ -32,9 +40,8 @@ export async function openNodeSession(
   { nodeKey }: NodePrincipal,
   request: OpenNodeSessionRequest,
 ): Promise<Result<OpenNodeSessionResponse, Refusal>> {
-  if (request.role !== Role.MANAGER_RESOLVES) {
-    return err(refuse("unimplemented", "only role MANAGER_RESOLVES is supported for now"));
-  }
+  const role = ROLES.get(request.role);
+  if (role === undefined) return err(refuse("unknownRole", "no such role"));
   if (toHex(request.nodeKey) !== nodeKey) {
     return err(refuse("notYourChannel", "node_key is not the one of this certificate"));
   }
@@ -43,7 +50,7 @@ export async function openNodeSession(
   const newSessionId = toHex(deps.randomBytes(SESSION_ID_BYTES));
   const opening = run({
     kind: "sessionOpened",
-    role: "managerResolves",
+    role,
     nodeKey,
     nodeEpoch,
     newSessionId,
@@ -52,10 +59,15 @@ export async function openNodeSession(
   // Decided by now: a newer session may replace this one before its commit ends.
   const session = tables.session.get(nodeKey);
   const found = verdictsOf(tables, nodeKey, channels).map(writeVerdict);
+  const owned = ownedInbound(tables, nodeKey);
   const opened = await opening;
   if (!opened.ok) return opened;
   const { sessionId } = must(session, "session row");
-  return ok({ sessionId: Buffer.from(fromHex(sessionId)), channels: found });
+  return ok({
+    sessionId: Buffer.from(fromHex(sessionId)),
+    channels: found,
+    ownedInbound: [...owned],
+  });
 }
 
 export function checkSession(

@@ -3,6 +3,7 @@ import { fromHex } from "@farwatch/protocol/bytes";
 import { GetChannelResponse as MonitorChannel } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import {
   Role,
+  type Forward,
   type GetChannelResponse,
   type MonitorStatus,
   type MonitorView,
@@ -11,11 +12,13 @@ import {
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { PaymentId } from "@farwatch/protocol/ids";
 import { whyNotAcked } from "../manager/ack-predicate.js";
-import type { Tables } from "../manager/draft.js";
-import { rowKeys, type ChannelRow } from "../manager/rows.js";
+import type { HtlcLocator } from "@farwatch/protocol/gen/manager/v1/event";
+import { ALL, type Tables } from "../manager/draft.js";
+import { rowKeys, type ChannelRow, type Role as RowRole } from "../manager/rows.js";
 import { durableId, lagOf } from "../manager/updates/durability.js";
 import type { MonitorLink } from "../monitors/monitor-link.js";
-import { CLOSURE_REASONS, paymentToWire } from "./item-to-wire.js";
+import { CLOSURE_REASONS, locatorToWire } from "./item-to-wire.js";
+import { forwardToWire, paymentToWire } from "./lists-to-wire.js";
 
 const hex = (id: string): Buffer => Buffer.from(fromHex(id));
 
@@ -31,7 +34,7 @@ export async function channelView(
   const required = links.filter(({ monitorKey }) => row.requiredMonitors.includes(monitorKey));
   return {
     channelId: hex(row.channelId),
-    role: Role.MANAGER_RESOLVES,
+    role: WIRE_ROLES[row.role],
     acceptedId: row.acceptedId,
     durableId: durableId(tables, row) ?? 0n,
     headHash: hex(row.headHash),
@@ -74,6 +77,32 @@ export function paymentViews(
     .slice(0, limit)
     .map((row) => paymentToWire(row, tables.part.select("payment", row.paymentId)));
 }
+
+/** In the order of their keys, strictly after `after`. */
+export function forwardViews(
+  tables: Tables,
+  nodeKey: string,
+  after: string | undefined,
+  limit: number,
+): readonly { readonly key: string; readonly forward: Forward }[] {
+  return tables.forward
+    .select("node", nodeKey)
+    .filter(({ forwardKey }) => after === undefined || forwardKey > after)
+    .slice(0, limit)
+    .map((row) => ({ key: row.forwardKey, forward: forwardToWire(tables, row) }));
+}
+
+/** Inbound HTLCs that must not be forwarded again: their forward is under way or not settled. */
+export const ownedInbound = (tables: Tables, nodeKey: string): readonly HtlcLocator[] =>
+  [...tables.inbound.select("open", ALL)]
+    .filter((row) => row.nodeKey === nodeKey)
+    .map(locatorToWire);
+
+export const WIRE_ROLES: Readonly<Record<RowRole, Role>> = {
+  managerResolves: Role.MANAGER_RESOLVES,
+  nodeResolves: Role.NODE_RESOLVES,
+  observe: Role.OBSERVE,
+};
 
 const ON_ITS_WAY = "the ack is stored and on its way to the monitor";
 

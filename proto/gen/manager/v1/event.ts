@@ -58,6 +58,8 @@ export interface UserEvent {
     | //
     /** In every role. */
     { readonly $case: "bumpTransaction"; readonly value: BumpTransaction }
+    | { readonly $case: "probeSuccessful"; readonly value: ProbeOutcome }
+    | { readonly $case: "probeFailed"; readonly value: ProbeOutcome }
     | undefined;
 }
 
@@ -107,11 +109,23 @@ export interface PaymentPathFailed {
   readonly reason: HtlcFailReason | undefined;
 }
 
+/**
+ * A part of a probe came back. The node reads the reason and answers probe_ok or probe_failed in Done;
+ * ProbeSuccessful or ProbeFailed follows.
+ */
 export interface ProbeResult {
   readonly paymentId: Buffer;
   readonly paymentHash: Buffer;
   readonly partKey: Buffer;
   readonly reason: HtlcFailReason | undefined;
+  readonly pathSummary: Buffer;
+}
+
+export interface ProbeOutcome {
+  readonly paymentId: Buffer;
+  readonly paymentHash: Buffer;
+  readonly partKey: Buffer;
+  readonly pathSummary: Buffer;
 }
 
 export interface HtlcLocator {
@@ -378,6 +392,12 @@ export const UserEvent: MessageFns<UserEvent> = {
       case "bumpTransaction":
         BumpTransaction.encode(message.event.value, writer.uint32(122).fork()).join();
         break;
+      case "probeSuccessful":
+        ProbeOutcome.encode(message.event.value, writer.uint32(130).fork()).join();
+        break;
+      case "probeFailed":
+        ProbeOutcome.encode(message.event.value, writer.uint32(138).fork()).join();
+        break;
     }
     return writer;
   },
@@ -518,6 +538,22 @@ export const UserEvent: MessageFns<UserEvent> = {
             message.event = { $case: "bumpTransaction", value: BumpTransaction.decode(reader, reader.uint32()) };
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.event = { $case: "probeSuccessful", value: ProbeOutcome.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.event = { $case: "probeFailed", value: ProbeOutcome.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -626,6 +662,18 @@ export const UserEvent: MessageFns<UserEvent> = {
       case "bumpTransaction": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "bumpTransaction", value: BumpTransaction.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "probeSuccessful": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "probeSuccessful", value: ProbeOutcome.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "probeFailed": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "probeFailed", value: ProbeOutcome.fromPartial(object.event.value) };
         }
         break;
       }
@@ -1133,7 +1181,13 @@ export const PaymentPathFailed: MessageFns<PaymentPathFailed> = {
 };
 
 function createBaseProbeResult(): ProbeResult {
-  return { paymentId: Buffer.alloc(0), paymentHash: Buffer.alloc(0), partKey: Buffer.alloc(0), reason: undefined };
+  return {
+    paymentId: Buffer.alloc(0),
+    paymentHash: Buffer.alloc(0),
+    partKey: Buffer.alloc(0),
+    reason: undefined,
+    pathSummary: Buffer.alloc(0),
+  };
 }
 
 export const ProbeResult: MessageFns<ProbeResult> = {
@@ -1149,6 +1203,9 @@ export const ProbeResult: MessageFns<ProbeResult> = {
     }
     if (message.reason !== undefined) {
       HtlcFailReason.encode(message.reason, writer.uint32(34).fork()).join();
+    }
+    if (message.pathSummary.length !== 0) {
+      writer.uint32(42).bytes(message.pathSummary);
     }
     return writer;
   },
@@ -1198,6 +1255,14 @@ export const ProbeResult: MessageFns<ProbeResult> = {
             message.reason = HtlcFailReason.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pathSummary = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1221,6 +1286,103 @@ export const ProbeResult: MessageFns<ProbeResult> = {
     message.reason = (object.reason !== undefined && object.reason !== null)
       ? HtlcFailReason.fromPartial(object.reason)
       : undefined;
+    message.pathSummary = object.pathSummary ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseProbeOutcome(): ProbeOutcome {
+  return {
+    paymentId: Buffer.alloc(0),
+    paymentHash: Buffer.alloc(0),
+    partKey: Buffer.alloc(0),
+    pathSummary: Buffer.alloc(0),
+  };
+}
+
+export const ProbeOutcome: MessageFns<ProbeOutcome> = {
+  encode(message: ProbeOutcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.paymentId.length !== 0) {
+      writer.uint32(10).bytes(message.paymentId);
+    }
+    if (message.paymentHash.length !== 0) {
+      writer.uint32(18).bytes(message.paymentHash);
+    }
+    if (message.partKey.length !== 0) {
+      writer.uint32(26).bytes(message.partKey);
+    }
+    if (message.pathSummary.length !== 0) {
+      writer.uint32(34).bytes(message.pathSummary);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeOutcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeOutcome() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.paymentId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.paymentHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.partKey = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.pathSummary = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ProbeOutcome>): ProbeOutcome {
+    return ProbeOutcome.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProbeOutcome>): ProbeOutcome {
+    const message = createBaseProbeOutcome() as any;
+    message.paymentId = object.paymentId ?? Buffer.alloc(0);
+    message.paymentHash = object.paymentHash ?? Buffer.alloc(0);
+    message.partKey = object.partKey ?? Buffer.alloc(0);
+    message.pathSummary = object.pathSummary ?? Buffer.alloc(0);
     return message;
   },
 };

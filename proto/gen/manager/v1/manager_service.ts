@@ -25,7 +25,7 @@ import {
 import { HtlcSource } from "../../monitor/v1/channel.js";
 import { ErrorDetail } from "../../monitor/v1/error.js";
 import { GetChannelResponse as GetChannelResponse1 } from "../../monitor/v1/monitor_service.js";
-import { ClosureReason, HtlcLocator, Item, PaymentForwarded } from "./event.js";
+import { ClosureReason, HtlcLocator, Item } from "./event.js";
 
 /**
  * ManagerService: what a Lightning node integrates with. The node alone numbers updates; the manager
@@ -39,9 +39,7 @@ import { ClosureReason, HtlcLocator, Item, PaymentForwarded } from "./event.js";
 export enum Role {
   UNSPECIFIED = 0,
   MANAGER_RESOLVES = 1,
-  /** NODE_RESOLVES - Refused as `unimplemented` for now. */
   NODE_RESOLVES = 2,
-  /** OBSERVE - Refused as `unimplemented` for now. */
   OBSERVE = 3,
 }
 
@@ -72,6 +70,13 @@ export enum PaymentState {
   FAILED = 3,
 }
 
+export enum ForwardState {
+  UNSPECIFIED = 0,
+  PENDING = 1,
+  CLAIMED = 2,
+  FAILED = 3,
+}
+
 export interface OpenNodeSessionRequest {
   readonly nodeKey: Buffer;
   /** Rises with every start of the node. */
@@ -93,6 +98,11 @@ export interface OpenNodeSessionResponse {
   readonly sessionId: Buffer;
   /** Every channel the manager knows, and every channel the node named. */
   readonly channels: readonly ChannelVerdict[];
+  /**
+   * Inbound HTLCs whose forward is under way, or resolved and not removed durably: a node that lost its
+   * memory must not forward them again (contract 2.15).
+   */
+  readonly ownedInbound: readonly HtlcLocator[];
 }
 
 export interface ChannelVerdict {
@@ -207,6 +217,8 @@ export interface HtlcFulfilledRequest {
   readonly channelId: Buffer;
   readonly sourceKey: Buffer;
   readonly preimage: Buffer;
+  /** What an intercepted forward kept beyond its fee. */
+  readonly skimmedFeeMsat?: bigint | undefined;
 }
 
 export interface HtlcFulfilledResponse {
@@ -254,7 +266,13 @@ export interface DoneItem {
     /** Answers to PaymentPathFailed. */
     { readonly $case: "retrying"; readonly value: Retrying }
     | { readonly $case: "abandon"; readonly value: Abandon }
-    | { readonly $case: "commandResult"; readonly value: CommandResult }
+    | //
+    /** Answers to a NodeCommand. */
+    { readonly $case: "commandResult"; readonly value: CommandResult }
+    | //
+    /** Answers to ProbeResult. */
+    { readonly $case: "probeOk"; readonly value: Handled }
+    | { readonly $case: "probeFailed"; readonly value: Handled }
     | undefined;
 }
 
@@ -356,8 +374,38 @@ export interface ListForwardsRequest {
 }
 
 export interface ListForwardsResponse {
-  readonly forwards: readonly PaymentForwarded[];
   readonly nextPageToken: Buffer;
+  readonly forwards: readonly Forward[];
+}
+
+export interface Forward {
+  readonly paymentHash: Buffer;
+  readonly state: ForwardState;
+  readonly prev: readonly ForwardInbound[];
+  readonly next: readonly ForwardLeg[];
+  readonly intercepted: boolean;
+  readonly trampoline: boolean;
+  readonly claimFromOnchain: boolean;
+  readonly skimmedFeeMsat?:
+    | bigint
+    | undefined;
+  /** Why its monitor events are not acked yet, in one sentence; absent: nothing is left to do. */
+  readonly whyUnresolved?: string | undefined;
+}
+
+export interface ForwardInbound {
+  readonly htlc:
+    | HtlcLocator
+    | undefined;
+  /** Removed for good, or claimed on chain; see the manager's README, "Settled". */
+  readonly settled: boolean;
+  /** Failed before its preimage was known. */
+  readonly lost: boolean;
+}
+
+export interface ForwardLeg {
+  readonly htlc: HtlcLocator | undefined;
+  readonly state: PaymentState;
 }
 
 export interface ListPendingEventsRequest {
@@ -673,7 +721,7 @@ export const NodeChannel: MessageFns<NodeChannel> = {
 };
 
 function createBaseOpenNodeSessionResponse(): OpenNodeSessionResponse {
-  return { sessionId: Buffer.alloc(0), channels: [] };
+  return { sessionId: Buffer.alloc(0), channels: [], ownedInbound: [] };
 }
 
 export const OpenNodeSessionResponse: MessageFns<OpenNodeSessionResponse> = {
@@ -683,6 +731,9 @@ export const OpenNodeSessionResponse: MessageFns<OpenNodeSessionResponse> = {
     }
     for (const v of message.channels) {
       ChannelVerdict.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.ownedInbound) {
+      HtlcLocator.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -716,6 +767,14 @@ export const OpenNodeSessionResponse: MessageFns<OpenNodeSessionResponse> = {
             message.channels.push(ChannelVerdict.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ownedInbound.push(HtlcLocator.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -735,6 +794,7 @@ export const OpenNodeSessionResponse: MessageFns<OpenNodeSessionResponse> = {
     const message = createBaseOpenNodeSessionResponse() as any;
     message.sessionId = object.sessionId ?? Buffer.alloc(0);
     message.channels = object.channels?.map((e) => ChannelVerdict.fromPartial(e)) || [];
+    message.ownedInbound = object.ownedInbound?.map((e) => HtlcLocator.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2010,7 +2070,12 @@ export const ClaimPaymentResponse: MessageFns<ClaimPaymentResponse> = {
 };
 
 function createBaseHtlcFulfilledRequest(): HtlcFulfilledRequest {
-  return { channelId: Buffer.alloc(0), sourceKey: Buffer.alloc(0), preimage: Buffer.alloc(0) };
+  return {
+    channelId: Buffer.alloc(0),
+    sourceKey: Buffer.alloc(0),
+    preimage: Buffer.alloc(0),
+    skimmedFeeMsat: undefined,
+  };
 }
 
 export const HtlcFulfilledRequest: MessageFns<HtlcFulfilledRequest> = {
@@ -2023,6 +2088,12 @@ export const HtlcFulfilledRequest: MessageFns<HtlcFulfilledRequest> = {
     }
     if (message.preimage.length !== 0) {
       writer.uint32(26).bytes(message.preimage);
+    }
+    if (message.skimmedFeeMsat !== undefined) {
+      if (BigInt.asUintN(64, message.skimmedFeeMsat) !== message.skimmedFeeMsat) {
+        throw new globalThis.Error("value provided for field message.skimmedFeeMsat of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.skimmedFeeMsat);
     }
     return writer;
   },
@@ -2064,6 +2135,14 @@ export const HtlcFulfilledRequest: MessageFns<HtlcFulfilledRequest> = {
             message.preimage = Buffer.from(reader.bytes());
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.skimmedFeeMsat = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2084,6 +2163,9 @@ export const HtlcFulfilledRequest: MessageFns<HtlcFulfilledRequest> = {
     message.channelId = object.channelId ?? Buffer.alloc(0);
     message.sourceKey = object.sourceKey ?? Buffer.alloc(0);
     message.preimage = object.preimage ?? Buffer.alloc(0);
+    message.skimmedFeeMsat = (object.skimmedFeeMsat !== undefined && object.skimmedFeeMsat !== null)
+      ? BigInt(object.skimmedFeeMsat)
+      : undefined;
     return message;
   },
 };
@@ -2541,6 +2623,12 @@ export const DoneItem: MessageFns<DoneItem> = {
       case "commandResult":
         writer.uint32(40).int32(message.answer.value);
         break;
+      case "probeOk":
+        Handled.encode(message.answer.value, writer.uint32(50).fork()).join();
+        break;
+      case "probeFailed":
+        Handled.encode(message.answer.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2598,6 +2686,22 @@ export const DoneItem: MessageFns<DoneItem> = {
             message.answer = { $case: "commandResult", value: reader.int32() as any };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.answer = { $case: "probeOk", value: Handled.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.answer = { $case: "probeFailed", value: Handled.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2638,6 +2742,18 @@ export const DoneItem: MessageFns<DoneItem> = {
       case "commandResult": {
         if (object.answer?.value !== undefined && object.answer?.value !== null) {
           message.answer = { $case: "commandResult", value: object.answer.value };
+        }
+        break;
+      }
+      case "probeOk": {
+        if (object.answer?.value !== undefined && object.answer?.value !== null) {
+          message.answer = { $case: "probeOk", value: Handled.fromPartial(object.answer.value) };
+        }
+        break;
+      }
+      case "probeFailed": {
+        if (object.answer?.value !== undefined && object.answer?.value !== null) {
+          message.answer = { $case: "probeFailed", value: Handled.fromPartial(object.answer.value) };
         }
         break;
       }
@@ -3895,16 +4011,16 @@ export const ListForwardsRequest: MessageFns<ListForwardsRequest> = {
 };
 
 function createBaseListForwardsResponse(): ListForwardsResponse {
-  return { forwards: [], nextPageToken: Buffer.alloc(0) };
+  return { nextPageToken: Buffer.alloc(0), forwards: [] };
 }
 
 export const ListForwardsResponse: MessageFns<ListForwardsResponse> = {
   encode(message: ListForwardsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    for (const v of message.forwards) {
-      PaymentForwarded.encode(v!, writer.uint32(10).fork()).join();
-    }
     if (message.nextPageToken.length !== 0) {
       writer.uint32(18).bytes(message.nextPageToken);
+    }
+    for (const v of message.forwards) {
+      Forward.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -3922,20 +4038,20 @@ export const ListForwardsResponse: MessageFns<ListForwardsResponse> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.forwards.push(PaymentForwarded.decode(reader, reader.uint32()));
-            continue;
-          }
           case 2: {
             if (tag !== 18) {
               break;
             }
 
             message.nextPageToken = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.forwards.push(Forward.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -3955,8 +4071,324 @@ export const ListForwardsResponse: MessageFns<ListForwardsResponse> = {
   },
   fromPartial(object: DeepPartial<ListForwardsResponse>): ListForwardsResponse {
     const message = createBaseListForwardsResponse() as any;
-    message.forwards = object.forwards?.map((e) => PaymentForwarded.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? Buffer.alloc(0);
+    message.forwards = object.forwards?.map((e) => Forward.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseForward(): Forward {
+  return {
+    paymentHash: Buffer.alloc(0),
+    state: 0,
+    prev: [],
+    next: [],
+    intercepted: false,
+    trampoline: false,
+    claimFromOnchain: false,
+    skimmedFeeMsat: undefined,
+    whyUnresolved: undefined,
+  };
+}
+
+export const Forward: MessageFns<Forward> = {
+  encode(message: Forward, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.paymentHash.length !== 0) {
+      writer.uint32(10).bytes(message.paymentHash);
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    for (const v of message.prev) {
+      ForwardInbound.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.next) {
+      ForwardLeg.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.intercepted !== false) {
+      writer.uint32(40).bool(message.intercepted);
+    }
+    if (message.trampoline !== false) {
+      writer.uint32(48).bool(message.trampoline);
+    }
+    if (message.claimFromOnchain !== false) {
+      writer.uint32(56).bool(message.claimFromOnchain);
+    }
+    if (message.skimmedFeeMsat !== undefined) {
+      if (BigInt.asUintN(64, message.skimmedFeeMsat) !== message.skimmedFeeMsat) {
+        throw new globalThis.Error("value provided for field message.skimmedFeeMsat of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.skimmedFeeMsat);
+    }
+    if (message.whyUnresolved !== undefined) {
+      writer.uint32(74).string(message.whyUnresolved);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Forward {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForward() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.paymentHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.prev.push(ForwardInbound.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.next.push(ForwardLeg.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.intercepted = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.trampoline = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.claimFromOnchain = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.skimmedFeeMsat = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.whyUnresolved = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Forward>): Forward {
+    return Forward.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Forward>): Forward {
+    const message = createBaseForward() as any;
+    message.paymentHash = object.paymentHash ?? Buffer.alloc(0);
+    message.state = object.state ?? 0;
+    message.prev = object.prev?.map((e) => ForwardInbound.fromPartial(e)) || [];
+    message.next = object.next?.map((e) => ForwardLeg.fromPartial(e)) || [];
+    message.intercepted = object.intercepted ?? false;
+    message.trampoline = object.trampoline ?? false;
+    message.claimFromOnchain = object.claimFromOnchain ?? false;
+    message.skimmedFeeMsat = (object.skimmedFeeMsat !== undefined && object.skimmedFeeMsat !== null)
+      ? BigInt(object.skimmedFeeMsat)
+      : undefined;
+    message.whyUnresolved = object.whyUnresolved ?? undefined;
+    return message;
+  },
+};
+
+function createBaseForwardInbound(): ForwardInbound {
+  return { htlc: undefined, settled: false, lost: false };
+}
+
+export const ForwardInbound: MessageFns<ForwardInbound> = {
+  encode(message: ForwardInbound, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.htlc !== undefined) {
+      HtlcLocator.encode(message.htlc, writer.uint32(10).fork()).join();
+    }
+    if (message.settled !== false) {
+      writer.uint32(16).bool(message.settled);
+    }
+    if (message.lost !== false) {
+      writer.uint32(24).bool(message.lost);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForwardInbound {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForwardInbound() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.htlc = HtlcLocator.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.settled = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lost = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ForwardInbound>): ForwardInbound {
+    return ForwardInbound.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForwardInbound>): ForwardInbound {
+    const message = createBaseForwardInbound() as any;
+    message.htlc = (object.htlc !== undefined && object.htlc !== null)
+      ? HtlcLocator.fromPartial(object.htlc)
+      : undefined;
+    message.settled = object.settled ?? false;
+    message.lost = object.lost ?? false;
+    return message;
+  },
+};
+
+function createBaseForwardLeg(): ForwardLeg {
+  return { htlc: undefined, state: 0 };
+}
+
+export const ForwardLeg: MessageFns<ForwardLeg> = {
+  encode(message: ForwardLeg, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.htlc !== undefined) {
+      HtlcLocator.encode(message.htlc, writer.uint32(10).fork()).join();
+    }
+    if (message.state !== 0) {
+      writer.uint32(16).int32(message.state);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForwardLeg {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForwardLeg() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.htlc = HtlcLocator.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ForwardLeg>): ForwardLeg {
+    return ForwardLeg.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ForwardLeg>): ForwardLeg {
+    const message = createBaseForwardLeg() as any;
+    message.htlc = (object.htlc !== undefined && object.htlc !== null)
+      ? HtlcLocator.fromPartial(object.htlc)
+      : undefined;
+    message.state = object.state ?? 0;
     return message;
   },
 };
@@ -5010,7 +5442,7 @@ export const ManagerServiceService = {
       Buffer.from(ClosePaymentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ClosePaymentResponse => ClosePaymentResponse.decode(value),
   },
-  /** Payee side. Refused as `unimplemented` for now. */
+  /** Payee side: the preimage is made durable for every part, then ClaimInbound follows for each. */
   claimPayment: {
     path: "/farwatch.manager.v1.ManagerService/ClaimPayment" as const,
     requestStream: false as const,
@@ -5021,7 +5453,10 @@ export const ManagerServiceService = {
       Buffer.from(ClaimPaymentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ClaimPaymentResponse => ClaimPaymentResponse.decode(value),
   },
-  /** Fast path: the peer's update_fulfill arrived, not yet committed. Refused as `unimplemented` for now. */
+  /**
+   * Fast path: the peer's update_fulfill arrived, not yet committed. Optional for safety, wanted for speed
+   * and for dust.
+   */
   htlcFulfilled: {
     path: "/farwatch.manager.v1.ManagerService/HtlcFulfilled" as const,
     requestStream: false as const,
@@ -5187,9 +5622,12 @@ export interface ManagerServiceServer extends UntypedServiceImplementation {
   registerPayment: handleUnaryCall<RegisterPaymentRequest, RegisterPaymentResponse>;
   /** No more parts will be sent, or the node abandons the payment. */
   closePayment: handleUnaryCall<ClosePaymentRequest, ClosePaymentResponse>;
-  /** Payee side. Refused as `unimplemented` for now. */
+  /** Payee side: the preimage is made durable for every part, then ClaimInbound follows for each. */
   claimPayment: handleUnaryCall<ClaimPaymentRequest, ClaimPaymentResponse>;
-  /** Fast path: the peer's update_fulfill arrived, not yet committed. Refused as `unimplemented` for now. */
+  /**
+   * Fast path: the peer's update_fulfill arrived, not yet committed. Optional for safety, wanted for speed
+   * and for dust.
+   */
   htlcFulfilled: handleUnaryCall<HtlcFulfilledRequest, HtlcFulfilledResponse>;
   /** The HTLC never entered a counterparty commitment. `htlcCommitted` if any accepted update has it. */
   htlcNotSent: handleUnaryCall<HtlcNotSentRequest, HtlcNotSentResponse>;
@@ -5296,7 +5734,7 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ClosePaymentResponse) => void,
   ): ClientUnaryCall;
-  /** Payee side. Refused as `unimplemented` for now. */
+  /** Payee side: the preimage is made durable for every part, then ClaimInbound follows for each. */
   claimPayment(
     request: ClaimPaymentRequest,
     callback: (error: ServiceError | null, response: ClaimPaymentResponse) => void,
@@ -5312,7 +5750,10 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ClaimPaymentResponse) => void,
   ): ClientUnaryCall;
-  /** Fast path: the peer's update_fulfill arrived, not yet committed. Refused as `unimplemented` for now. */
+  /**
+   * Fast path: the peer's update_fulfill arrived, not yet committed. Optional for safety, wanted for speed
+   * and for dust.
+   */
   htlcFulfilled(
     request: HtlcFulfilledRequest,
     callback: (error: ServiceError | null, response: HtlcFulfilledResponse) => void,
