@@ -52,7 +52,11 @@ export class ScriptedManager implements ManagerConnection {
   refuses: string | undefined;
   /** The next updates are completed with `closed`. */
   closes = false;
-  session: OpenNodeSessionResponse = { sessionId: Buffer.alloc(16), channels: [] };
+  session: OpenNodeSessionResponse = {
+    sessionId: Buffer.alloc(16),
+    channels: [],
+    ownedInbound: [],
+  };
   #waiting: { readonly done: () => void; readonly lost: () => void }[] = [];
 
   /** Steps of the updates of one channel, in order. */
