@@ -58,31 +58,37 @@ export function claimLeg(work: Work, named: NewLeg, claim: Claim): readonly stri
   const { preimage, onChain: claimFromOnchain, skimmedFeeMsat } = claim;
   const change = { state: "claimed", preimage, claimFromOnchain, skimmedFeeMsat } as const;
   const claimed = changeForward(work, forward, change);
-  withdraw(work, semanticKeys.handlingFailed(forward.forwardKey));
-  for (const htlc of forward.inbound) {
-    const row = inboundRow(work, forward.nodeKey, htlc, forward.paymentHash);
-    claimInbound(work, claimed, leg, row);
-  }
+  const rows = forward.inbound.map((htlc) =>
+    inboundRow(work, forward.nodeKey, htlc, forward.paymentHash),
+  );
+  for (const row of rows) claimInbound(work, claimed, leg, row);
+  // No peer can have a fail: it never became one. Otherwise tellForwarded decides.
+  if (!rows.some(({ failTold }) => failTold)) takeFailBack(work, claimed);
   return conditionsOf(claimed);
 }
+
+const takeFailBack = (work: Work, { forwardKey }: ForwardRow): unknown =>
+  withdraw(work, semanticKeys.handlingFailed(forwardKey));
 
 function claimInbound(work: Work, forward: ForwardRow, leg: LegRow, row: InboundRow): void {
   const { channelId, paymentHash, decision, removedBy } = row;
   const known = work.draft.preimage.get(rowKeys.preimage({ channelId, paymentHash }));
   // Removed with its preimage known to the channel: the node claimed it by itself.
   const claimedByNode = decision === undefined && known !== undefined;
+  const preimage = must(forward.preimage, "preimage of a claimed forward");
+  // Of a removed HTLC too: our own commitment may still have it (contract 2.11).
+  recordPreimage(work, channelId, preimage, leg.sourceKey);
   if (removedBy !== undefined && !claimedByNode) {
     lose(work, forward, row);
     return;
   }
-  const preimage = must(forward.preimage, "preimage of a claimed forward");
-  recordPreimage(work, channelId, preimage, leg.sourceKey);
   const channel = work.draft.channel.get(channelId);
   if (channel === undefined) {
     const text = `a forward is claimed whose inbound channel ${channelId} is not watched`;
     alarm(work, row.nodeKey, "inboundUnknown", rowKeys.inbound(row), text, leg.channelId);
   }
-  changeInbound(work, row, { decision: { kind: "claim", preimage } });
+  // A fail may have been carried out on a closed channel; the claim is not yet.
+  changeInbound(work, row, { decision: { kind: "claim", preimage }, settled: false });
 }
 
 /** The peer had update_fail before the claim, and the HTLC is removed: it is lost. */
@@ -162,6 +168,7 @@ export function tellForwarded(work: Work, forwardKey: string): void {
   const sum = (amounts: readonly { readonly amountMsat: Msat }[]): bigint =>
     amounts.reduce((total, { amountMsat }) => total + amountMsat, 0n);
   const earned = sum(kept) - sum(legs);
+  takeFailBack(work, forward);
   tell(work, forward.nodeKey, semanticKeys.forwarded(forwardKey), {
     kind: "paymentForwarded",
     prev: kept.map(inboundLocator),

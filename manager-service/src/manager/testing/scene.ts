@@ -31,6 +31,7 @@ import {
   storeId,
   txid,
   updateId,
+  type ChannelId,
   type MonitorKey,
   type PaymentId,
   type Preimage,
@@ -38,12 +39,10 @@ import {
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
 import type { HtlcFailReason, UpdateStep } from "@farwatch/protocol/update";
-import { createTables, type Tables } from "../draft.js";
-import type { Decision, Effect } from "../effect.js";
-import type { Context, ManagerInput } from "../input.js";
-import { rowKeys, type ChannelRow, type InboxRow, type ItemRow, type UpdateRow } from "../rows.js";
-import { step } from "../step.js";
-import type { Change } from "../tables.js";
+import type { Decision } from "../effect.js";
+import type { Context } from "../input.js";
+import { rowKeys, type ChannelRow, type InboxRow, type ItemRow } from "../rows.js";
+import { Core } from "./core.js";
 
 export const byte = (value: number, length = 32): string =>
   value.toString(16).padStart(2, "0").repeat(length);
@@ -127,7 +126,10 @@ export const holder = (number: number): HolderCommitment => ({
   txid: txid(byte(0xcd)),
 });
 
-export function initialState(htlcs: readonly CommitmentHtlc[] = []): InitialState {
+export function initialState(
+  htlcs: readonly CommitmentHtlc[] = [],
+  id: ChannelId = CHANNEL,
+): InitialState {
   const pubkeys = {
     fundingPubkey: POINT,
     revocationBasepoint: POINT,
@@ -137,7 +139,7 @@ export function initialState(htlcs: readonly CommitmentHtlc[] = []): InitialStat
   };
   return {
     parameters: {
-      channelId: CHANNEL,
+      channelId: id,
       chainHash: CHAIN_HASH,
       channelType: "anchors_zero_fee_htlc",
       channelTypeModifiers: [],
@@ -228,34 +230,11 @@ function subjectOf(body: MonitorEventBody) {
   return hash32(body.kind === "htlcEvent" ? body.source.sourceKey : byte(body.kind.length));
 }
 
-export class Scene {
-  readonly tables: Tables = createTables();
-  /** The update log, which has no table in memory. */
-  readonly updates = new Map<string, UpdateRow>();
-  effects: readonly Effect[] = [];
+export class Scene extends Core {
   readonly #events = new Map<MonitorKey, number>();
 
-  /** Decides and applies; the effects are those of this input alone. */
-  input(input: ManagerInput): Result<Decision, Refusal> {
-    const decided = step(this.tables, CONTEXT, input);
-    this.effects = decided.ok ? decided.value.effects : [];
-    for (const change of decided.ok ? decided.value.changes : []) this.#apply(change);
-    return decided;
-  }
-
-  #apply({ table, key, row, update }: Change): void {
-    if (update !== undefined) this.updates.set(key, update);
-    const tables: readonly { readonly name: string; set(key: string, row: unknown): void }[] =
-      Object.values(this.tables);
-    tables.find(({ name }) => name === table)?.set(key, row);
-  }
-
-  /** Inputs that a test takes for granted. */
-  expectOk(input: ManagerInput): Decision {
-    const decided = this.input(input);
-    assert(decided.ok, `refused: ${decided.ok ? "" : decided.error.reason}`);
-    assert(decided.value.refusal === undefined, `refused: ${decided.value.refusal?.reason}`);
-    return decided.value;
+  constructor() {
+    super(CONTEXT);
   }
 
   watch(
@@ -384,9 +363,5 @@ export class Scene {
     return [...this.tables.ack.values()]
       .map((ack) => `${ack.monitorKey === MONITOR_A ? "A" : "B"}${ack.eventId}`)
       .sort();
-  }
-  /** Kinds of the effects of the last input. */
-  get kinds(): readonly string[] {
-    return this.effects.map(({ kind }) => kind);
   }
 }

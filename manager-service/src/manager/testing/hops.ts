@@ -1,0 +1,331 @@
+/**
+ * A manager core between channels, two required monitors each: HTLCs come in, are forwarded, claimed and
+ * failed by the events of either monitor; the node answers. Items are named by short labels: "forwarded",
+ * "handling failed", "claim in/1". No rules of its own.
+ */
+import { assert, must } from "@farwatch/protocol/assert";
+import type { Msat } from "@farwatch/protocol/amount";
+import { utf8 } from "@farwatch/protocol/bytes";
+import type { EventOrigin, MonitorEventBody } from "@farwatch/protocol/event";
+import { eventId, hash32, updateId, type ChannelId, type MonitorKey } from "@farwatch/protocol/ids";
+import type { UpdateStep } from "@farwatch/protocol/update";
+import type { Decision } from "../effect.js";
+import type { CommandResult, DoneAnswer, NodeChannel } from "../input.js";
+import { rowKeys, type ChannelRow, type InboundRow, type InboxRow, type Role } from "../rows.js";
+import { isCommand, type ItemContent } from "../user-event.js";
+import { Core } from "./core.js";
+import {
+  claimOf,
+  committed,
+  failOf,
+  IN,
+  IN2,
+  keyOf,
+  OUT,
+  OUT2,
+  paymentHashOf,
+  type Incoming,
+  type Outgoing,
+  type TestHtlc,
+} from "./htlcs.js";
+import {
+  byte,
+  confirmed,
+  CONTEXT,
+  counterparty,
+  initialState,
+  MONITOR_A,
+  MONITOR_B,
+  NODE,
+  ON_CHAIN,
+  revoke,
+  secretOf,
+  STORE_A,
+  STORE_B,
+} from "./scene.js";
+
+export const MONITORS = [MONITOR_A, MONITOR_B] as const;
+const NAMES: Readonly<Record<string, string>> = {
+  [IN]: "in",
+  [IN2]: "in2",
+  [OUT]: "out",
+  [OUT2]: "out2",
+};
+const nameOf = (id: ChannelId): string => NAMES[id] ?? id;
+const storeOf = (monitor: MonitorKey) => (monitor === MONITOR_A ? STORE_A : STORE_B);
+
+export const ALL_CHANNELS = [IN, IN2, OUT, OUT2] as const;
+
+export class Hops extends Core {
+  readonly #events = new Map<string, number>();
+  readonly #carried = new Map<ChannelId, readonly TestHtlc[]>();
+
+  constructor(role?: Role, channels: readonly ChannelId[] = ALL_CHANNELS) {
+    super(CONTEXT);
+    this.session(1n, { role: role ?? "managerResolves" });
+    for (const on of channels) {
+      this.watch(on);
+      this.durable(on);
+    }
+  }
+
+  session(
+    nodeEpoch: bigint,
+    more: { readonly role?: Role; readonly channels?: readonly NodeChannel[] } = {},
+  ) {
+    const { role = "managerResolves", channels = this.nodeChannels } = more;
+    const fresh = { nodeKey: NODE, nodeEpoch, newSessionId: `session ${nodeEpoch}` };
+    return this.input({ kind: "sessionOpened", role, ...fresh, channels });
+  }
+  /** What an honest node says of its channels. */
+  get nodeChannels(): readonly NodeChannel[] {
+    return [...this.tables.channel.values()].map((row) => ({
+      channelId: row.channelId,
+      lastUpdateId: row.acceptedId,
+      holderNumber: BigInt(row.holderNumber),
+      counterpartyNumber: BigInt(row.counterparty.number),
+      revokedCommitments: BigInt(row.revokedCommitments),
+    }));
+  }
+
+  watch(on: ChannelId, htlcs: readonly TestHtlc[] = []): void {
+    this.#carried.set(on, htlcs);
+    this.expectOk({
+      kind: "watchOffered",
+      nodeKey: NODE,
+      initial: initialState(htlcs.map(committed), on),
+      firstUpdateId: updateId(1),
+      payload: utf8(`watch ${on}`),
+      requiredMonitors: MONITORS,
+      setNo: 1,
+    });
+  }
+
+  offer(on: ChannelId, ...steps: readonly UpdateStep[]) {
+    const id = updateId(this.channel(on).acceptedId + 1n);
+    const payload = utf8(`update ${on} ${id}`);
+    const offered = { nodeKey: NODE, channelId: on, updateId: id, payload, steps };
+    return this.input({ kind: "updateOffered", ...offered, stored: undefined });
+  }
+  /** A new counterparty commitment; nothing is revoked yet. */
+  sign(on: ChannelId, htlcs: readonly TestHtlc[]) {
+    const number = this.channel(on).counterparty.number + 1;
+    const commitment = counterparty(number, htlcs.map(committed));
+    const offered = this.offer(on, {
+      kind: "latestCounterpartyCommitment",
+      commitment,
+      pending: [],
+    });
+    if (offered.ok && offered.value.refusal === undefined) this.#carried.set(on, htlcs);
+    return offered;
+  }
+  revokePrevious(on: ChannelId): void {
+    const previous = must(this.channel(on).counterpartyPrevious, "previous commitment");
+    assert(this.offer(on, revoke(previous.number)).ok, "revoked");
+  }
+  carried(on: ChannelId): readonly TestHtlc[] {
+    return this.#carried.get(on) ?? [];
+  }
+  /** Committed on both sides and durable. */
+  add(...htlcs: readonly TestHtlc[]): void {
+    for (const htlc of htlcs) {
+      const signed = this.sign(htlc.on, [...this.carried(htlc.on), htlc]);
+      assert(signed.ok, `refused: ${signed.ok ? "" : signed.error.message}`);
+      this.revokePrevious(htlc.on);
+      this.durable(htlc.on);
+    }
+  }
+  /** Out of the last un-revoked counterparty commitment; accepted, durable nowhere yet. */
+  remove(htlc: TestHtlc): void {
+    const left = this.carried(htlc.on).filter((other) => other !== htlc);
+    assert(this.sign(htlc.on, left).ok, "signed");
+    this.revokePrevious(htlc.on);
+  }
+
+  receipt(monitor: MonitorKey, on: ChannelId, more: { closed?: boolean; store?: string } = {}) {
+    const { acceptedId, headHash } = this.channel(on);
+    return this.expectOk({
+      kind: "receiptsStored",
+      monitorKey: monitor,
+      storeId: storeOf(monitor),
+      receipts: [
+        {
+          channelId: on,
+          updateId: acceptedId,
+          updateHash: headHash,
+          afterClose: more.closed ?? false,
+          watermark: eventId(0),
+          proof: new Uint8Array([1]),
+        },
+      ],
+    });
+  }
+  /** On every required monitor. */
+  durable(on: ChannelId): void {
+    for (const monitor of MONITORS) this.receipt(monitor, on);
+  }
+
+  /** The monitor's next event of the channel; `id` repeats an earlier one. */
+  event(
+    monitor: MonitorKey,
+    on: ChannelId,
+    body: MonitorEventBody,
+    { origin = ON_CHAIN, id }: { readonly origin?: EventOrigin; readonly id?: number } = {},
+  ): Decision {
+    const key = `${monitor}/${on}`;
+    const next = id ?? (this.#events.get(key) ?? 0) + 1;
+    if (id === undefined) this.#events.set(key, next);
+    return this.expectOk({
+      kind: "monitorEvent",
+      monitorKey: monitor,
+      storeId: storeOf(monitor),
+      channelId: on,
+      eventId: eventId(next),
+      eventHash: hash32(byte(next)),
+      subjectKey: hash32(body.kind === "htlcEvent" ? body.source.sourceKey : on),
+      body,
+      origin,
+      createdAtMs: 1,
+    });
+  }
+  claims(monitor: MonitorKey, htlc: Outgoing, origin: EventOrigin = ON_CHAIN, skim?: Msat) {
+    return this.event(monitor, htlc.on, claimOf(htlc, skim), { origin });
+  }
+  fails(monitor: MonitorKey, htlc: Outgoing, origin: EventOrigin = ON_CHAIN) {
+    return this.event(monitor, htlc.on, failOf(htlc), { origin });
+  }
+  closes(monitor: MonitorKey, on: ChannelId) {
+    return this.event(monitor, on, confirmed(false));
+  }
+  stored(monitor: MonitorKey, on: ChannelId, secret = 1): Decision {
+    const records = [{ channelId: on, paymentHash: paymentHashOf({ secret }) }];
+    const from = { monitorKey: monitor, storeId: storeOf(monitor) };
+    return this.expectOk({ kind: "preimagesStored", ...from, records });
+  }
+  /** The preimage record is durable on every required monitor. */
+  kept(on: ChannelId, secret = 1): void {
+    for (const monitor of MONITORS) this.stored(monitor, on, secret);
+  }
+  ackEverything(): void {
+    const inboxKeys = [...this.tables.ack.values()].map((ack) => rowKeys.inbox(ack));
+    this.expectOk({ kind: "acksConfirmed", inboxKeys });
+  }
+
+  fulfilled(htlc: Outgoing, skimmedFeeMsat?: Msat) {
+    const named = { channelId: htlc.on, sourceKey: htlc.source.sourceKey };
+    const preimage = secretOf(htlc.secret);
+    return this.input({
+      kind: "htlcFulfilled",
+      nodeKey: NODE,
+      ...named,
+      preimage,
+      skimmedFeeMsat,
+    });
+  }
+  notSent(htlc: Outgoing, nodeKey = NODE) {
+    const named = { channelId: htlc.on, source: htlc.source, paymentHash: paymentHashOf(htlc) };
+    return this.input({ kind: "htlcNotSent", nodeKey, ...named });
+  }
+  claimPayment(parts: readonly Incoming[], secret = 1) {
+    const request = { nodeKey: NODE, paymentHash: paymentHashOf({ secret }) };
+    const preimage = secretOf(secret);
+    const named = parts.map((part) => {
+      const { htlcId, amountMsat } = committed(part);
+      return { channelId: part.on, htlcId, amountMsat };
+    });
+    return this.input({ kind: "claimRequested", ...request, preimage, parts: named });
+  }
+  later(ms: number): void {
+    this.context = { ...this.context, nowMs: this.context.nowMs + ms };
+    this.expectOk({ kind: "timePassed" });
+  }
+
+  #done(label: string, answer: DoneAnswer): Decision {
+    const item = this.tables.item
+      .select("unhandled", NODE)
+      .find(({ event }) => labelOf(event) === label);
+    const { itemId } = must(item, `${label} among ${this.open.join(", ")}`);
+    return this.expectOk({ kind: "itemsDone", nodeKey: NODE, items: [{ itemId, answer }] });
+  }
+  handle(label: string): Decision {
+    return this.#done(label, { kind: "handled" });
+  }
+  answer(label: string, result: CommandResult): Decision {
+    return this.#done(label, { kind: "command", result });
+  }
+  probed(label: string, succeeded: boolean): Decision {
+    return this.#done(label, { kind: "probe", succeeded });
+  }
+
+  channel(on: ChannelId): ChannelRow {
+    return must(this.tables.channel.get(on), "channel");
+  }
+  inbound(htlc: Incoming): InboundRow {
+    return must(this.tables.inbound.get(keyOf(htlc)), "inbound row");
+  }
+  inbox(monitor: MonitorKey, on: ChannelId, id = 1): InboxRow | undefined {
+    const named = { monitorKey: monitor, storeId: storeOf(monitor), channelId: on };
+    return this.tables.inbox.get(rowKeys.inbox({ ...named, eventId: eventId(id) }));
+  }
+  #labels(isOpen: boolean | undefined): readonly string[] {
+    return [...this.tables.item.values()]
+      .filter(({ handled }) => isOpen === undefined || handled !== isOpen)
+      .map(({ event }) => labelOf(event));
+  }
+  /** Events and commands the node has not handled, in the order they were told. */
+  get open(): readonly string[] {
+    return this.#labels(true);
+  }
+  /** How often a fact was told, handled or not. */
+  told(label: string): number {
+    return this.#labels(undefined).filter((other) => other === label).length;
+  }
+  content<K extends ItemContent["kind"]>(kind: K): Extract<ItemContent, { kind: K }> {
+    const isKind = (event: ItemContent): event is Extract<ItemContent, { kind: K }> =>
+      event.kind === kind;
+    const found = [...this.tables.item.values()].map(({ event }) => event).find(isKind);
+    return must(found, kind);
+  }
+  /** Acks on their way: "A1 out". */
+  get acks(): readonly string[] {
+    return [...this.tables.ack.values()]
+      .map(
+        ({ monitorKey, eventId: id, channelId }) =>
+          `${monitorKey === MONITOR_A ? "A" : "B"}${id} ${nameOf(channelId)}`,
+      )
+      .sort();
+  }
+  /** Channels that have a record of the preimage. */
+  records(secret = 1): readonly string[] {
+    const paymentHash = paymentHashOf({ secret });
+    return [...this.tables.preimage.values()]
+      .filter((row) => row.paymentHash === paymentHash)
+      .map(({ channelId }) => nameOf(channelId))
+      .sort();
+  }
+}
+
+const LABELS: Readonly<Partial<Record<ItemContent["kind"], string>>> = {
+  claimInbound: "claim",
+  failInbound: "fail",
+  closeChannel: "close",
+  paymentForwarded: "forwarded",
+  htlcHandlingFailed: "handling failed",
+  forwardLost: "lost",
+  paymentClaimed: "paid",
+  channelClosed: "closed",
+  monitorEvent: "event",
+};
+
+function labelOf(event: ItemContent): string {
+  const label = LABELS[event.kind] ?? event.kind;
+  if (event.kind === "alarm") return `alarm ${event.code}`;
+  if (event.kind === "channelClosed" || event.kind === "closeChannel") {
+    return `${label} ${nameOf(event.channelId)}`;
+  }
+  if (event.kind === "forwardLost")
+    return `${label} ${nameOf(event.prev.channelId)}/${event.prev.htlcId}`;
+  if (isCommand(event)) return `${label} ${nameOf(event.channelId)}/${event.htlcId}`;
+  if (event.kind === "monitorEvent") return `${label} ${nameOf(event.channelId)}`;
+  return label;
+}
