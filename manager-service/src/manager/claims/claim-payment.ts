@@ -17,7 +17,7 @@ type Requested = Extract<ManagerInput, { kind: "claimRequested" }>;
 
 /**
  * The same request again changes nothing. Errors: preimageMismatch, channelUnknown, notYourChannel,
- * malformed (no parts, a part that is not committed, has another hash or amount, or another use).
+ * malformed (no parts, a part twice, one that is not committed, has another hash or amount, or another use).
  */
 export function claimPayment(work: Work, requested: Requested): Refusal | undefined {
   const { nodeKey, paymentHash, preimage, parts } = requested;
@@ -28,6 +28,9 @@ export function claimPayment(work: Work, requested: Requested): Refusal | undefi
   if (key === undefined) return refuse("malformed", "no parts", { field: "parts" });
   const known = work.draft.claim.get(key);
   if (known !== undefined && sameParts(known.parts, parts)) return undefined;
+  if (new Set(parts.map(rowKeys.inbound)).size < parts.length) {
+    return refuse("malformed", "an HTLC is named twice", { field: "parts" });
+  }
   for (const part of parts) {
     const refusal = checkPart(work, requested, part);
     if (refusal !== undefined) return refusal;
@@ -67,13 +70,15 @@ function checkPart(work: Work, requested: Requested, part: ClaimPart): Refusal |
     : undefined;
 }
 
-/** Tells PaymentClaimed once the preimage is durable on every part's channel. */
+/** Tells PaymentClaimed once every part is settled or has its preimage durable on its channel. */
 export function tellClaimed(work: Work, key: string): void {
   const claim = work.draft.claim.get(key);
   if (claim === undefined || claim.told) return;
   const { nodeKey, paymentHash, parts } = claim;
-  const durable = parts.every(({ channelId }) =>
-    isPreimageDurable(work.draft, channelId, paymentHash),
+  const durable = parts.every(
+    (part) =>
+      work.draft.inbound.get(rowKeys.inbound(part))?.settled === true ||
+      isPreimageDurable(work.draft, part.channelId, paymentHash),
   );
   if (!durable) return;
   work.draft.claim.put(key, { ...claim, told: true });

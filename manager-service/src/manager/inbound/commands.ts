@@ -58,8 +58,9 @@ function mayClaim(work: Work, row: InboundRow, group: readonly InboundRow[]): bo
   if (!isDurable(row)) return false;
   const late = group.filter((other) => isPart(other) && !isDurable(other));
   if (late.length === 0) return true;
-  const record = work.draft.preimage.get(rowKeys.preimage(row));
-  const since = record?.createdAtMs ?? work.context.nowMs;
+  // Since the last of their records was made: the first may be as old as an earlier claim.
+  const records = group.flatMap((other) => work.draft.preimage.get(rowKeys.preimage(other)) ?? []);
+  const since = Math.max(...records.map(({ createdAtMs }) => createdAtMs));
   if (work.context.nowMs - since < CLAIM_PATIENCE_MS) return false;
   const text = `the preimage of ${late.length} part(s) of payment ${row.paymentHash} is not durable; the others are claimed`;
   alarm(work, row.nodeKey, "claimPartial", row.paymentHash, text, row.channelId);

@@ -8,7 +8,7 @@ import { must } from "@farwatch/protocol/assert";
 import { hashOfPreimage } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
-import { checkDuplicate, legOf, type NewLeg } from "../forwards/accept-leg.js";
+import { checkLeg, legOf, type NewLeg } from "../forwards/accept-leg.js";
 import { claimLeg, legNotSent } from "../forwards/outcomes.js";
 import type { ManagerInput } from "../input.js";
 import type { LegRow, PartRow } from "../rows.js";
@@ -31,7 +31,7 @@ const committed = (sourceKey: string): Refusal =>
     source_key: sourceKey,
   });
 
-/** Errors: htlcCommitted, malformed (other payment's source), duplicateForward. */
+/** Errors: htlcCommitted, malformed (other payment's source); of a forward those of checkLeg. */
 export function htlcNotSent(work: Work, input: Input<"htlcNotSent">): Refusal | undefined {
   const { source, nodeKey, channelId, paymentHash } = input;
   const { origin, sourceKey } = source;
@@ -53,7 +53,7 @@ function forwardNotSent(work: Work, leg: NewLeg): Refusal | undefined {
   const known = work.draft.leg.get(leg.sourceKey);
   if (known?.state === "notSent") return undefined;
   if (known !== undefined) return committed(leg.sourceKey);
-  const refusal = checkDuplicate(work, leg);
+  const refusal = checkLeg(work, leg);
   if (refusal === undefined) legNotSent(work, leg, NOT_SENT);
   return refusal;
 }
