@@ -76,6 +76,15 @@ export type UpdateStep =
 /** Reason of the last step of a channel whose funding never confirmed (contract 2.16). */
 export const NEVER_FUNDED_REASON = "never_funded";
 
+/**
+ * Steps that a channel still takes after ChannelForceClosed, as LDK does (`update_monitor`): preimages, the
+ * end of a payment, and the same once more, which changes nothing (ADR M-16). Both services go by it.
+ */
+export const isTakenAfterForceClose = ({ kind }: UpdateStep): boolean =>
+  kind === "paymentPreimage" ||
+  kind === "ldkReleasePaymentComplete" ||
+  kind === "channelForceClosed";
+
 /** Names for GetInfo.supported_steps. */
 export const SUPPORTED_STEPS: readonly UpdateStep["kind"][] = [
   "latestHolderCommitment",

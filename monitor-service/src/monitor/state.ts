@@ -285,7 +285,7 @@ export interface MonitorState extends FundingScope {
   readonly leftToChain: readonly OutboundHtlc[];
   readonly shutdownScript: Uint8Array | undefined;
 
-  /** ChannelForceClosed was received: only preimages from now on. */
+  /** ChannelForceClosed was received: `isTakenAfterForceClose` from now on. */
   readonly lockdown: boolean;
   /** The node may have newer state than we do: never broadcast on our own initiative. */
   readonly staleSuspected: boolean;

@@ -118,7 +118,7 @@ describe("updates that the core refuses", function () {
     await assertRefused(channel, [one, one], "malformed");
   });
 
-  it("after ChannelForceClosed takes preimages only", async () => {
+  it("after ChannelForceClosed takes little but preimages", async () => {
     const channel = await world.open();
     await channel.forceClose("holder");
     const script = { kind: "shutdownScript" as const, scriptPubkey: Uint8Array.of(0, 1, 2) };
@@ -130,6 +130,14 @@ describe("updates that the core refuses", function () {
     });
     const receipt = await world.accept(channel.channelId, [learns("late")]);
     assert.equal(receipt.status, "appliedAfterClose");
+    const again = { kind: "channelForceClosed", shouldBroadcast: true, reason: "again" } as const;
+    const stored = await world.accept(channel.channelId, [again]);
+    assert.deepEqual([stored.status, stored.updateId], ["appliedAfterClose", 3n]);
+    const before = world.stateOf(channel.channelId);
+    await world.restart();
+    await world.openSession();
+    assert.deepEqual(world.stateOf(channel.channelId), before, "durable, in the chain of ids");
+    await world.accept(channel.channelId, [learns("later still")]);
   });
 
   it("halts a channel whose step breaks, keeps its state, and lets others go on", async () => {

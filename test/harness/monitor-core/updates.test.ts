@@ -7,7 +7,13 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { must } from "@farwatch/protocol/assert";
 import { concatBytes, utf8 } from "@farwatch/protocol/bytes";
 import { CHANNEL_TYPES, type ChannelType } from "@farwatch/protocol/channel";
-import { commitmentNumber, perCommitmentSecret, txid, updateId } from "@farwatch/protocol/ids";
+import {
+  commitmentNumber,
+  perCommitmentSecret,
+  sourceKey,
+  txid,
+  updateId,
+} from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import {
   decodeState,
@@ -159,8 +165,43 @@ describe("monitor core: steps that end things", () => {
     const { preimage } = secretNamed("inbound");
     const done = p.update([{ kind: "paymentPreimage", preimage, paymentInfo: undefined }]);
     assert.equal(done.afterClose, true);
-    const again = { kind: "channelForceClosed", shouldBroadcast: true, reason: "" } as const;
-    assert.equal(p.refused(p.updateInput([again])), "noFurtherUpdates");
+  });
+
+  for (const [first, second] of [
+    [true, true],
+    [true, false],
+    [false, true],
+  ] as const) {
+    it(`stores channelForceClosed(${second}) after (${first}) without effect (ADR M-16)`, async () => {
+      const p = await busyChannel("static_remote_key");
+      await p.channel.forceClose("holder", first);
+      const { state, events } = p;
+      const told = events.length;
+      const published = p.published().map(({ txid }) => txid);
+      const again = { kind: "channelForceClosed", shouldBroadcast: second, reason: "" } as const;
+      const { latestUpdateId } = state;
+      for (const times of [1n, 2n]) {
+        assert.equal(p.update([again]).afterClose, true);
+        assert.equal(p.state.latestUpdateId, latestUpdateId + times, "its id is taken");
+      }
+      assert.equal(p.events.length, told);
+      assert.deepEqual(
+        p.published().map(({ txid }) => txid),
+        published,
+      );
+      const { latestUpdateId: _, latestUpdateHash: __, ...before } = state;
+      const { latestUpdateId: ___, latestUpdateHash: ____, ...after } = p.state;
+      assert.deepStrictEqual(after, before);
+      const { preimage } = secretNamed("inbound");
+      p.update([{ kind: "paymentPreimage", preimage, paymentInfo: undefined }]);
+    });
+  }
+
+  it("takes the end of an LDK node's payment after channelForceClosed", async () => {
+    const p = await busyChannel("static_remote_key");
+    await p.channel.forceClose("holder", true);
+    const key = sourceKey("ab".repeat(32));
+    p.update([{ kind: "ldkReleasePaymentComplete", sourceKey: key }]);
   });
 
   it("refuses anything but a preimage behind channelForceClosed in one update", async () => {

@@ -1,6 +1,6 @@
 /** Accepting updates: order, replay, conflict, and what a refusal leaves behind (contract 1, 2.12). */
 import assert from "node:assert/strict";
-import { commitmentNumber, updateId } from "@farwatch/protocol/ids";
+import { commitmentNumber, sourceKey, updateId } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import type { Tables } from "../draft.js";
 import {
@@ -142,6 +142,38 @@ describe("accepting updates", () => {
     assert.equal(refusedWith(scene, 2, [receive(1)]).reason, "noFurtherUpdates");
     const preimage = { kind: "paymentPreimage", paymentInfo: undefined } as const;
     assert.equal(scene.offer(2, [{ ...preimage, preimage: secretOf(5) }]).ok, true);
+  });
+
+  it("stores ChannelForceClosed again without effect, whatever it says (ADR M-16)", () => {
+    const scene = Scene.opened();
+    const close = { kind: "channelForceClosed", shouldBroadcast: true, reason: "bye" } as const;
+    assert.equal(scene.offer(1, [close]).ok, true);
+    const { acceptedId, headHash, ...before } = scene.channel;
+    const reason = "never_funded";
+    for (const again of [close, { ...close, shouldBroadcast: false, reason }]) {
+      assert.equal(scene.offer(Number(scene.channel.acceptedId) + 1, [again]).ok, true);
+    }
+    const { acceptedId: last, headHash: head, ...after } = scene.channel;
+    assert.deepEqual([last, head === headHash], [acceptedId + 2n, false], "in the chain of ids");
+    assert.deepEqual(after, before);
+    assert.deepEqual(scene.open, [], "and nothing is told");
+  });
+
+  it("takes the end of an LDK node's payment after ChannelForceClosed too", () => {
+    const scene = new Scene();
+    scene.expectOk({
+      kind: "sessionOpened",
+      role: "nodeResolves",
+      nodeKey: NODE,
+      nodeEpoch: 1n,
+      newSessionId: "s",
+      channels: [],
+    });
+    assert.ok(scene.watch().ok);
+    scene.offer(1, [{ kind: "channelForceClosed", shouldBroadcast: true, reason: "bye" }]);
+    const over = { kind: "ldkReleasePaymentComplete", sourceKey: sourceKey(byte(9)) } as const;
+    assert.equal(scene.offer(2, [over]).ok, true);
+    assert.equal(scene.channel.acceptedId, 2n);
   });
 
   it("closes a channel that was never funded without a monitor event", () => {

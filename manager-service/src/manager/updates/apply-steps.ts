@@ -6,7 +6,12 @@
 import { assertNever } from "@farwatch/protocol/assert";
 import { hashOfPreimage, type ChannelId, type UpdateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
-import { NEVER_FUNDED_REASON, type ClaimedHtlc, type UpdateStep } from "@farwatch/protocol/update";
+import {
+  isTakenAfterForceClose,
+  NEVER_FUNDED_REASON,
+  type ClaimedHtlc,
+  type UpdateStep,
+} from "@farwatch/protocol/update";
 import { markRemoved } from "../inbound/inbound-htlcs.js";
 import { pathSucceeded } from "../payments/outbound.js";
 import { recordPreimage } from "../preimages/record.js";
@@ -36,8 +41,8 @@ export function applySteps(
 
 function applyStep(work: Work, at: At, step: UpdateStep): Refusal | undefined {
   const { channelId } = at;
-  if (channelOf(work, channelId).lockedDown && step.kind !== "paymentPreimage") {
-    return refuse("noFurtherUpdates", "force-closed: only preimages are taken");
+  if (channelOf(work, channelId).lockedDown && !isTakenAfterForceClose(step)) {
+    return refuse("noFurtherUpdates", "force-closed: no such step is taken any more");
   }
   switch (step.kind) {
     case "latestHolderCommitment":
@@ -163,9 +168,11 @@ function revoke(
   return undefined;
 }
 
+/** The first one decides, later ones change nothing (ADR M-16). */
 function forceClosed(work: Work, channelId: ChannelId, step: Step<"channelForceClosed">): void {
-  changeChannel(work, channelId, { lockedDown: true });
   withdraw(work, semanticKeys.closeChannel(channelId));
+  if (channelOf(work, channelId).lockedDown) return;
+  changeChannel(work, channelId, { lockedDown: true });
   if (step.shouldBroadcast || step.reason !== NEVER_FUNDED_REASON) return;
   const { nodeKey } = changeChannel(work, channelId, { closed: "neverFunded" });
   tell(work, nodeKey, semanticKeys.channelClosed(channelId), {

@@ -1,13 +1,17 @@
 /**
  * All steps of one update or none (a refusal leaves the old state in place). After ChannelForceClosed
- * only preimages are taken; after a spend or our own broadcast steps still apply (contract 2.4).
+ * little but preimages is taken; after a spend or our own broadcast steps still apply (contract 2.4).
  */
 import { assertNever } from "@farwatch/protocol/assert";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import { hashOfPreimage } from "@farwatch/protocol/ids";
-import { NEVER_FUNDED_REASON, type UpdateStep } from "@farwatch/protocol/update";
+import {
+  isTakenAfterForceClose,
+  NEVER_FUNDED_REASON,
+  type UpdateStep,
+} from "@farwatch/protocol/update";
 import { startHolderBroadcast } from "../chain/holder-broadcast.js";
 import { raiseHolderFloor } from "../holder-floor.js";
 import { isClosing } from "../htlcs.js";
@@ -23,9 +27,9 @@ import { renegotiateFunding } from "./renegotiated-funding.js";
 export function applyUpdate(work: Work, update: ReceivedUpdate): Result<void, Refusal> {
   const wasClosing = isClosing(work.state);
   for (const [index, step] of update.steps.entries()) {
-    if (work.state.lockdown && !isTakenAfterClose(step)) {
+    if (work.state.lockdown && !isTakenAfterForceClose(step)) {
       return err(
-        refuse("noFurtherUpdates", "the channel was force-closed: only preimages are taken", {
+        refuse("noFurtherUpdates", "the channel was force-closed: no such step is taken any more", {
           field: `steps[${index}]`,
         }),
       );
@@ -37,10 +41,6 @@ export function applyUpdate(work: Work, update: ReceivedUpdate): Result<void, Re
   if (!wasClosing) raiseHolderFloor(work, work.state.holder.commitmentNumber);
   return ok(undefined);
 }
-
-/** LDK nodes tell the end of a payment after the channel was closed too (contract 2.13). */
-const isTakenAfterClose = ({ kind }: UpdateStep): boolean =>
-  kind === "paymentPreimage" || kind === "ldkReleasePaymentComplete";
 
 function applyStep(work: Work, update: ReceivedUpdate, step: UpdateStep): Result<void, Refusal> {
   switch (step.kind) {
@@ -69,8 +69,12 @@ function applyStep(work: Work, update: ReceivedUpdate, step: UpdateStep): Result
   }
 }
 
-/** Not broadcasting is the node's hint that its data may be old: we then never broadcast by ourselves. */
+/**
+ * Not broadcasting is the node's hint that its data may be old: we then never broadcast by ourselves. The
+ * first one decides: a later one is an echo of a node that no longer knows the channel (ADR M-16).
+ */
 function forceClose(work: Work, step: Extract<UpdateStep, { kind: "channelForceClosed" }>): void {
+  if (work.state.lockdown) return;
   if (step.shouldBroadcast) {
     startHolderBroadcast(work, { kind: "nodeRequested", text: step.reason });
   } else {

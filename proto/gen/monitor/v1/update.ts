@@ -105,6 +105,10 @@ export interface CommitmentSecret {
   readonly secret: Buffer;
 }
 
+/**
+ * Locks the channel down: then only preimages, LdkReleasePaymentComplete and this step are taken, others are
+ * refused as `noFurtherUpdates`. The first one decides; again it is stored without effect.
+ */
 export interface ChannelForceClosed {
   /** False: never broadcast for this reason (data loss suspected, or never funded). */
   readonly shouldBroadcast: boolean;
