@@ -11,6 +11,7 @@ import type {
   Outpoint,
   PaymentHash,
   PaymentId,
+  PerCommitmentSecret,
   SourceKey,
   Txid,
 } from "./ids.js";
@@ -145,12 +146,20 @@ export interface NegotiatedFunding {
   readonly counterpartyCommitment: CounterpartyCommitment;
 }
 
+/** The secret of a counterparty commitment that is revoked. */
+export interface RevokedSecret {
+  readonly commitmentNumber: CommitmentNumber;
+  readonly secret: PerCommitmentSecret;
+}
+
 /** First state of a channel, as WatchChannel carries it. */
 export interface InitialState extends NegotiatedFunding {
   /** Splices that are not locked, in the order they were negotiated: current commitments on each. */
   readonly pendingFundings: readonly NegotiatedFunding[];
   /** The funding is broadcast by hand and was not seen yet: our commitment waits for it. */
   readonly manualBroadcast: boolean;
+  /** Revoked before it was watched, by rising number: those that BOLT 3 stores, for all of them. */
+  readonly revokedSecrets: readonly RevokedSecret[];
   /** Best block at creation; the monitor scans from there. undefined: from its own tip. */
   readonly bestBlock: BlockPoint | undefined;
 }

@@ -8,8 +8,12 @@ import type { InitialState } from "@farwatch/protocol/channel";
 import { eventId, type CommitmentNumber, type Hash32, type UpdateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { obscureFactor } from "../bolt/commitment-number.js";
-import { emptySecretStore } from "../bolt/per-commitment-secrets.js";
+import { commitmentIndex, obscureFactor } from "../bolt/commitment-number.js";
+import {
+  emptySecretStore,
+  insertSecret,
+  type SecretStore,
+} from "../bolt/per-commitment-secrets.js";
 import { checkCounterpartyCommitment, checkHolderCommitment } from "./commitments.js";
 import { FLOOR_FEERATES } from "./constants.js";
 import type { MonitorContext } from "./context.js";
@@ -53,6 +57,8 @@ export function createMonitor(
   if (!holder.ok) return holder;
   const counterparty = checkCounterpartyCommitment(ctx, basis, counterpartyCommitment);
   if (!counterparty.ok) return counterparty;
+  const secrets = revokedBefore(initial);
+  if (!secrets.ok) return secrets;
   return withPendingFundings(ctx, initial, {
     parameters,
     firstFunding: parameters.funding,
@@ -68,7 +74,7 @@ export function createMonitor(
     holderPrevious: undefined,
     counterparty: counterpartyCommitment,
     counterpartyPrevious: undefined,
-    secrets: emptySecretStore(),
+    secrets: secrets.value,
     preimages: new Map(),
     fulfilled: new Map(),
     failReasons: new Map(),
@@ -102,6 +108,26 @@ export function createMonitor(
     resolvedSince: undefined,
     ownOutputs: [],
   });
+}
+
+/** They must fit each other (BOLT 3); their points are not known any more. */
+function revokedBefore({
+  counterpartyCommitment,
+  revokedSecrets,
+}: InitialState): Result<SecretStore, Refusal> {
+  let store = emptySecretStore();
+  let next = 0;
+  for (const [index, { commitmentNumber, secret }] of revokedSecrets.entries()) {
+    const field = `revoked_secrets[${index}]`;
+    if (commitmentNumber < next || commitmentNumber >= counterpartyCommitment.commitmentNumber) {
+      return err(refuse("malformed", "not rising, or not revoked yet", { field }));
+    }
+    const inserted = insertSecret(store, commitmentIndex(commitmentNumber), secret);
+    if (!inserted.ok) return err(refuse("invalidSecret", "does not fit those before", { field }));
+    store = inserted.value;
+    next = commitmentNumber + 1;
+  }
+  return ok(store);
 }
 
 function withPendingFundings(

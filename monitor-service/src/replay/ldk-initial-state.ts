@@ -57,6 +57,7 @@ function readInitialState(monitor: LdkChannelMonitor, chainHash: string): Initia
     holderCommitment,
     counterpartyCommitment: firstCounterparty(monitor),
     pendingFundings: [],
+    revokedSecrets: [],
     manualBroadcast: trailer.manualBroadcast && !trailer.fundingSeenOnchain,
     bestBlock: {
       height: blockHeight(readHeight(bestBlock.height, "best_block")),

@@ -11,7 +11,13 @@ import {
 } from "../channel.js";
 import { blockHash, type BlockPoint } from "../block.js";
 import { fromHex, reversed, toHex } from "../bytes.js";
-import { channelId, txidFromInternal, txidToInternal, type Outpoint } from "../ids.js";
+import {
+  channelId,
+  perCommitmentSecret,
+  txidFromInternal,
+  txidToInternal,
+  type Outpoint,
+} from "../ids.js";
 import type { Refusal } from "../reasons.js";
 import type { Result } from "../result.js";
 import * as wire from "../../gen/monitor/v1/channel.js";
@@ -20,11 +26,12 @@ import type * as wireUpdate from "../../gen/monitor/v1/update.js";
 import {
   readCounterparty,
   readHolder,
+  readNumber,
   unscoped,
   writeCounterparty,
   writeHolder,
 } from "./commitment.js";
-import { MAX_PENDING_FUNDINGS, MAX_SCRIPT_BYTES } from "./limits.js";
+import { MAX_PENDING_FUNDINGS, MAX_REVOKED_SECRETS, MAX_SCRIPT_BYTES } from "./limits.js";
 import {
   atMost,
   fail,
@@ -40,6 +47,7 @@ import {
 import { readUserChannelId } from "./source.js";
 
 const POINT_BYTES = 33;
+const SECRET_BYTES = 32;
 /** farwatch/update/v1 gives vout 16 bits, as BOLT 2 `funding_output_index` does. */
 const MAX_FUNDING_VOUT = 0xffff;
 
@@ -49,6 +57,7 @@ export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refus
     ...readFunding(message, ""),
     pendingFundings: readPendingFundings(message.pendingFundings),
     manualBroadcast: message.manualBroadcast,
+    revokedSecrets: readRevokedSecrets(message.revokedSecrets),
     bestBlock: optional(message.bestBlock, (block) => readBlockPoint(block, "best_block")),
   }));
 
@@ -57,6 +66,10 @@ export const encodeInitialState = (initial: InitialState): Uint8Array =>
     ...writeFunding(initial),
     pendingFundings: initial.pendingFundings.map(writeFunding),
     manualBroadcast: initial.manualBroadcast,
+    revokedSecrets: initial.revokedSecrets.map(({ commitmentNumber, secret }) => ({
+      commitmentNumber: BigInt(commitmentNumber),
+      secret: Buffer.from(secret),
+    })),
     bestBlock: optional(initial.bestBlock, writeBlockPoint),
   }).finish();
 
@@ -68,6 +81,17 @@ function readPendingFundings(
     fail("tooLarge", field, `more than ${MAX_PENDING_FUNDINGS} pending fundings`);
   }
   return messages.map((message, index) => readFunding(message, `${field}[${index}].`));
+}
+
+function readRevokedSecrets(messages: readonly wireUpdate.CommitmentSecret[]) {
+  const field = "revoked_secrets";
+  if (messages.length > MAX_REVOKED_SECRETS) {
+    fail("tooLarge", field, `more than ${MAX_REVOKED_SECRETS} secrets`);
+  }
+  return messages.map(({ commitmentNumber, secret }, index) => ({
+    commitmentNumber: readNumber(commitmentNumber, `${field}[${index}].commitment_number`),
+    secret: perCommitmentSecret(fixed(secret, SECRET_BYTES, `${field}[${index}].secret`)),
+  }));
 }
 
 /** A funding with the first commitments on it. `prefix`: of the names of its fields in refusals. */

@@ -2,6 +2,8 @@
 
 /** BOLT 2: at most 483 HTLCs per direction in one commitment. */
 export const MAX_HTLCS_PER_SIDE = 483;
+/** BOLT 3, "Efficient Per-commitment Secret Storage": 49 stand for all of a channel. */
+export const MAX_REVOKED_SECRETS = 49;
 /** A node combines at most a handful of steps (LDK: 3); the bound only stops abuse. */
 export const MAX_STEPS_PER_UPDATE = 16;
 /** A splice and its fee bumps. BOLT 2 makes each bump pay 25/24 of the one before: 50 are a factor of 7. */

@@ -18,6 +18,7 @@ import { decodeEventPayload } from "./event.js";
 import {
   MAX_HTLCS_PER_SIDE,
   MAX_PENDING_FUNDINGS,
+  MAX_REVOKED_SECRETS,
   MAX_STEPS_PER_UPDATE,
   MAX_TEXT_BYTES,
 } from "./limits.js";
@@ -210,6 +211,20 @@ describe("what the parser of first states refuses", () => {
       "malformed",
       "pending_fundings[0].holder_commitment",
     ]);
+  });
+
+  it("takes as many revoked secrets as BOLT 3 stores, each of 32 bytes", () => {
+    const parsed = (count: number, length: number) => {
+      const one = { commitmentNumber: 0n, secret: Buffer.alloc(length, 7) };
+      const revokedSecrets = Array.from({ length: count }, () => one);
+      const result = parseInitialState(
+        InitialState.encode({ ...decoded, revokedSecrets }).finish(),
+      );
+      return result.ok ? "ok" : [result.error.reason, result.error.details["field"]];
+    };
+    assert.equal(parsed(MAX_REVOKED_SECRETS, 32), "ok");
+    assert.deepEqual(parsed(MAX_REVOKED_SECRETS + 1, 32), ["tooLarge", "revoked_secrets"]);
+    assert.deepEqual(parsed(1, 31), ["wrongLength", "revoked_secrets[0].secret"]);
   });
 
   it("refuses channel types it cannot watch", () => {

@@ -196,6 +196,7 @@ export class Splices {
       ...now(this.locked),
       pendingFundings: this.pending.map(now),
       manualBroadcast: false,
+      revokedSecrets: [],
       bestBlock,
     };
   }

@@ -149,6 +149,7 @@ export const initialStateOf = (
   holderCommitment: asHolderCommitment(own),
   counterpartyCommitment: asCounterpartyCommitment(peers),
   pendingFundings: [],
+  revokedSecrets: [],
   manualBroadcast,
   bestBlock,
 });

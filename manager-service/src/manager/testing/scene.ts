@@ -161,6 +161,7 @@ export function initialState(
     holderCommitment: holder(0),
     counterpartyCommitment: counterparty(0, htlcs),
     pendingFundings: [],
+    revokedSecrets: [],
     manualBroadcast: false,
     bestBlock: undefined,
   };

@@ -32,7 +32,7 @@ import {
 } from "./channel.js";
 import { ErrorDetail } from "./error.js";
 import { BumpRequest, FundingSpendKind, MonitorEvent } from "./event.js";
-import { RenegotiatedFunding, SignedUpdateBatch } from "./update.js";
+import { CommitmentSecret, RenegotiatedFunding, SignedUpdateBatch } from "./update.js";
 
 /**
  * MonitorService: what a manager asks of the host that watches the chain for it.
@@ -176,6 +176,12 @@ export interface InitialState {
    * until a funding was seen in a block above best_block, so do not set it once one has confirmed.
    */
   readonly manualBroadcast: boolean;
+  /**
+   * What the counterparty has revoked before, by rising number: of a channel that was in use. BOLT 3 keeps 49
+   * secrets that stand for all. Commitments whose secret is missing cannot be punished; the HTLC outputs of
+   * those that are punished go to their second stages, which are.
+   */
+  readonly revokedSecrets: readonly CommitmentSecret[];
 }
 
 export interface WatchChannelResponse {
@@ -1155,6 +1161,7 @@ function createBaseInitialState(): InitialState {
     bestBlock: undefined,
     pendingFundings: [],
     manualBroadcast: false,
+    revokedSecrets: [],
   };
 }
 
@@ -1177,6 +1184,9 @@ export const InitialState: MessageFns<InitialState> = {
     }
     if (message.manualBroadcast !== false) {
       writer.uint32(48).bool(message.manualBroadcast);
+    }
+    for (const v of message.revokedSecrets) {
+      CommitmentSecret.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -1242,6 +1252,14 @@ export const InitialState: MessageFns<InitialState> = {
             message.manualBroadcast = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.revokedSecrets.push(CommitmentSecret.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1274,6 +1292,7 @@ export const InitialState: MessageFns<InitialState> = {
       : undefined;
     message.pendingFundings = object.pendingFundings?.map((e) => RenegotiatedFunding.fromPartial(e)) || [];
     message.manualBroadcast = object.manualBroadcast ?? false;
+    message.revokedSecrets = object.revokedSecrets?.map((e) => CommitmentSecret.fromPartial(e)) || [];
     return message;
   },
 };

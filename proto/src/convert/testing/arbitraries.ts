@@ -177,6 +177,10 @@ export const initialStates: Arbitrary<InitialState> = fc.record({
     { maxLength: 2 },
   ),
   manualBroadcast: fc.boolean(),
+  revokedSecrets: fc.array(
+    fc.record({ commitmentNumber: numbers, secret: bytes(32).map(perCommitmentSecret) }),
+    { maxLength: 3 },
+  ),
   bestBlock: maybe(points),
 });
 
