@@ -11,12 +11,11 @@ import type { ChannelType } from "@farwatch/protocol/channel";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
 import type { MonitorEvent } from "@farwatch/protocol/gen/monitor/v1/event";
 import { Transaction } from "bitcoinjs-lib";
-import { startRegtest, type Regtest } from "../harness/bitcoind/node.js";
 import { broadcastableCommitment } from "../harness/channel/broadcast.js";
 import { findSpend, isSpentInMempool, until } from "../harness/cluster/chain-facts.js";
-import { createCluster, type Cluster } from "../harness/cluster/cluster.js";
 import { LightningNode } from "../harness/cluster/lightning-node.js";
 import type { MonitorClient } from "../harness/cluster/monitor-client.js";
+import { setStage, type Stage } from "./stage.js";
 import type { Timeline } from "./timeline.js";
 
 const CAPACITY = sat(1_000_000);
@@ -49,28 +48,10 @@ export interface DemoResult {
   readonly seconds: number;
 }
 
-export interface Stage {
-  readonly bitcoind: Regtest;
-  readonly cluster: Cluster;
-}
-
 interface Breach extends Stage {
   readonly node: LightningNode;
   readonly monitor: MonitorClient;
   readonly timeline: Timeline;
-}
-
-export async function setStage(seed: Uint8Array, timeline: Timeline): Promise<Stage> {
-  timeline.chapter("The stage");
-  const bitcoind = await startRegtest({ zmq: true });
-  timeline.say(`bitcoind (regtest) runs as pid ${bitcoind.pid}`);
-  await bitcoind.mine(101);
-  const cluster = await createCluster({ bitcoind, seed });
-  await cluster.startAll();
-  const [monitor] = cluster.monitors;
-  timeline.say(`monitor-service runs as pid ${must(monitor, "monitor").process.pid}`);
-  timeline.say(`manager-service runs as pid ${cluster.manager.pid}; they talk over mutual TLS`);
-  return { bitcoind, cluster };
 }
 
 export async function runBreach(

@@ -7,7 +7,8 @@ import { Transaction } from "bitcoinjs-lib";
 import { broadcastableCommitment, htlcTimeoutTx } from "../harness/channel/broadcast.js";
 import { findSpend } from "../harness/cluster/chain-facts.js";
 import { Stage } from "../harness/cluster/stage.js";
-import { runBreach, type Stage as DemoStage } from "../demo/breach.js";
+import { runBreach } from "../demo/breach.js";
+import type { Stage as DemoStage } from "../demo/stage.js";
 import { Timeline } from "../demo/timeline.js";
 
 describe("a breach while the manager is dead", () => {

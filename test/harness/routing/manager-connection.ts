@@ -1,6 +1,6 @@
 /**
  * What a node needs of ManagerService, without saying how the calls travel: NodeClient has it over
- * gRPC, the scenario suite in one process. One object is one session; a new session is a new object.
+ * gRPC, the scenario suite in one process. One object is one session, or outlives them.
  */
 import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";

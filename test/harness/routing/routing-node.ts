@@ -251,7 +251,7 @@ export class RoutingNode<C extends ManagerConnection = ManagerConnection> {
       if (item === undefined) return looked;
       this.#seen += 1;
       looked += 1;
-      const done = this.#handle(item);
+      const done = this.answerTo(item);
       if (done !== undefined) await this.connection.answer([done]);
     }
   }
@@ -262,7 +262,8 @@ export class RoutingNode<C extends ManagerConnection = ManagerConnection> {
     if (done !== undefined) await this.connection.answer([done]);
   }
 
-  #handle(item: Item): DoneItem | undefined {
+  /** For a connection that hands items over one by one instead of handleItems. */
+  answerTo(item: Item): DoneItem | undefined {
     switch (item.item?.$case) {
       case "userEvent":
         if (item.itemId === LEVEL_TRIGGERED) return undefined;
@@ -307,11 +308,14 @@ export class RoutingNode<C extends ManagerConnection = ManagerConnection> {
     connect: (channels: NodeMemory["cursors"]) => Promise<C>,
     memory: NodeMemory = this.memory(),
   ): Promise<void> {
+    const former = this.connection;
+    const looked = former.items.length;
     const connection = await connect(memory.cursors);
     recall(memory, this.links.values(), must(connection.session, "an open session"));
     this.#decided = new Set(memory.decided);
     this.inbox.remember(memory.handled);
-    this.#seen = 0;
+    // A connection that outlives its sessions keeps the items of the former ones.
+    this.#seen = connection === former ? looked : 0;
     this.#uplink.use(connection);
   }
 
