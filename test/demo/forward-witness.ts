@@ -7,6 +7,7 @@ import type { ChannelId } from "@farwatch/protocol/ids";
 import type { MonitorClient } from "../harness/cluster/monitor-client.js";
 import type { NodeClient } from "../harness/cluster/node-client.js";
 import type { RoutingNode } from "../harness/routing/routing-node.js";
+import type { Timeline } from "./timeline.js";
 
 /** Asked so often at each step, because an early ack would take a moment to arrive. */
 const LOOKS = 8;
@@ -27,6 +28,7 @@ export interface Sighting {
 interface Seen {
   readonly node: RoutingNode<NodeClient>;
   readonly monitor: MonitorClient;
+  readonly timeline: Timeline;
 }
 
 export class Witness {
@@ -38,7 +40,7 @@ export class Witness {
     private readonly event: Pick<MonitorEvent, "channelId" | "eventId">,
   ) {}
 
-  /** Looks for a while. `isMonitorUp`: else only the manager is asked. */
+  /** Looks for a while. Without `isMonitorUp` only the manager is asked. */
   async see(step: string, removed: boolean, isMonitorUp = true): Promise<Sighting> {
     let held = true;
     let reason: string | undefined;
@@ -50,6 +52,7 @@ export class Witness {
     }
     const sighting = { step, removed, held, waits_for: reason };
     this.sightings.push(sighting);
+    this.seen.timeline.say(`${step}: the event is ${held ? "held" : "acked"}`);
     return sighting;
   }
 

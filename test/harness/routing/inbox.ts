@@ -89,6 +89,10 @@ function doneItem(itemId: bigint, answer: Answer): DoneItem | undefined {
       return { itemId, answer: { $case: "retrying", value: {} } };
     case "abandon":
       return { itemId, answer: { $case: "abandon", value: { reason: answer.reason } } };
+    case "probe": {
+      const $case = answer.arrived ? "probeOk" : "probeFailed";
+      return { itemId, answer: { $case, value: {} } };
+    }
     case "hold":
       return undefined;
   }

@@ -3,14 +3,16 @@
  * channel engine is shared with the peers and never goes back: a node that forgot its newest states says
  * so in its session, is told NODE_BEHIND, and may not touch the channel.
  */
+import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
 import {
   Verdict,
   type NodeChannel,
   type OpenNodeSessionResponse,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
-import type { HtlcId } from "@farwatch/protocol/ids";
+import { channelId, htlcId, type HtlcId } from "@farwatch/protocol/ids";
 import type { InboundRemoval, Link } from "./link.js";
+import { inboundKey } from "./outgoing.js";
 
 export interface NodeMemory {
   readonly cursors: readonly NodeChannel[];
@@ -47,12 +49,15 @@ export const NOTHING: NodeMemory = {
   handled: new Set(),
 };
 
-/** What the links are after a restart with this memory and this answer of the manager. */
+/**
+ * What the links are after a restart with this memory and this answer of the manager. Gives the inbound
+ * HTLCs that the manager owns: they are decided, whatever the node remembers (contract 2.15).
+ */
 export function recall(
   memory: NodeMemory,
   links: Iterable<Link>,
-  { channels }: OpenNodeSessionResponse,
-): void {
+  { channels, ownedInbound }: OpenNodeSessionResponse,
+): readonly string[] {
   const verdicts = new Map(channels.map(({ channelId, verdict }) => [toHex(channelId), verdict]));
   for (const link of links) {
     const verdict = verdicts.get(link.channelId);
@@ -62,4 +67,10 @@ export function recall(
     if (held === undefined) link.forgetRemovals();
     else link.holdOnly(held);
   }
+  return ownedInbound.map(({ channelId: id, htlcId: inbound }) =>
+    inboundKey({
+      channelId: channelId(toHex(id)),
+      htlcId: htlcId(must(inbound, "the id of an inbound HTLC")),
+    }),
+  );
 }

@@ -50,7 +50,7 @@ export const asInbound = ({ link, htlc }: OnLink): InboundHtlc => ({
 });
 
 /** Names an inbound HTLC in the node's memory. */
-export const inboundKey = (inbound: OnLink | InboundHtlc): string =>
+export const inboundKey = (inbound: OnLink | Pick<InboundHtlc, "channelId" | "htlcId">): string =>
   "link" in inbound
     ? `${inbound.link.channelId}/${inbound.htlc.id}`
     : `${inbound.channelId}/${inbound.htlcId}`;

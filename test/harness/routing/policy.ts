@@ -10,7 +10,9 @@ export type Answer =
   | { readonly kind: "hold" }
   /** To PaymentPathFailed. */
   | { readonly kind: "retrying" }
-  | { readonly kind: "abandon"; readonly reason: string };
+  | { readonly kind: "abandon"; readonly reason: string }
+  /** To ProbeResult, after a look at its reason. */
+  | { readonly kind: "probe"; readonly arrived: boolean };
 
 export interface Policy {
   /** May throw: then the node keeps running and the event is not answered. */
@@ -23,8 +25,11 @@ export const HANDLED: Answer = { kind: "handled" };
 export const HOLD: Answer = { kind: "hold" };
 export const GIVE_UP: Answer = { kind: "abandon", reason: "no route left" };
 
-/** Handles everything, gives payments up at their first failure, obeys. */
+/** Handles everything, gives payments up at their first failure, takes probes as arrived, obeys. */
 export const plainPolicy: Policy = {
-  answer: ({ $case }) => ($case === "paymentPathFailed" ? GIVE_UP : HANDLED),
+  answer({ $case }) {
+    if ($case === "probeResult") return { kind: "probe", arrived: true };
+    return $case === "paymentPathFailed" ? GIVE_UP : HANDLED;
+  },
   obeys: () => true,
 };

@@ -47,6 +47,13 @@ const claimOf = (link: Link, htlcId: bigint, preimage: Uint8Array) => ({
   },
 });
 
+const FAILED_PART = {
+  paymentId: Buffer.alloc(32),
+  paymentHash: Buffer.alloc(32),
+  partKey: Buffer.alloc(32),
+  pathSummary: Buffer.alloc(0),
+};
+
 const PAID = {
   $case: "userEvent" as const,
   value: {
@@ -99,6 +106,41 @@ describe("routing node: restarts", () => {
     assert.equal(node.obeyed.at(-1)?.result, CommandResult.SENT);
     await ab.settle();
     assert.equal(ab.stageOf(inbound.htlc.id), "gone");
+  });
+
+  it("does not forward again what the manager owns, whatever it remembers", async () => {
+    const { node, ab, bc } = await two();
+    const owned = await node.receive(ab, AMOUNT);
+    const other = await node.receive(ab, AMOUNT);
+    await node.forward(owned, bc);
+    const next = new ScriptedManager();
+    next.session = {
+      ...next.session,
+      ownedInbound: [
+        {
+          channelId: Buffer.from(fromHex(ab.channelId)),
+          htlcId: owned.htlc.id,
+          amountMsat: AMOUNT,
+          userChannelId: undefined,
+        },
+      ],
+    };
+    await node.restart(() => Promise.resolve(next), forgetful(node.memory()));
+    assert.deepEqual(
+      node.undecidedInbound().map(({ htlc }) => htlc.id),
+      [other.htlc.id],
+    );
+  });
+
+  it("looks at the new items only of a connection that outlives its sessions", async () => {
+    const { manager, node } = await two();
+    manager.tell(PAID);
+    await node.handleItems();
+    await node.restart(() => Promise.resolve(manager));
+    assert.equal(await node.handleItems(), 0);
+    manager.tell(PAID, 1n);
+    assert.equal(await node.handleItems(), 1);
+    assert.equal(node.told[0]?.deliveries, 2);
   });
 
   it("may not touch a channel on which it is behind", async () => {
@@ -181,16 +223,28 @@ describe("routing node: what its user is told", () => {
     assert.deepEqual(manager.done, [{ itemId: 2n, answer: { $case: "handled", value: {} } }]);
   });
 
+  it("says whether a probe arrived", async () => {
+    const { manager, node } = await two();
+    for (const arrived of [true, false]) {
+      node.policy = { ...plainPolicy, answer: () => ({ kind: "probe", arrived }) };
+      const value = { ...FAILED_PART, reason: undefined };
+      manager.tell({
+        $case: "userEvent",
+        value: { event: { $case: "probeResult", value } },
+      });
+      await node.handleItems();
+    }
+    assert.deepEqual(
+      manager.done.map(({ answer }) => answer?.$case),
+      ["probeOk", "probeFailed"],
+    );
+  });
+
   it("gives a payment up at its first failure unless told to try again", async () => {
-    const reason = undefined;
-    const failed = {
-      paymentId: Buffer.alloc(32),
-      paymentHash: Buffer.alloc(32),
-      partKey: Buffer.alloc(32),
-      pathSummary: Buffer.alloc(0),
-      reason,
+    const event = {
+      $case: "paymentPathFailed" as const,
+      value: { ...FAILED_PART, reason: undefined },
     };
-    const event = { $case: "paymentPathFailed" as const, value: failed };
     const { manager, node } = await two();
     manager.tell({ $case: "userEvent", value: { event } });
     await node.handleItems();

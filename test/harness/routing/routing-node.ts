@@ -235,6 +235,7 @@ export class RoutingNode<C extends ManagerConnection = ManagerConnection> {
   /** Fast path: C's update_fulfill_htlc arrived and is in no commitment yet. */
   async fastPath({ link, htlc }: OnLink, { preimage: known }: Secret): Promise<void> {
     await this.connection.htlcFulfilled({
+      skimmedFeeMsat: htlc.skimmedFeeMsat,
       channelId: Buffer.from(fromHex(link.channelId)),
       sourceKey: Buffer.from(fromHex(htlc.source.sourceKey)),
       preimage: Buffer.from(known),
@@ -311,8 +312,8 @@ export class RoutingNode<C extends ManagerConnection = ManagerConnection> {
     const former = this.connection;
     const looked = former.items.length;
     const connection = await connect(memory.cursors);
-    recall(memory, this.links.values(), must(connection.session, "an open session"));
-    this.#decided = new Set(memory.decided);
+    const owned = recall(memory, this.links.values(), must(connection.session, "an open session"));
+    this.#decided = new Set([...memory.decided, ...owned]);
     this.inbox.remember(memory.handled);
     // A connection that outlives its sessions keeps the items of the former ones.
     this.#seen = connection === former ? looked : 0;
