@@ -240,6 +240,22 @@ describe("preimage records from a manager to a monitor", function () {
     assert.equal(await rowsAtMonitor(), 1);
   });
 
+  it("go again to a monitor restored from a copy that lacks what it had confirmed", async () => {
+    await stopManager();
+    await bench.close();
+    const restore = await world.backUp();
+    await listen();
+    await startManager();
+    await learn("one");
+    await settled();
+    await bench.close();
+    await restore();
+    assert.equal(await rowsAtMonitor(), 0);
+    await listen();
+    await startManager();
+    await arrived("one");
+  });
+
   it("go to a monitor that lost its disk again, after the first state of their channel", async () => {
     await learn("one");
     await settled();

@@ -20,6 +20,7 @@ import type { LinkContext } from "./link-context.js";
 import type { StoredUpdate, StoredWatch } from "./monitor-link.js";
 import { judgeReceipts, openReceipts, otherHistory } from "./receipt-check.js";
 import { ConnectionLost } from "./rpc.js";
+import type { PreimagePipe } from "./preimage-pipe.js";
 import type { UpdatePipe } from "./update-pipe.js";
 
 /** Updates read from the store at once: bounds memory at 64 times the largest payload. */
@@ -31,12 +32,16 @@ export class ChannelSync {
   readonly #context: LinkContext;
   readonly #pipe: UpdatePipe;
   readonly #lanes = new Map<ChannelId, Lane>();
-  readonly #onWatched: (channelId: ChannelId) => void;
+  readonly #preimages: Pick<PreimagePipe, "watched" | "compare">;
 
-  constructor(context: LinkContext, pipe: UpdatePipe, onWatched: (channelId: ChannelId) => void) {
+  constructor(
+    context: LinkContext,
+    pipe: UpdatePipe,
+    preimages: Pick<PreimagePipe, "watched" | "compare">,
+  ) {
     this.#context = context;
     this.#pipe = pipe;
-    this.#onWatched = onWatched;
+    this.#preimages = preimages;
   }
 
   /** Resolves when every channel was compared; what is missing is sent meanwhile and after. */
@@ -88,6 +93,7 @@ export class ChannelSync {
       if (found.error.reason === "channelUnknown") return this.#sendWatch(lane);
       return this.#troubled(lane, found.error, () => this.#alarm(lane.channelId, found.error));
     }
+    this.#preimages.compare(lane.channelId, found.value);
     const latest = updateId(found.value.latestUpdateId);
     const head = host.head(lane.channelId).updateId;
     if (latest > head) return this.#hold(lane, monitorAhead(latest, head));
@@ -109,7 +115,7 @@ export class ChannelSync {
         host.refused(identity, lane.channelId, lane.baseId, answer.error),
       );
     }
-    this.#onWatched(lane.channelId);
+    this.#preimages.watched(lane.channelId);
     if (answer.value.receipts !== undefined) await this.receipts(answer.value.receipts);
     if (lane.state === "held") return;
     lane.next = lane.baseId + 1n;

@@ -103,7 +103,7 @@ export class Connection {
     const preimages = new PreimagePipe(context);
     this.#preimages = preimages;
     preimages.push(host.pendingPreimages(context.identity, opened.value.storeId));
-    const sync = new ChannelSync(context, pipe, (channelId) => preimages.watched(channelId));
+    const sync = new ChannelSync(context, pipe, preimages);
     this.#sync = sync;
     this.#spawn(() => readAnswers(context, stream, sync));
     await sync.start(host.channels());

@@ -94,6 +94,8 @@ export interface LinkHost {
   pendingAcks(monitor: LinkIdentity): readonly EventAck[];
   /** Records of channels this monitor must hold that this store has not confirmed; asked at each connect. */
   pendingPreimages(monitor: LinkIdentity, storeId: StoreId): readonly StoredPreimage[];
+  /** Every record of a channel that this monitor must hold, confirmed or not. */
+  preimagesOf(monitor: LinkIdentity, channelId: ChannelId): readonly StoredPreimage[];
   connected(monitor: LinkIdentity, storeId: StoreId): void;
   disconnected(monitor: LinkIdentity, reason: string): void;
   receipts(

@@ -95,6 +95,28 @@ describe("preimage records to a monitor", function () {
     assert.deepEqual(calls(), [hashes(records(3)), hashes([record(4)])]);
   });
 
+  it("that a restored store lacks go to it again, although it had confirmed them", async () => {
+    const host = await started(holding(3));
+    await stored(host, 3);
+    bench.monitor.preimages.known.delete(record(2).paymentHash);
+    bench.monitor.endStreams();
+    await stored(host, 4);
+    assert.deepEqual(calls(), [hashes(records(3)), hashes([record(2)])]);
+    assert.equal(host.told.preimages[3]?.paymentHash, record(2).paymentHash);
+  });
+
+  it("of an archived channel, which names none that it knows, do not come again and again", async () => {
+    bench.monitor.script.archived = true;
+    const host = await started(holding(2));
+    await stored(host, 2);
+    await until("connected", () => host.told.replays === 1);
+    bench.monitor.preimages.known.clear();
+    bench.monitor.endStreams();
+    await until("connected again", () => host.told.replays === 2);
+    await pause(BACKOFF_BASE_MS);
+    assert.equal(calls().length, 1);
+  });
+
   it("wait neither for receipts of updates nor for a channel whose history differs", async () => {
     bench.monitor.script.answerUpdates = false;
     const held = testChannel(1, 2);
@@ -194,6 +216,20 @@ describe("preimage records to a monitor", function () {
     bench.monitor.endStreams();
     await stored(host, 3);
     assert.deepEqual(calls().at(-1), [bad]);
+  });
+
+  it("that are refused are not sent again by a second comparison of heads", async () => {
+    const { preimages, script } = bench.monitor;
+    preimages.refuseRecord = () => refuse("channelHalted", "halted");
+    let refusals = 0;
+    script.refuseUpdate = () =>
+      refusals++ === 0 ? refuse("storeUnavailable", "later") : undefined;
+    bench.monitor.heads.set(HERE, { id: 0n, hash: channel.genesis });
+    const host = new MemoryHost(testChannel(1, 1));
+    host.records = records(1);
+    await started(host);
+    await until("the update", () => host.receiptIds().includes(1));
+    assert.deepEqual([calls().length, reasons(host)], [1, ["channelHalted"]]);
   });
 
   it("are tried again by themselves when the monitor cannot take them now", async () => {

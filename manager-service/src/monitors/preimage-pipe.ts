@@ -4,9 +4,13 @@
  * record counts as durable only by the monitor's signed receipt. What is not confirmed stays a row of the
  * manager and is sent again after the next connect.
  */
+import { toHex } from "@farwatch/protocol/bytes";
 import { detailToRefusal } from "@farwatch/protocol/convert/error";
 import { checkPreimageReceipt } from "@farwatch/protocol/envelope/open-monitor-message";
-import type { PutPreimagesResponse } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
+import type {
+  GetChannelResponse,
+  PutPreimagesResponse,
+} from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import type { ChannelId, Hash32 } from "@farwatch/protocol/ids";
 import { REASONS, refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { backoffDelayMs, jitterFrom } from "./backoff.js";
@@ -29,6 +33,8 @@ export class PreimagePipe {
   readonly #unwatched = new Map<ChannelId, StoredPreimage[]>();
   /** Watched since the call under way began: its `channelUnknown` may be older. */
   readonly #watchedMeanwhile = new Set<ChannelId>();
+  /** Answered for good on this connection, durable or refused. */
+  readonly #answered = new Set<string>();
   #busy = false;
   #attempts = 0;
 
@@ -47,6 +53,25 @@ export class PreimagePipe {
     const records = this.#unwatched.get(channelId) ?? [];
     this.#unwatched.delete(channelId);
     this.push(records);
+  }
+
+  /**
+   * A store restored from a copy keeps its id and may lack what it once confirmed. An archived channel
+   * acts on none and names none.
+   */
+  compare(
+    channelId: ChannelId,
+    view: Pick<GetChannelResponse, "preimagesKnown" | "archival">,
+  ): void {
+    if (view.archival?.archived === true) return;
+    const { host, identity } = this.#context;
+    const known = new Set(view.preimagesKnown.map((hash) => toHex(hash)));
+    const records = host.preimagesOf(identity, channelId);
+    this.push(
+      records.filter(
+        (record) => !known.has(record.paymentHash) && !this.#answered.has(keyOf(record)),
+      ),
+    );
   }
 
   #start(): void {
@@ -75,7 +100,7 @@ export class PreimagePipe {
     if (!response.ok) return response.error;
     const answers = this.#believed(records, hashes, response.value);
     const stored = answers.filter(({ refusal }) => refusal === undefined);
-    for (const { record } of stored) this.#waiting.delete(keyOf(record));
+    for (const { record } of stored) this.#settle(record);
     let passing: Refusal | undefined;
     for (const answer of answers) passing = this.#refused(answer) ?? passing;
     if (stored.length > 0) {
@@ -124,10 +149,15 @@ export class PreimagePipe {
       this.#unwatched.set(channelId, [...others, record]);
       return undefined;
     }
-    this.#waiting.delete(keyOf(record));
+    this.#settle(record);
     const { host, identity } = this.#context;
     host.preimageRefused(identity, record, refusal);
     return undefined;
+  }
+
+  #settle(record: StoredPreimage): void {
+    this.#waiting.delete(keyOf(record));
+    this.#answered.add(keyOf(record));
   }
 
   #troubled(refusal: Refusal): void {

@@ -73,7 +73,13 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
       inBackground({ kind: "updateRefused", monitorName, channelId, updateId, refusal });
     },
     pendingPreimages: ({ monitorKey }, storeId) =>
-      [...tables.preimage.values()].filter((row) => isPending(parts, row, monitorKey, storeId)),
+      [...tables.preimage.values()].filter(
+        (row) => mustHold(parts, row, monitorKey) && !isDurable(row, monitorKey, storeId),
+      ),
+    preimagesOf: ({ monitorKey }, channelId) =>
+      tables.preimage
+        .select("channel", channelId)
+        .filter((row) => mustHold(parts, row, monitorKey)),
     async preimagesStored({ monitorKey }, storeId, stored) {
       const records = stored.map(({ channelId, paymentHash }) => ({ channelId, paymentHash }));
       await run({ kind: "preimagesStored", monitorKey, storeId, records });
@@ -119,18 +125,18 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
   };
 }
 
-function isPending(
+/** On our disk, and to be on this monitor's. */
+function mustHold(
   { tables, committedPreimages }: LinkHostParts,
   row: PreimageRow,
   monitorKey: MonitorKey,
-  storeId: StoreId,
 ): boolean {
-  const required = tables.channel.get(row.channelId)?.requiredMonitors.includes(monitorKey);
-  const isDurable = row.durableOn.some(
-    (at) => at.monitorKey === monitorKey && at.storeId === storeId,
-  );
-  return required === true && !isDurable && committedPreimages.has(rowKeys.preimage(row));
+  const required = tables.channel.get(row.channelId)?.requiredMonitors ?? [];
+  return required.includes(monitorKey) && committedPreimages.has(rowKeys.preimage(row));
 }
+
+const isDurable = ({ durableOn }: PreimageRow, monitorKey: MonitorKey, storeId: StoreId): boolean =>
+  durableOn.some((at) => at.monitorKey === monitorKey && at.storeId === storeId);
 
 const verifiedReceipt = (receipt: MonitorReceipt) => ({
   channelId: receipt.channelId,

@@ -71,6 +71,21 @@ describe("preimage records in the shell", () => {
     assert.deepEqual(pending(bench.a, NEW_STORE), [hash(1), hash(2)]);
     const stranger = { name: "c", monitorKey: monitorKey(byte(0xc3)) };
     assert.deepEqual(bench.a.host.pendingPreimages(stranger, STORE_A), [], "holds no channel");
+    assert.deepEqual(hashes(bench.a.host.preimagesOf(bench.a, CHANNEL)), [hash(1), hash(2)]);
+    assert.deepEqual(bench.a.host.preimagesOf(stranger, CHANNEL), []);
+  });
+
+  it("do not go to a monitor that was added after the channel", async () => {
+    bench.alone = true;
+    await bench.start();
+    await bench.watch();
+    await bench.a.receipt(0);
+    await bench.stop();
+    bench.alone = false;
+    await bench.start();
+    await bench.update(1, [learns(1)]);
+    assert.deepEqual([hashes(bench.a.preimages), bench.b.preimages], [[hash(1)], []]);
+    assert.deepEqual([pending(bench.a), pending(bench.b, STORE_B)], [[hash(1)], []]);
   });
 
   it("that a monitor refuses stay pending and raise one alarm each", async () => {

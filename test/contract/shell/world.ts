@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Transaction } from "bitcoinjs-lib";
@@ -115,6 +115,21 @@ export class World {
   async restart(): Promise<void> {
     await this.down();
     await this.up();
+  }
+
+  /** Copies the store; what is returned puts the copy back, as an operator's restore does. */
+  async backUp(): Promise<() => Promise<void>> {
+    await this.down();
+    const copy = mkdtempSync(join(tmpdir(), "farwatch-backup-"));
+    cpSync(this.#folder, copy, { recursive: true });
+    await this.up();
+    return async () => {
+      await this.down();
+      for (const name of readdirSync(this.#folder)) rmSync(join(this.#folder, name));
+      cpSync(copy, this.#folder, { recursive: true });
+      rmSync(copy, { recursive: true });
+      await this.up();
+    };
   }
 
   /** A new, empty store, with a session of `manager` open; `meanwhile` happens with no host up. */

@@ -92,6 +92,9 @@ export class MemoryHost implements LinkHost {
   pendingPreimages(): readonly StoredPreimage[] {
     return this.records.filter((record) => !this.told.preimages.includes(record));
   }
+  preimagesOf(_monitor: unknown, channelId: ChannelId): readonly StoredPreimage[] {
+    return this.records.filter((record) => record.channelId === channelId);
+  }
   async preimagesStored(_monitor: unknown, _storeId: string, records: readonly StoredPreimage[]) {
     this.told.preimages.push(...records);
   }

@@ -63,6 +63,8 @@ export interface Script {
   refuseBumps: Refusal | undefined;
   ackResult: wire.AckResult;
   answerUpdates: boolean;
+  /** What GetChannel says of every channel. */
+  archived: boolean;
   limits: wire.Limits | undefined;
 }
 
@@ -76,6 +78,7 @@ export class ScriptedMonitor {
     refuseBumps: undefined,
     ackResult: wire.AckResult.ACKED,
     answerUpdates: true,
+    archived: false,
     limits: undefined,
   };
   readonly heads = new Map<ChannelId, Head>();
@@ -184,6 +187,8 @@ export class ScriptedMonitor {
       latestUpdateId: head.id,
       latestUpdateHash: fixtures.bytesOf(head.hash),
       nextEventId: 1n,
+      preimagesKnown: [...this.preimages.known].map(fixtures.bytesOf),
+      archival: wire.Archival.create({ archived: this.script.archived }),
     });
     done(null, response);
   };

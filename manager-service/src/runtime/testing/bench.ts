@@ -194,6 +194,8 @@ export class Bench {
   readonly #folder = mkdtempSync(path.join(tmpdir(), "farwatch-manager-"));
   readonly fatal: unknown[] = [];
   #drawn = 1;
+  /** Monitor b is not configured. */
+  alone = false;
   a = new ScriptedLink("a", MONITOR_A);
   b = new ScriptedLink("b", MONITOR_B);
   #running: RunningManager | undefined;
@@ -214,7 +216,7 @@ export class Bench {
     this.b = new ScriptedLink("b", MONITOR_B);
     this.#running = await createManagerHost({
       store,
-      links: [this.a, this.b],
+      links: this.alone ? [this.a] : [this.a, this.b],
       curve: nobleCurve,
       managerKey,
       chainHash: CHAIN_HASH,
