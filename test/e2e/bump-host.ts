@@ -11,11 +11,14 @@ import type { Curve } from "@farwatch/protocol/curve/curve";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
 import { blockHeight } from "@farwatch/protocol/block";
 import { must } from "@farwatch/protocol/assert";
+import type { InitialState } from "@farwatch/protocol/channel";
 import { txid, type Preimage } from "@farwatch/protocol/ids";
 import { BitcoindRpc } from "@farwatch/monitor-service/chain/bitcoind-rpc";
 import { BitcoindSource } from "@farwatch/monitor-service/chain/bitcoind-source";
 import { BitcoindWallet } from "@farwatch/monitor-service/chain/bitcoind-wallet";
 import { verifyBlock } from "@farwatch/monitor-service/chain/verify-block";
+import type { MonitorState } from "@farwatch/monitor-service/monitor/state";
+import type { MonitorHost } from "@farwatch/monitor-service/runtime/monitor-host";
 import { startMonitorHost, type RunningHost } from "@farwatch/monitor-service/runtime/start";
 import { MemoryFloors } from "@farwatch/monitor-service/signer/holder-floors";
 import { openSqliteStore } from "@farwatch/monitor-service/store/sqlite/sqlite-store";
@@ -133,10 +136,19 @@ export class BumpHost {
     await this.node.generateBlock([funding.txid]); // whatever it pays
     await this.follow();
     const channel = plan.open({ txid: txid(funding.txid), vout: funding.vout });
-    const request = this.manager.watch(channel.initialState("holder"));
-    const watched = await this.#host.watchChannel(this.manager.who, request);
+    const watched = await this.watch(channel.initialState("holder"));
     assert.ok(watched.ok, watched.ok ? "" : watched.error.message);
     return channel;
+  }
+
+  watch(initial: InitialState): ReturnType<MonitorHost["watchChannel"]> {
+    return this.#host.watchChannel(this.manager.who, this.manager.watch(initial));
+  }
+
+  state({ channelId }: Channel): MonitorState {
+    const view = this.#host.channel(this.manager.who, channelId);
+    assert.ok(view.ok);
+    return view.value.state;
   }
 
   async learn(channel: Channel, preimages: readonly Preimage[]): Promise<void> {
