@@ -133,14 +133,20 @@ export function learnPreimages(
   );
   if (fresh.length === 0) return undefined;
   const log = (): LogInput => preimageLog(fresh, batchRowId);
+  const keep = (): void => {
+    const news = fresh.filter(({ preimage }) => !entry.keptPreimages.has(hashOfPreimage(preimage)));
+    if (news.length === 0) return;
+    for (const { preimage } of news) entry.keptPreimages.add(hashOfPreimage(preimage));
+    appendLog(core, draft, entry, preimageLog(news, batchRowId));
+  };
   const preimages = fresh.map(({ preimage, sourceKey }) => ({ preimage, sourceKey }));
   if (entry.halt?.scope !== "all") {
     const applied = applyInput(core, draft, entry, { kind: "preimagesLearned", preimages }, log);
     if (applied.ok) return undefined;
-    appendLog(core, draft, entry, log());
+    keep();
     return applied.error;
   }
-  appendLog(core, draft, entry, log());
+  keep();
   return haltedRefusal(entry.halt.incident);
 }
 

@@ -58,6 +58,7 @@ function addChannel(core: Core, row: ChannelRow, snapshot: SnapshotRow | undefin
       lastEventHash: undefined,
       pending: new Map(),
       halt: undefined,
+      keptPreimages: new Set(),
     });
   } catch (error) {
     const incident = newIncident(core);

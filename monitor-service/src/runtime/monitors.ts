@@ -4,7 +4,7 @@
  */
 import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import type { ChannelId, EventId, Hash32, ManagerKey } from "@farwatch/protocol/ids";
+import type { ChannelId, EventId, Hash32, ManagerKey, PaymentHash } from "@farwatch/protocol/ids";
 import { assert } from "@farwatch/protocol/assert";
 import type { Watch } from "../chain/scan-block.js";
 import type { MonitorState } from "../monitor/state.js";
@@ -41,6 +41,8 @@ export interface ChannelEntry {
   /** Un-acked, in event id order. */
   readonly pending: Map<EventId, PendingEvent>;
   halt: Halt | undefined;
+  /** Put in the log of a halted channel since this process started: the same one again makes no second row. */
+  readonly keptPreimages: Set<PaymentHash>;
 }
 
 /** A stored channel that cannot be read: kept on disk, answered with storedStateUnreadable. */

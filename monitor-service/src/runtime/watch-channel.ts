@@ -188,6 +188,7 @@ function start(
     lastEventHash: undefined,
     pending: new Map(),
     halt: undefined,
+    keptPreimages: new Set(),
   };
   const { header: bytes, payload } = request;
   const row = { channelNo, channelId, managerKey, header: bytes, payload, watchHash };

@@ -164,6 +164,7 @@ const entryOf = (p: ProtectedChannel): ChannelEntry => ({
   lastEventHash: undefined,
   pending: new Map(),
   halt: undefined,
+  keptPreimages: new Set(),
 });
 
 /** Of every block after the close. */

@@ -271,8 +271,13 @@ describe("restart", function () {
     const { manager, host } = world;
     const secret = secretNamed("late").preimage;
     const batch = manager.preimages({ channelId: bad.channelId, preimage: secret });
-    const result = await host.putPreimages(manager.who, batch);
-    assert.equal(result.ok && result.value.outcomes[0]?.refusal?.reason, "channelHalted");
+    for (let i = 0; i < 2; i++) {
+      const result = await host.putPreimages(manager.who, batch);
+      assert.equal(result.ok && result.value.outcomes[0]?.refusal?.reason, "channelHalted");
+      assert.equal(result.ok && result.value.receipt, undefined);
+    }
+    const log = await world.store.readLog(0, 1000);
+    assert.equal(log.filter(({ kind }) => kind === "preimages").length, 1, "kept once");
     damage = {};
     await world.restart();
     const view = world.host.channel(manager.who, bad.channelId);
