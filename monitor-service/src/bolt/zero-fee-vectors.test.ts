@@ -23,7 +23,7 @@ import {
   htlcTxSighash,
   htlcTxWitness,
 } from "../tx/second-stage.js";
-import { spendFailure } from "../tx/script-check.test.js";
+import { spendFailure } from "../tx/testing/script-check.js";
 import { SHARED_ANCHOR_MAX_SAT } from "./channel-type.js";
 import { obscureFactor } from "./commitment-number.js";
 import {

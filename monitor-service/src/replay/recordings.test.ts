@@ -11,7 +11,7 @@ import type { Curve } from "@farwatch/protocol/curve/curve";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
 import { outpointKey, type Outpoint } from "@farwatch/protocol/ids";
 import { parseTx } from "../tx/parsed-tx.js";
-import { spendFailure, type Prevout } from "../tx/script-check.test.js";
+import { spendFailure, type Prevout } from "../tx/testing/script-check.js";
 import { compareNode } from "./compare.js";
 import { readRecording } from "./read-recording.js";
 import { replayNode, type ReplayedNode } from "./replay-node.js";

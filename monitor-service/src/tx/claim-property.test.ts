@@ -25,7 +25,7 @@ import {
 } from "./claim.js";
 import { bumpFee, chooseFirstFee, dustLimitSat, type FeeQuestion } from "./fee.js";
 import { packagesOf } from "./package.js";
-import { spendFailure } from "./script-check.test.js";
+import { spendFailure } from "./testing/script-check.js";
 
 const RUNS = 25;
 const SEED = 20_261_125;

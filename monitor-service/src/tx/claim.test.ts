@@ -1,6 +1,6 @@
 /**
  * Claims on the outputs of BOLT 3 appendices C and F, seen from both sides: each witness is run
- * by the interpreter of script-check.test.ts against the output that the vector's transaction
+ * by the interpreter of testing/script-check.ts against the output that the vector's transaction
  * really has.
  */
 import assert from "node:assert/strict";
@@ -36,7 +36,7 @@ import {
   inputWitness,
   type ClaimInput,
 } from "./claim.js";
-import { spendFailure, type Prevout } from "./script-check.test.js";
+import { spendFailure, type Prevout } from "./testing/script-check.js";
 
 const DELAY = blockDelta(appendixC.parameters.localDelay);
 const DESTINATION = p2wpkh(keyC("localFundingPubkey"));

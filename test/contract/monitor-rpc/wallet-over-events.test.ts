@@ -28,7 +28,7 @@ import {
   type Outpoint,
 } from "@farwatch/protocol/ids";
 import { feeForWeight } from "@farwatch/monitor-service/bolt/weights";
-import { spendFailure } from "@farwatch/monitor-service/tx/script-check.test";
+import { spendFailure } from "@farwatch/monitor-service/tx/testing/script-check";
 import type { Channel } from "../../harness/channel/channel.js";
 import { offer, secretNamed } from "../../harness/channel/test-channel.js";
 import { coinNamed } from "../../harness/monitor-core/fake-fee-wallet.js";

@@ -15,7 +15,7 @@ import type {
   MonitorServiceClient,
 } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { txidFromInternal, txidToInternal, type Txid } from "@farwatch/protocol/ids";
-import { spendFailure } from "@farwatch/monitor-service/tx/script-check.test";
+import { spendFailure } from "@farwatch/monitor-service/tx/testing/script-check";
 import type { Channel } from "../../harness/channel/channel.js";
 import { offer } from "../../harness/channel/test-channel.js";
 import { World } from "../shell/world.js";

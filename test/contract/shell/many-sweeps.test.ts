@@ -7,7 +7,7 @@ import { Transaction } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
 import { outpointKey } from "@farwatch/protocol/ids";
 import { parseTx } from "@farwatch/monitor-service/tx/parsed-tx";
-import { spendFailure } from "@farwatch/monitor-service/tx/script-check.test";
+import { spendFailure } from "@farwatch/monitor-service/tx/testing/script-check";
 import { MAX_SWEEP_INPUTS } from "@farwatch/monitor-service/tx/sweep-plan";
 import { broadcastableCommitment } from "../../harness/channel/broadcast.js";
 import type { Channel } from "../../harness/channel/channel.js";

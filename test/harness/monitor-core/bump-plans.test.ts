@@ -26,7 +26,7 @@ import type {
   HtlcBump,
   HtlcToBump,
 } from "@farwatch/monitor-service/monitor/effect";
-import { spendFailure } from "@farwatch/monitor-service/tx/script-check.test";
+import { spendFailure } from "@farwatch/monitor-service/tx/testing/script-check";
 import { seedSigner } from "../channel/seed-signer.js";
 import { DEFAULT_SEEDS } from "../channel/setup.js";
 import { secretNamed } from "../channel/test-channel.js";

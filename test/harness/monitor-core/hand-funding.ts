@@ -3,7 +3,7 @@ import { Transaction } from "bitcoinjs-lib";
 import { reversed, fromHex } from "@farwatch/protocol/bytes";
 import { txid, type Outpoint } from "@farwatch/protocol/ids";
 import { p2wsh } from "@farwatch/monitor-service/bolt/scripts";
-import type { Prevout } from "@farwatch/monitor-service/tx/script-check.test";
+import type { Prevout } from "@farwatch/monitor-service/tx/testing/script-check";
 import type { ChannelPlan } from "../channel/channel.js";
 
 /** `OP_1`. */

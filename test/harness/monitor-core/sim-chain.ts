@@ -16,7 +16,7 @@ import {
 import { toHex, utf8 } from "@farwatch/protocol/bytes";
 import { outpointKey, txid, type Outpoint, type Txid } from "@farwatch/protocol/ids";
 import { parseTx, toParsedTx, type ParsedTx } from "@farwatch/monitor-service/tx/parsed-tx";
-import { spendFailure, type Prevout } from "@farwatch/monitor-service/tx/script-check.test";
+import { spendFailure, type Prevout } from "@farwatch/monitor-service/tx/testing/script-check";
 import type { Watched } from "@farwatch/monitor-service/monitor/outstanding";
 
 const FINAL_SEQUENCE = 0xffffffff;

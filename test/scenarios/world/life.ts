@@ -1,0 +1,76 @@
+/**
+ * One run of a process in the world, from its start to its crash, and the points at which a sweep may
+ * crash it. Whatever a process may do to the world asks its life first: after the end nothing of it is
+ * sent, stored or told, and what it waits for never comes, as for a process that was killed.
+ */
+
+/** "manager", or the name of a monitor. */
+export type ProcessName = string;
+
+export class Life {
+  #alive = true;
+  readonly #onEnd: (() => void)[] = [];
+
+  /** Whoever is not `mortal` is never crashed by a sweep. */
+  constructor(
+    readonly owner: ProcessName,
+    readonly mortal = true,
+  ) {}
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /** Runs when this life ends. */
+  atEnd(run: () => void): void {
+    this.#onEnd.push(run);
+  }
+
+  end(): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    for (const run of this.#onEnd.splice(0)) run();
+  }
+
+  /** The result while alive; for ever pending after. */
+  async guard<T>(work: Promise<T>): Promise<T> {
+    const outcome = await work.then(
+      (value) => () => value,
+      (error: unknown) => () => {
+        throw error;
+      },
+    );
+    return this.alive ? outcome() : never<T>();
+  }
+}
+
+/** What a dead process waits for. */
+export const never = <T>(): Promise<T> => new Promise<T>(() => undefined);
+
+export interface CrashPoint {
+  readonly index: number;
+  readonly name: string;
+  readonly victim: ProcessName;
+}
+
+export class CrashPoints {
+  readonly passed: CrashPoint[] = [];
+  readonly #crashAt: number | undefined;
+  readonly #crash: (point: CrashPoint) => void;
+
+  /** `crash` must end the victim's life before it returns. */
+  constructor(crashAt: number | undefined, crash: (point: CrashPoint) => void) {
+    this.#crashAt = crashAt;
+    this.#crash = crash;
+  }
+
+  /** Counts one point for each of these that is alive. */
+  pass(name: string, ...lives: readonly Life[]): void {
+    for (const { alive, owner, mortal } of lives) {
+      if (!alive || !mortal) continue;
+      const point = { index: this.passed.length, name, victim: owner };
+      this.passed.push(point);
+      if (point.index === this.#crashAt) this.#crash(point);
+    }
+  }
+}

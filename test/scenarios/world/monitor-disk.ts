@@ -1,0 +1,176 @@
+/**
+ * The monitor's store on the disk in memory. Rows are kept as the port hands them over; that they
+ * survive SQLite byte for byte is proved by the store's own contract tests.
+ */
+import { assertNever, must } from "@farwatch/protocol/assert";
+import { eventId, type StoreId } from "@farwatch/protocol/ids";
+import type {
+  ArchiveRow,
+  BumpRow,
+  ChannelRow,
+  EpochRow,
+  EventHeadRow,
+  EventRow,
+  HaltRow,
+  HeaderRow,
+  LogRow,
+  MonitorStore,
+  SnapshotRow,
+  StoredState,
+  StoreOp,
+  SweepRow,
+} from "@farwatch/monitor-service/store/store";
+import type { DiskSession } from "./disk.js";
+
+const byNumber = <T>(rows: ReadonlyMap<number, T>): readonly T[] =>
+  [...rows.keys()].sort((a, b) => a - b).map((key) => must(rows.get(key), "row"));
+const last = (rows: ReadonlyMap<number, unknown>): number => Math.max(0, ...rows.keys());
+
+export class MonitorDisk {
+  #generation = 0n;
+  readonly #epochs = new Map<string, EpochRow>();
+  readonly #channels = new Map<number, ChannelRow>();
+  readonly #archive = new Map<number, ArchiveRow>();
+  readonly #log = new Map<number, LogRow>();
+  readonly #batches = new Map<number, unknown>();
+  readonly #events = new Map<number, EventRow>();
+  readonly #heads = new Map<number, EventHeadRow>();
+  readonly #snapshots = new Map<number, SnapshotRow>();
+  readonly #halts = new Map<number, HaltRow>();
+  readonly #bumps = new Map<string, BumpRow>();
+  readonly #headers = new Map<number, HeaderRow>();
+  readonly #sweeps = new Map<number, SweepRow>();
+
+  constructor(
+    private readonly storeId: StoreId,
+    private readonly chainHash: string,
+  ) {}
+
+  /** Events that are stored and not acked. */
+  events(): readonly EventRow[] {
+    return byNumber(this.#events);
+  }
+  logRows(): readonly LogRow[] {
+    return byNumber(this.#log);
+  }
+
+  open(session: DiskSession): MonitorStore {
+    const walk = (from: number, matches: (row: LogRow) => boolean) =>
+      session.read(() => this.#walk(from, matches));
+    return {
+      load: async () => {
+        await session.write("generation", () => (this.#generation += 1n));
+        return session.read(() => this.#state());
+      },
+      readLog: (afterRowId, limit) =>
+        session.read(() =>
+          byNumber(this.#log)
+            .filter(({ rowId }) => rowId > afterRowId)
+            .slice(0, limit),
+        ),
+      transact: (ops) =>
+        session.write(nameOf(ops), () => {
+          for (const op of ops) this.#apply(op);
+        }),
+      findCounterpartyCommitment: (head, txid) =>
+        walk(head, ({ counterpartyTxids }) => counterpartyTxids.includes(txid)),
+      findAnyCommitment: (head) =>
+        walk(head, ({ counterpartyTxids }) => counterpartyTxids.length > 0),
+      findUpdate: (head, id) =>
+        walk(head, ({ kind, updateId }) => kind === "update" && updateId === id),
+      readSnapshot: (channelNo) => session.read(() => this.#snapshots.get(channelNo)),
+      close: async () => void (await session.read(() => true)),
+    };
+  }
+
+  #walk(from: number, matches: (row: LogRow) => boolean): LogRow | undefined {
+    for (let id = from; id !== 0;) {
+      const row = must(this.#log.get(id), "log row named by its successor");
+      if (matches(row)) return row;
+      id = row.prevRowId;
+    }
+    return undefined;
+  }
+
+  #state(): StoredState {
+    const live = <T extends { readonly channelNo: number }>(rows: readonly T[]): readonly T[] =>
+      rows.filter(({ channelNo }) => !this.#archive.has(channelNo));
+    return {
+      storeId: this.storeId,
+      storeGen: this.#generation,
+      chainHash: this.chainHash,
+      epochs: [...this.#epochs.values()],
+      channels: live(byNumber(this.#channels)),
+      archived: byNumber(this.#archive).map((row) => ({
+        ...must(this.#channels.get(row.channelNo), "archived channel"),
+        ...row,
+        lastEventId: this.#heads.get(row.channelNo)?.lastEventId ?? eventId(0),
+      })),
+      snapshots: live(byNumber(this.#snapshots)),
+      events: this.events(),
+      eventHeads: live(byNumber(this.#heads)),
+      halts: byNumber(this.#halts),
+      bumps: [...this.#bumps.values()],
+      headers: [...byNumber(this.#headers)].reverse(),
+      sweeps: byNumber(this.#sweeps).filter(({ isOver }) => !isOver),
+      nextRowIds: {
+        log: last(this.#log) + 1,
+        batch: last(this.#batches) + 1,
+        event: last(this.#events) + 1,
+        channel: last(this.#channels) + 1,
+        sweep: last(this.#sweeps) + 1,
+      },
+    };
+  }
+
+  #apply(op: StoreOp): void {
+    switch (op.op) {
+      case "putEpoch":
+        return void this.#epochs.set(op.row.managerKey, op.row);
+      case "insertChannel":
+        return void this.#channels.set(op.row.channelNo, op.row);
+      case "appendLog":
+        return void this.#log.set(op.row.rowId, op.row);
+      case "insertBatch":
+        return void this.#batches.set(op.row.rowId, op.row);
+      case "insertEvent":
+        return this.#insertEvent(op.row);
+      case "deleteEvent":
+        return void this.#events.delete(op.rowId);
+      case "putSnapshot":
+        return void this.#snapshots.set(op.row.channelNo, op.row);
+      case "putHalt":
+        if (!this.#halts.has(op.row.channelNo)) this.#halts.set(op.row.channelNo, op.row);
+        return;
+      case "putArchive":
+        return void this.#archive.set(op.row.channelNo, op.row);
+      case "putBump":
+        return void this.#bumps.set(`${op.row.channelNo}/${op.row.bumpId}`, op.row);
+      case "deleteBump":
+        return void this.#bumps.delete(`${op.channelNo}/${op.bumpId}`);
+      case "putSweep":
+        return void this.#sweeps.set(op.row.id, op.row);
+      case "putHeader":
+        return void this.#headers.set(op.row.height, op.row);
+      case "deleteHeadersAbove":
+        return this.#dropHeaders((height) => height > op.height);
+      case "deleteHeadersBelow":
+        return this.#dropHeaders((height) => height < op.height);
+      default:
+        return assertNever(op);
+    }
+  }
+
+  #insertEvent(row: EventRow): void {
+    const { channelNo, event } = row;
+    this.#events.set(row.rowId, row);
+    const head = { channelNo, lastEventId: event.eventId, lastEventHash: event.eventHash };
+    this.#heads.set(channelNo, head);
+  }
+
+  #dropHeaders(drops: (height: number) => boolean): void {
+    for (const height of [...this.#headers.keys()]) if (drops(height)) this.#headers.delete(height);
+  }
+}
+
+const nameOf = (ops: readonly StoreOp[]): string => [...new Set(ops.map(({ op }) => op))].join("+");

@@ -1,0 +1,31 @@
+/** What every process of a world is given. */
+import type { Curve } from "@farwatch/protocol/curve/curve";
+import type { Certificates } from "./certificates.js";
+import type { CrashPoints } from "./life.js";
+import type { Pump } from "./pump.js";
+import type { Recorder } from "./recorder.js";
+import type { WorldChain } from "./world-chain.js";
+
+export type DiskKind = "simulated" | "sqlite";
+
+export interface LogLine {
+  readonly by: string;
+  readonly level: "info" | "warn" | "error";
+  readonly message: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+export interface Surroundings {
+  readonly curve: Curve;
+  readonly pump: Pump;
+  readonly points: CrashPoints;
+  readonly chain: WorldChain;
+  readonly certificates: Certificates;
+  readonly record: Recorder;
+  readonly disk: DiskKind;
+  /** For the files of real stores. */
+  readonly folder: string;
+  readonly log: (line: LogLine) => void;
+  /** A store failed, or a process found itself broken: the scenario fails. */
+  readonly onFatal: (by: string, error: unknown) => void;
+}

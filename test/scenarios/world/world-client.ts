@@ -1,0 +1,256 @@
+/**
+ * The Lightning node's side of ManagerService in the world: the surface of harness/cluster's NodeClient,
+ * but it outlives the manager. When the connection is lost it opens a new session, sends again what is
+ * not completed, and repeats calls that got no answer, as an integrator's client must.
+ */
+import { Metadata, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import { fromHex, toHex } from "@farwatch/protocol/bytes";
+import { must } from "@farwatch/protocol/assert";
+import { ERROR_TRAILER } from "@farwatch/protocol/convert/error";
+import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
+import {
+  Role,
+  type Completed,
+  type DoneItem,
+  type ManagerServiceClient,
+  type NodeChannel,
+  type OpenNodeSessionRequest,
+  type OpenNodeSessionResponse,
+  type SubscribeResponse,
+  type UpdateChannelRequest,
+  type UpdateChannelResponse,
+} from "@farwatch/protocol/gen/manager/v1/manager_service";
+import type { ChannelId } from "@farwatch/protocol/ids";
+import { UpdateRefused } from "../../harness/cluster/node-client.js";
+import { OpenUpdates } from "./open-updates.js";
+import type { Pump } from "./pump.js";
+import type { Recorder } from "./recorder.js";
+
+const SESSION_METADATA = "farwatch-session";
+/** Ms between attempts to reach the manager. */
+const RETRY_MS = 500;
+
+export type Answer = DoneItem["answer"];
+/** What the node does with an item; undefined: nothing now, it stays un-handled. */
+export type Handler = (item: Item) => Answer | Promise<Answer>;
+
+export const HANDLED: Answer = { $case: "handled", value: {} };
+/** Handles every user event at once and leaves commands to whoever runs the channels. */
+export const handlesEvents: Handler = ({ item }) =>
+  item?.$case === "userEvent" ? HANDLED : undefined;
+
+export interface ClientParts {
+  readonly open: () => ManagerServiceClient;
+  readonly nodeKey: string;
+  readonly pump: Pump;
+  readonly record: Recorder;
+}
+
+type Updates = ClientDuplexStream<UpdateChannelRequest, UpdateChannelResponse>;
+
+/** One session from its opening until the connection is lost. */
+interface Session {
+  readonly client: ManagerServiceClient;
+  readonly metadata: Metadata;
+  readonly updates: Updates;
+}
+
+export class WorldClient {
+  /** Every delivery, redelivered ones again. */
+  readonly items: Item[] = [];
+  session: OpenNodeSessionResponse | undefined;
+  replayDone = false;
+  handle: Handler = handlesEvents;
+  nodeEpoch = 1n;
+  readonly #parts: ClientParts;
+  readonly #open = new OpenUpdates();
+  readonly #waiting: {
+    readonly match: (item: Item) => boolean;
+    readonly tell: (item: Item) => void;
+  }[] = [];
+  #session: Session | undefined;
+  #ready: (() => void)[] = [];
+  #closed = false;
+  readonly #cursors: (() => NodeChannel)[] = [];
+
+  constructor(parts: ClientParts) {
+    this.#parts = parts;
+  }
+
+  /** Goes on until it succeeds. */
+  connect(): void {
+    this.#closed = false;
+    void this.#connect();
+  }
+
+  /** The node is gone; `connect` starts it again. */
+  close(): void {
+    this.#closed = true;
+    const session = this.#session;
+    this.#session = undefined;
+    session?.client.close();
+  }
+
+  /** OpenNodeSession names this channel from now on. */
+  track(cursor: () => NodeChannel): void {
+    this.#cursors.push(cursor);
+  }
+
+  get rpc(): ManagerServiceClient {
+    return must(this.#session, "a session").client;
+  }
+  get metadata(): Metadata {
+    return must(this.#session, "a session").metadata;
+  }
+  get isConnected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** `client.call((done) => client.rpc.x(request, client.metadata, done))`; again when it got no answer. */
+  async call<T>(start: (done: (error: Error | null, value: T) => void) => unknown): Promise<T> {
+    this.#parts.pump.asked();
+    for (;;) {
+      const session = await this.#untilReady();
+      try {
+        return await once(start);
+      } catch (error) {
+        if (!isLost(error)) throw error;
+        this.#lost(session);
+      }
+    }
+  }
+
+  async watchChannel(
+    id: ChannelId,
+    initialState: Uint8Array,
+    firstUpdateId: bigint,
+  ): Promise<void> {
+    const request = { initialState: Buffer.from(initialState), firstUpdateId };
+    const answer = await this.call<{ readonly completed: boolean }>((done) =>
+      this.rpc.watchChannel(request, this.metadata, done),
+    );
+    // What is completed is the first state: the id before the first update.
+    if (!answer.completed) await this.#open.untilCompleted(id, firstUpdateId - 1n);
+  }
+
+  /** Sends one update and waits until it is durable on every required monitor. */
+  update(id: ChannelId, updateId: bigint, payload: Uint8Array): Promise<Completed> {
+    const { pump, record } = this.#parts;
+    pump.asked();
+    record.add({ kind: "update", channelId: id, updateId });
+    const request: UpdateChannelRequest = {
+      channelId: Buffer.from(fromHex(id)),
+      updateId,
+      payload: { $case: "typed", value: Buffer.from(payload) },
+    };
+    const completed = this.#open.add(id, updateId, request);
+    this.#session?.updates.write(request);
+    return completed;
+  }
+
+  done(itemIds: readonly bigint[]): Promise<void> {
+    return this.answer(itemIds.map((itemId) => ({ itemId, answer: HANDLED })));
+  }
+
+  async answer(items: readonly DoneItem[]): Promise<void> {
+    await this.call((finish) => this.rpc.done({ items: [...items] }, this.metadata, finish));
+    for (const { itemId } of items) {
+      const key = this.items.find((item) => item.itemId === itemId)?.semanticKey ?? "";
+      this.#parts.record.add({ kind: "handled", itemId, key });
+    }
+  }
+
+  /** Waits for an item that `match` accepts; those delivered before count. */
+  untilItem(match: (item: Item) => boolean): Promise<Item> {
+    const found = this.items.find(match);
+    if (found !== undefined) return Promise.resolve(found);
+    return new Promise((tell) => this.#waiting.push({ match, tell }));
+  }
+
+  async #untilReady(): Promise<Session> {
+    while (this.#session === undefined) {
+      await new Promise<void>((resolve) => this.#ready.push(resolve));
+    }
+    return this.#session;
+  }
+
+  async #connect(): Promise<void> {
+    const client = this.#parts.open();
+    const request: OpenNodeSessionRequest = {
+      nodeKey: Buffer.from(fromHex(this.#parts.nodeKey)),
+      nodeEpoch: this.nodeEpoch,
+      role: Role.MANAGER_RESOLVES,
+      ldkVersion: undefined,
+      channels: this.#cursors.map((cursor) => cursor()),
+    };
+    try {
+      const opened = await once<OpenNodeSessionResponse>((done) =>
+        client.openNodeSession(request, done),
+      );
+      this.#opened(client, opened);
+    } catch {
+      client.close(); // nobody there yet: the next attempt finds out
+      this.#later();
+    }
+  }
+
+  #later(): void {
+    this.#parts.pump.after(RETRY_MS, () => {
+      if (!this.#closed && this.#session === undefined) void this.#connect();
+    });
+  }
+
+  #opened(client: ManagerServiceClient, opened: OpenNodeSessionResponse): void {
+    const metadata = new Metadata();
+    metadata.set(SESSION_METADATA, toHex(opened.sessionId));
+    const updates = client.updateChannel(metadata);
+    const session = { client, metadata, updates };
+    this.session = opened;
+    this.#session = session;
+    updates.on("data", (response: UpdateChannelResponse) => this.#open.answered(response));
+    updates.on("error", () => this.#lost(session));
+    const items = client.subscribe({}, metadata);
+    items.on("data", (response: SubscribeResponse) => this.#told(response));
+    items.on("error", () => this.#lost(session));
+    for (const request of this.#open.requests()) updates.write(request);
+    for (const resolve of this.#ready.splice(0)) resolve();
+  }
+
+  #lost(session: Session): void {
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    session.client.close();
+    if (!this.#closed) this.#later();
+  }
+
+  #told({ item: told }: SubscribeResponse): void {
+    if (told?.$case === "replayDone") this.replayDone = true;
+    if (told?.$case !== "event") return;
+    const item = told.value;
+    const { itemId, semanticKey: key } = item;
+    this.items.push(item);
+    this.#parts.record.add({ kind: "told", itemId, key, item });
+    for (const { match, tell } of this.#waiting) if (match(item)) tell(item);
+    void this.#answer(item);
+  }
+
+  async #answer(item: Item): Promise<void> {
+    const answer = await this.handle(item);
+    if (answer === undefined || item.itemId === 0n || this.#closed) return;
+    await this.answer([{ itemId: item.itemId, answer }]);
+  }
+}
+
+const once = <T>(start: (done: (error: Error | null, value: T) => void) => unknown): Promise<T> =>
+  new Promise((resolve, reject) => {
+    start((error, value) => (error === null ? resolve(value) : reject(error)));
+  });
+
+const isServiceError = (error: unknown): error is ServiceError =>
+  error instanceof Error && "code" in error && "metadata" in error;
+
+/** The manager said nothing: a refusal carries its trailer. */
+const isLost = (error: unknown): boolean =>
+  isServiceError(error) && error.metadata.get(ERROR_TRAILER).length === 0;
+
+export { UpdateRefused };

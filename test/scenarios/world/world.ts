@@ -1,0 +1,239 @@
+/**
+ * The world of the scenario suite: one node under test with its manager and its monitors, all real but
+ * for sockets, disks, clocks and chain, in one process. Every run is the same, and a sweep can crash any
+ * process at any point of it. See README.md.
+ */
+import { credentials } from "@grpc/grpc-js";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { must } from "@farwatch/protocol/assert";
+import type { Curve } from "@farwatch/protocol/curve/curve";
+import { selectCurve } from "@farwatch/protocol/curve/select-curve";
+import { ManagerServiceClient } from "@farwatch/protocol/gen/manager/v1/manager_service";
+import type { SealedMonitorEvent } from "@farwatch/protocol/event";
+import type { Txid } from "@farwatch/protocol/ids";
+import { cachedCurve } from "./cached-curve.js";
+import { certificates } from "./certificates.js";
+import { CrashPoints, Life, type CrashPoint, type ProcessName } from "./life.js";
+import { MANAGER, ManagerProcess } from "./manager-process.js";
+import { MemoryChannel } from "./memory-channel.js";
+import { MonitorProcess } from "./monitor-process.js";
+import { Pump } from "./pump.js";
+import { Recorder } from "./recorder.js";
+import type { DiskKind, LogLine, Surroundings } from "./surroundings.js";
+import { WorldChain } from "./world-chain.js";
+import { WorldClient } from "./world-client.js";
+
+export interface WorldOptions {
+  readonly monitors?: 1 | 2;
+  readonly disk?: DiskKind;
+  /** Index of the crash point at which its victim dies and is started again. */
+  readonly crashAt?: number;
+}
+
+/** Ms of the world's clock until a supervisor has noticed and started a crashed process again. */
+const RESTART_MS = 1_000;
+const NODE_KEY = "02".repeat(33);
+
+let curve: Promise<Curve> | undefined;
+/** One for all worlds, so that it remembers. */
+const worldCurve = (): Promise<Curve> =>
+  (curve ??= selectCurve("auto").then((selected) => cachedCurve(selected.curve)));
+
+export class World {
+  readonly pump = new Pump();
+  readonly chain = new WorldChain();
+  readonly record = new Recorder();
+  readonly lines: LogLine[] = [];
+  readonly fatal: unknown[] = [];
+  readonly points: CrashPoints;
+  readonly manager: ManagerProcess;
+  readonly monitors: readonly MonitorProcess[];
+  readonly client: WorldClient;
+  readonly curve: Curve;
+  readonly #folder: string | undefined;
+  /** Those that a supervisor starts again. */
+  readonly #wanted = new Set<ProcessName>();
+
+  private constructor(around: Pick<Surroundings, "curve" | "certificates">, options: WorldOptions) {
+    const { disk = "simulated", monitors = 2 } = options;
+    this.curve = around.curve;
+    this.points = new CrashPoints(options.crashAt, (point) => this.#crashedAt(point));
+    this.#folder = disk === "sqlite" ? mkdtempSync(join(tmpdir(), "farwatch-world-")) : undefined;
+    const all: Surroundings = {
+      ...around,
+      pump: this.pump,
+      points: this.points,
+      chain: this.chain,
+      record: this.record,
+      disk,
+      folder: this.#folder ?? "",
+      log: (line) => this.lines.push(line),
+      onFatal: (by, error) => this.#failed(by, error),
+    };
+    this.pump.explain = () => this.#state();
+    this.manager = new ManagerProcess(all, NODE_KEY);
+    this.monitors = ["m1", "m2"]
+      .slice(0, monitors)
+      .map((name) => new MonitorProcess(name, this.manager.managerKey, all));
+    this.manager.monitors = this.monitors;
+    this.client = this.#newClient(all);
+  }
+
+  static async create(options: WorldOptions = {}): Promise<World> {
+    const around = { curve: await worldCurve(), certificates: await certificates() };
+    const world = new World(around, options);
+    for (const { name } of world.monitors) world.#up(name);
+    world.#up(MANAGER);
+    world.client.connect();
+    await world.quiesce();
+    return world;
+  }
+
+  /** Runs until nothing moves and every retry that is due has had its chance. */
+  quiesce(): Promise<void> {
+    return Promise.race([this.pump.quiet(), this.pump.stalled]);
+  }
+
+  monitor(name: ProcessName): MonitorProcess {
+    return must(
+      this.monitors.find((monitor) => monitor.name === name),
+      `a monitor ${name}`,
+    );
+  }
+
+  // ---- crashes ----
+
+  /** Dies now, with everything that was not durable; stays down until `restart`. */
+  crash(name: ProcessName): void {
+    this.pump.asked();
+    this.#wanted.delete(name);
+    this.#down(name, "by the scenario");
+  }
+
+  async restart(name: ProcessName): Promise<void> {
+    if (this.#process(name).isUp) this.crash(name);
+    this.#up(name);
+    await this.quiesce();
+  }
+
+  /** Nobody reaches the monitor, which itself goes on. */
+  async partition(name: ProcessName): Promise<void> {
+    this.monitor(name).isReachable = false;
+    await this.quiesce();
+  }
+  async heal(name: ProcessName): Promise<void> {
+    this.monitor(name).isReachable = true;
+    await this.quiesce();
+  }
+
+  // ---- chain ----
+
+  /** Mines `blocks`; the first holds `txs`, which must be allowed to stand there. */
+  async mine(blocks = 1, txs: readonly Uint8Array[] = []): Promise<void> {
+    for (let mined = 0; mined < blocks; mined++) this.chain.mine(mined === 0 ? txs : []);
+    await this.follow();
+  }
+
+  /** One block with everything that was broadcast and may stand in it. Returns what it held. */
+  async mineBroadcasts(): Promise<readonly Uint8Array[]> {
+    const txs = this.chain.minable();
+    await this.mine(1, txs);
+    return txs;
+  }
+
+  /** Replaces the last `depth` blocks by one more than that, the first of which holds `txs`. */
+  async reorg(depth: number, txs: readonly Uint8Array[] = []): Promise<void> {
+    this.chain.disconnect(depth);
+    await this.mine(depth + 1, txs);
+  }
+
+  async follow(): Promise<void> {
+    this.pump.asked();
+    for (const monitor of this.monitors) monitor.follow();
+    await this.quiesce();
+  }
+
+  broadcastTxids(): ReadonlySet<Txid> {
+    return new Set(this.chain.broadcasts.map(({ txid }) => txid));
+  }
+
+  // ---- looking ----
+
+  /** Un-acked events of the monitors that are up. */
+  dangling(): readonly { readonly by: ProcessName; readonly event: SealedMonitorEvent }[] {
+    return this.monitors
+      .filter(({ isUp }) => isUp)
+      .flatMap(({ name, host, who }) =>
+        host.pendingEvents(who, undefined).map((event) => ({ by: name, event })),
+      );
+  }
+
+  /** Ends everything; call it whatever happened. */
+  async end(): Promise<void> {
+    this.client.close();
+    for (const name of [MANAGER, ...this.monitors.map((monitor) => monitor.name)]) {
+      this.#process(name).crash();
+    }
+    this.pump.end();
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  // ---- inside ----
+
+  #newClient({ certificates: { node }, pump, points, record }: Surroundings): WorldClient {
+    const life = new Life("node", false);
+    return new WorldClient({
+      nodeKey: NODE_KEY,
+      pump,
+      record,
+      open: () => {
+        const server = () => this.manager.server();
+        const parts = { client: life, server, certificate: node.raw, pump, points };
+        const options = { channelOverride: new MemoryChannel(parts) };
+        return new ManagerServiceClient("memory", credentials.createInsecure(), options);
+      },
+    });
+  }
+
+  #process(name: ProcessName): ManagerProcess | MonitorProcess {
+    return name === MANAGER ? this.manager : this.monitor(name);
+  }
+
+  #up(name: ProcessName): void {
+    this.#wanted.add(name);
+    this.record.add({ kind: "start", by: name });
+    this.pump.asked();
+    const process = this.#process(name);
+    process.start().catch((error: unknown) => {
+      if (process.isUp) this.#failed(name, error);
+    });
+  }
+
+  #down(name: ProcessName, at: string): void {
+    this.record.add({ kind: "crash", by: name, at });
+    this.#process(name).crash();
+  }
+
+  #crashedAt({ victim, name }: CrashPoint): void {
+    this.#down(victim, name);
+    this.pump.after(RESTART_MS, () => {
+      if (this.#wanted.has(victim) && !this.#process(victim).isUp) this.#up(victim);
+    });
+  }
+
+  #failed(by: ProcessName, error: unknown): void {
+    this.fatal.push(error);
+    this.pump.fail(new Error(`${by} failed`, { cause: error }));
+  }
+
+  #state(): string {
+    const up = [this.manager, ...this.monitors].map(({ isUp }) => isUp);
+    const last = this.lines.slice(-10).map(({ by, message, facts }) => {
+      const text = Object.entries(facts).map(([key, value]) => `${key}=${String(value)}`);
+      return `${by}: ${message} ${text.join(" ")}`;
+    });
+    return [`up: ${up.join(" ")}`, ...last].join("\n");
+  }
+}
