@@ -73,7 +73,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["test/{demo,bench,fixture-recorder}/**/*.ts", "test/run-all.ts"],
+    files: ["test/{demo,bench,fixture-recorder}/**/*.ts", "test/scenarios/run.ts"],
     rules: { "no-console": "off" },
   },
 );

@@ -179,7 +179,7 @@ class ClientCall implements Call {
   }
 
   sendMessageWithContext({ callback }: Context, message: Buffer): void {
-    this.channel.there.send(this.#name, () => {
+    this.#send(this.#name, () => {
       this.parts.tap?.(this.path, message);
       this.#incoming?.message(message);
     });
@@ -192,12 +192,12 @@ class ClientCall implements Call {
   }
 
   halfClose(): void {
-    this.channel.there.send(undefined, () => this.#incoming?.halfClose());
+    this.#send(undefined, () => this.#incoming?.halfClose());
   }
 
   cancelWithStatus(code: number, details: string): void {
     this.#finish({ code, details });
-    this.channel.there.send(undefined, () => this.leave());
+    this.#send(undefined, () => this.leave());
   }
 
   /** The connection is gone. */
@@ -223,6 +223,11 @@ class ClientCall implements Call {
     return null;
   }
 
+  /** To nobody: an attempt that fails is no progress. */
+  #send(name: string | undefined, deliver: () => void): void {
+    if (this.server !== undefined) this.channel.there.send(name, deliver);
+  }
+
   #flush(): void {
     while (this.#wanted > 0 && this.#received.length > 0 && !this.#over) {
       this.#wanted -= 1;
@@ -236,7 +241,7 @@ class ClientCall implements Call {
   #finish({ code, details, metadata }: Partial<ServerErrorResponse>): void {
     if (this.#over || !this.parts.client.alive) return;
     this.#over = true;
-    this.parts.pump.moved();
+    if (this.server !== undefined) this.parts.pump.moved();
     this.#listener?.onReceiveStatus({
       code: code ?? status.UNKNOWN,
       details: details ?? "",

@@ -50,11 +50,11 @@ export class WorldChannel {
     world.chain.grant(funding, { script: plan.fundingScriptPubkey, value });
     const channel = plan.open(funding);
     opened.#channel = channel;
+    world.client.track(() => opened.cursor());
     const first = encodeInitialState(
       channel.initialState("holder", { bestBlock: world.chain.tip }),
     );
     await world.client.watchChannel(channel.channelId, first, FIRST_UPDATE_ID);
-    world.client.track(() => opened.cursor());
     return opened;
   }
 

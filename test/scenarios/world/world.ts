@@ -53,12 +53,14 @@ export class World {
   readonly client: WorldClient;
   readonly curve: Curve;
   readonly #folder: string | undefined;
+  readonly #crashAt: number | undefined;
   /** Those that a supervisor starts again. */
   readonly #wanted = new Set<ProcessName>();
 
   private constructor(around: Pick<Surroundings, "curve" | "certificates">, options: WorldOptions) {
     const { disk = "simulated", monitors = 2 } = options;
     this.curve = around.curve;
+    this.#crashAt = options.crashAt;
     this.points = new CrashPoints(options.crashAt, (point) => this.#crashedAt(point));
     this.#folder = disk === "sqlite" ? mkdtempSync(join(tmpdir(), "farwatch-world-")) : undefined;
     const all: Surroundings = {
@@ -81,9 +83,14 @@ export class World {
     this.client = this.#newClient(all);
   }
 
-  static async create(options: WorldOptions = {}): Promise<World> {
+  /** `made` is told before anything starts, and must see that the world ends. */
+  static async create(
+    options: WorldOptions = {},
+    made: (world: World) => void = () => undefined,
+  ): Promise<World> {
     const around = { curve: await worldCurve(), certificates: await certificates() };
     const world = new World(around, options);
+    made(world);
     for (const { name } of world.monitors) world.#up(name);
     world.#up(MANAGER);
     world.client.connect();
@@ -160,6 +167,26 @@ export class World {
   }
 
   // ---- looking ----
+
+  /** True when nobody disturbs this run: then every count and moment is exact. */
+  get undisturbed(): boolean {
+    return this.#crashAt === undefined;
+  }
+  /** Why events may be left un-acked at the end; a scenario that ends so says why. */
+  mayDangle = "";
+
+  /** Processes that are not up. */
+  down(): readonly ProcessName[] {
+    const all = [MANAGER, ...this.monitors.map(({ name }) => name)];
+    return all.filter((name) => !this.#process(name).isUp);
+  }
+
+  /** Ids of items that the node was told and has not handled. */
+  unhandled(): readonly bigint[] {
+    const handled = new Set(this.record.of("handled").map(({ itemId }) => itemId));
+    const told = this.record.of("told").map(({ itemId }) => itemId);
+    return [...new Set(told)].filter((id) => id !== 0n && !handled.has(id));
+  }
 
   /** Un-acked events of the monitors that are up. */
   dangling(): readonly { readonly by: ProcessName; readonly event: SealedMonitorEvent }[] {

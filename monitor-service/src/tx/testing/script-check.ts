@@ -3,7 +3,8 @@
  * decides whether a transaction may spend an output: witness program, script, signatures, CSV and
  * CLTV.
  */
-import { Transaction, crypto, opcodes, script } from "bitcoinjs-lib";
+import type { Transaction } from "bitcoinjs-lib";
+import { crypto, opcodes, script } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
