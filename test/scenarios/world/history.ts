@@ -3,18 +3,20 @@
  * order and however often it was delivered before it was handled. Telling a handled fact again, telling
  * one fact under two item ids or with two contents, is a failure of its own.
  */
+import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import { contentOf, type Recorder } from "./recorder.js";
 
-/** Semantic key to content; commands and user events. */
+/** Semantic key to content of user events. Commands are derived from state and come as often as needed. */
 export type History = ReadonlyMap<string, string>;
 
 /** Level-triggered items (bump requests) have no id; they are not part of the history. */
 const NO_ITEM = 0n;
+const counts = ({ itemId, item }: Item): boolean => itemId !== NO_ITEM && item?.$case !== "command";
 
 export function historyOf(record: Recorder): History {
   const history = new Map<string, string>();
-  for (const { key, item, itemId } of record.of("told")) {
-    if (itemId !== NO_ITEM) history.set(key, contentOf(item));
+  for (const { key, item } of record.of("told")) {
+    if (counts(item)) history.set(key, contentOf(item));
   }
   return history;
 }
@@ -27,7 +29,7 @@ export function repetitions(record: Recorder): readonly string[] {
   const handled = new Set<bigint>();
   for (const entry of record.entries) {
     if (entry.kind === "handled") handled.add(entry.itemId);
-    if (entry.kind !== "told" || entry.itemId === NO_ITEM) continue;
+    if (entry.kind !== "told" || !counts(entry.item)) continue;
     const { key, itemId, item } = entry;
     if (handled.has(itemId)) found.push(`${key}: told again after it was handled`);
     if ((ids.get(key) ?? itemId) !== itemId) found.push(`${key}: told under two item ids`);

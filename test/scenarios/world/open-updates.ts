@@ -6,7 +6,7 @@ import type {
   UpdateChannelResponse,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { ChannelId } from "@farwatch/protocol/ids";
-import { UpdateRefused } from "../../harness/cluster/node-client.js";
+import { UpdateRefused } from "../../harness/routing/manager-connection.js";
 
 interface Open {
   readonly id: string;

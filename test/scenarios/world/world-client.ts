@@ -1,7 +1,7 @@
 /**
- * The Lightning node's side of ManagerService in the world: the surface of harness/cluster's NodeClient,
- * but it outlives the manager. When the connection is lost it opens a new session, sends again what is
- * not completed, and repeats calls that got no answer, as an integrator's client must.
+ * The Lightning node's side of ManagerService in the world, for as long as the node's process lives. When
+ * the manager goes away it opens the session again, sends again what is not completed, and repeats calls
+ * that got no answer, as an integrator's client must. Redelivered items are appended to `items`.
  */
 import { Metadata, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
 import { fromHex, toHex } from "@farwatch/protocol/bytes";
@@ -10,18 +10,24 @@ import { ERROR_TRAILER } from "@farwatch/protocol/convert/error";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import {
   Role,
+  type ClaimPaymentRequest,
+  type ClosePaymentRequest,
   type Completed,
   type DoneItem,
+  type ForceCloseRequest,
+  type HtlcFulfilledRequest,
+  type HtlcNotSentRequest,
   type ManagerServiceClient,
   type NodeChannel,
   type OpenNodeSessionRequest,
   type OpenNodeSessionResponse,
+  type RegisterPaymentRequest,
   type SubscribeResponse,
   type UpdateChannelRequest,
   type UpdateChannelResponse,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { ChannelId } from "@farwatch/protocol/ids";
-import { UpdateRefused } from "../../harness/cluster/node-client.js";
+import type { ManagerConnection } from "../../harness/routing/manager-connection.js";
 import { OpenUpdates } from "./open-updates.js";
 import type { Pump } from "./pump.js";
 import type { Recorder } from "./recorder.js";
@@ -30,20 +36,14 @@ const SESSION_METADATA = "farwatch-session";
 /** Ms between attempts to reach the manager. */
 const RETRY_MS = 500;
 
-export type Answer = DoneItem["answer"];
-/** What the node does with an item; undefined: nothing now, it stays un-handled. */
-export type Handler = (item: Item) => Answer | Promise<Answer>;
-
-export const HANDLED: Answer = { $case: "handled", value: {} };
-/** Handles every user event at once and leaves commands to whoever runs the channels. */
-export const handlesEvents: Handler = ({ item }) =>
-  item?.$case === "userEvent" ? HANDLED : undefined;
-
 export interface ClientParts {
   readonly open: () => ManagerServiceClient;
   readonly nodeKey: string;
   readonly pump: Pump;
   readonly record: Recorder;
+  readonly nodeEpoch: bigint;
+  /** What OpenNodeSession names; channels that are being opened are added. */
+  readonly cursors: () => readonly NodeChannel[];
 }
 
 type Updates = ClientDuplexStream<UpdateChannelRequest, UpdateChannelResponse>;
@@ -55,23 +55,17 @@ interface Session {
   readonly updates: Updates;
 }
 
-export class WorldClient {
+export class WorldClient implements ManagerConnection {
   /** Every delivery, redelivered ones again. */
   readonly items: Item[] = [];
   session: OpenNodeSessionResponse | undefined;
   replayDone = false;
-  handle: Handler = handlesEvents;
-  nodeEpoch = 1n;
   readonly #parts: ClientParts;
   readonly #open = new OpenUpdates();
-  readonly #waiting: {
-    readonly match: (item: Item) => boolean;
-    readonly tell: (item: Item) => void;
-  }[] = [];
   #session: Session | undefined;
   #ready: (() => void)[] = [];
   #closed = false;
-  readonly #cursors: (() => NodeChannel)[] = [];
+  readonly #opening = new Map<ChannelId, NodeChannel>();
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
@@ -83,17 +77,12 @@ export class WorldClient {
     void this.#connect();
   }
 
-  /** The node is gone; `connect` starts it again. */
+  /** The node's process is gone. */
   close(): void {
     this.#closed = true;
     const session = this.#session;
     this.#session = undefined;
     session?.client.close();
-  }
-
-  /** OpenNodeSession names this channel from now on. */
-  track(cursor: () => NodeChannel): void {
-    this.#cursors.push(cursor);
   }
 
   get rpc(): ManagerServiceClient {
@@ -125,12 +114,14 @@ export class WorldClient {
     initialState: Uint8Array,
     firstUpdateId: bigint,
   ): Promise<void> {
+    this.#opening.set(id, newChannel(id, firstUpdateId - 1n));
     const request = { initialState: Buffer.from(initialState), firstUpdateId };
     const answer = await this.call<{ readonly completed: boolean }>((done) =>
       this.rpc.watchChannel(request, this.metadata, done),
     );
     // What is completed is the first state: the id before the first update.
     if (!answer.completed) await this.#open.untilCompleted(id, firstUpdateId - 1n);
+    this.#opening.delete(id);
   }
 
   /** Sends one update and waits until it is durable on every required monitor. */
@@ -148,8 +139,23 @@ export class WorldClient {
     return completed;
   }
 
-  done(itemIds: readonly bigint[]): Promise<void> {
-    return this.answer(itemIds.map((itemId) => ({ itemId, answer: HANDLED })));
+  async registerPayment(request: RegisterPaymentRequest): Promise<void> {
+    await this.call((done) => this.rpc.registerPayment(request, this.metadata, done));
+  }
+  async closePayment(request: ClosePaymentRequest): Promise<void> {
+    await this.call((done) => this.rpc.closePayment(request, this.metadata, done));
+  }
+  async claimPayment(request: ClaimPaymentRequest): Promise<void> {
+    await this.call((done) => this.rpc.claimPayment(request, this.metadata, done));
+  }
+  async htlcFulfilled(request: HtlcFulfilledRequest): Promise<void> {
+    await this.call((done) => this.rpc.htlcFulfilled(request, this.metadata, done));
+  }
+  async htlcNotSent(request: HtlcNotSentRequest): Promise<void> {
+    await this.call((done) => this.rpc.htlcNotSent(request, this.metadata, done));
+  }
+  async forceClose(request: ForceCloseRequest): Promise<void> {
+    await this.call((done) => this.rpc.forceClose(request, this.metadata, done));
   }
 
   async answer(items: readonly DoneItem[]): Promise<void> {
@@ -158,13 +164,6 @@ export class WorldClient {
       const key = this.items.find((item) => item.itemId === itemId)?.semanticKey ?? "";
       this.#parts.record.add({ kind: "handled", itemId, key });
     }
-  }
-
-  /** Waits for an item that `match` accepts; those delivered before count. */
-  untilItem(match: (item: Item) => boolean): Promise<Item> {
-    const found = this.items.find(match);
-    if (found !== undefined) return Promise.resolve(found);
-    return new Promise((tell) => this.#waiting.push({ match, tell }));
   }
 
   async #untilReady(): Promise<Session> {
@@ -178,10 +177,10 @@ export class WorldClient {
     const client = this.#parts.open();
     const request: OpenNodeSessionRequest = {
       nodeKey: Buffer.from(fromHex(this.#parts.nodeKey)),
-      nodeEpoch: this.nodeEpoch,
+      nodeEpoch: this.#parts.nodeEpoch,
       role: Role.MANAGER_RESOLVES,
       ldkVersion: undefined,
-      channels: this.#cursors.map((cursor) => cursor()),
+      channels: this.#named(),
     };
     try {
       const opened = await once<OpenNodeSessionResponse>((done) =>
@@ -230,16 +229,23 @@ export class WorldClient {
     const { itemId, semanticKey: key } = item;
     this.items.push(item);
     this.#parts.record.add({ kind: "told", itemId, key, item });
-    for (const { match, tell } of this.#waiting) if (match(item)) tell(item);
-    void this.#answer(item);
   }
 
-  async #answer(item: Item): Promise<void> {
-    const answer = await this.handle(item);
-    if (answer === undefined || item.itemId === 0n || this.#closed) return;
-    await this.answer([{ itemId: item.itemId, answer }]);
+  #named(): NodeChannel[] {
+    const cursors = this.#parts.cursors();
+    const ids = new Set(cursors.map(({ channelId }) => toHex(channelId)));
+    const opening = [...this.#opening].filter(([id]) => !ids.has(id));
+    return [...cursors, ...opening.map(([, cursor]) => cursor)];
   }
 }
+
+const newChannel = (id: ChannelId, lastUpdateId: bigint): NodeChannel => ({
+  channelId: Buffer.from(fromHex(id)),
+  lastUpdateId,
+  holderCommitmentNumber: 0n,
+  counterpartyCommitmentNumber: 0n,
+  revokedCommitments: 0n,
+});
 
 const once = <T>(start: (done: (error: Error | null, value: T) => void) => unknown): Promise<T> =>
   new Promise((resolve, reject) => {
@@ -252,5 +258,3 @@ const isServiceError = (error: unknown): error is ServiceError =>
 /** The manager said nothing: a refusal carries its trailer. */
 const isLost = (error: unknown): boolean =>
   isServiceError(error) && error.metadata.get(ERROR_TRAILER).length === 0;
-
-export { UpdateRefused };

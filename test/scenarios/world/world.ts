@@ -10,9 +10,19 @@ import { join } from "node:path";
 import { must } from "@farwatch/protocol/assert";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
-import { ManagerServiceClient } from "@farwatch/protocol/gen/manager/v1/manager_service";
+import {
+  ManagerServiceClient,
+  type NodeChannel,
+} from "@farwatch/protocol/gen/manager/v1/manager_service";
+import type { Sat } from "@farwatch/protocol/amount";
+import { toHex } from "@farwatch/protocol/bytes";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import type { Txid } from "@farwatch/protocol/ids";
+import { txid, type ChannelId, type Txid } from "@farwatch/protocol/ids";
+import type { Side } from "../../harness/channel/setup.js";
+import { testChannelOptions } from "../../harness/channel/test-channel.js";
+import type { Link, LinkOptions, PreparedFunding } from "../../harness/routing/link.js";
+import type { NodeMemory } from "../../harness/routing/memory.js";
+import { RoutingNode } from "../../harness/routing/routing-node.js";
 import { cachedCurve } from "./cached-curve.js";
 import { certificates } from "./certificates.js";
 import { CrashPoints, Life, type CrashPoint, type ProcessName } from "./life.js";
@@ -21,6 +31,7 @@ import { MemoryChannel } from "./memory-channel.js";
 import { MonitorProcess } from "./monitor-process.js";
 import { Pump } from "./pump.js";
 import { Recorder } from "./recorder.js";
+import { named, seededBytes } from "./seeded.js";
 import type { DiskKind, LogLine, Surroundings } from "./surroundings.js";
 import { WorldChain } from "./world-chain.js";
 import { WorldClient } from "./world-client.js";
@@ -35,6 +46,7 @@ export interface WorldOptions {
 /** Ms of the world's clock until a supervisor has noticed and started a crashed process again. */
 const RESTART_MS = 1_000;
 const NODE_KEY = "02".repeat(33);
+const DRAWN_BYTES = 32;
 
 let curve: Promise<Curve> | undefined;
 /** One for all worlds, so that it remembers. */
@@ -50,15 +62,22 @@ export class World {
   readonly points: CrashPoints;
   readonly manager: ManagerProcess;
   readonly monitors: readonly MonitorProcess[];
-  readonly client: WorldClient;
+  /** The node under test; its channels are the scenario's to dance on. */
+  readonly node: RoutingNode<WorldClient>;
   readonly curve: Curve;
   readonly #folder: string | undefined;
   readonly #crashAt: number | undefined;
+  readonly #around: Surroundings;
+  #nodeEpoch = 0n;
+  #funded = 0;
+  /** Channels that existed when the node was restarted last. */
+  #before: ReadonlySet<ChannelId> = new Set();
   /** Those that a supervisor starts again. */
   readonly #wanted = new Set<ProcessName>();
 
   private constructor(around: Pick<Surroundings, "curve" | "certificates">, options: WorldOptions) {
     const { disk = "simulated", monitors = 2 } = options;
+    const draw = seededBytes("node");
     this.curve = around.curve;
     this.#crashAt = options.crashAt;
     this.points = new CrashPoints(options.crashAt, (point) => this.#crashedAt(point));
@@ -80,7 +99,13 @@ export class World {
       .slice(0, monitors)
       .map((name) => new MonitorProcess(name, this.manager.managerKey, all));
     this.manager.monitors = this.monitors;
-    this.client = this.#newClient(all);
+    this.#around = all;
+    this.node = new RoutingNode({
+      connection: this.#newClient(() => this.#cursors()),
+      funder: { prepare: (script, value) => Promise.resolve(this.#fund(script, value)) },
+      height: () => this.chain.height,
+      draw: () => draw(DRAWN_BYTES),
+    });
   }
 
   /** `made` is told before anything starts, and must see that the world ends. */
@@ -93,7 +118,7 @@ export class World {
     made(world);
     for (const { name } of world.monitors) world.#up(name);
     world.#up(MANAGER);
-    world.client.connect();
+    world.node.connection.connect();
     await world.quiesce();
     return world;
   }
@@ -101,6 +126,49 @@ export class World {
   /** Runs until nothing moves and every retry that is due has had its chance. */
   quiesce(): Promise<void> {
     return Promise.race([this.pump.quiet(), this.pump.stalled]);
+  }
+
+  /** The node handles what it was told, obeys, and dances on all its channels until nothing moves. */
+  async run(): Promise<void> {
+    for (;;) {
+      await this.quiesce();
+      const handled = await this.node.handleItems();
+      const danced = await this.node.settle();
+      if (handled === 0 && !danced) return;
+    }
+  }
+
+  /** A channel of B: `counterparty` is the peer. Watched, and durable everywhere. */
+  open(name: string, options: Partial<LinkOptions> = {}): Promise<Link> {
+    const { curve: own } = this;
+    const keys = (side: Side) => ({ channelKeysId: named(`${side} keys of ${name}`) });
+    return this.node.openChannel(name, {
+      ...testChannelOptions,
+      curve: own,
+      holder: keys("holder"),
+      counterparty: keys("counterparty"),
+      initialState: { bestBlock: this.chain.tip },
+      ...options,
+    });
+  }
+
+  /** The node's client of this life. */
+  get client(): WorldClient {
+    return this.node.connection;
+  }
+
+  /** The node's process starts anew with this memory. */
+  async restartNode(memory: NodeMemory = this.node.memory()): Promise<void> {
+    this.#before = new Set([...this.node.links.values()].map(({ channelId }) => channelId));
+    await this.node.restart(async (cursors) => {
+      this.client.close();
+      let restarting = true;
+      const client = this.#newClient(() => (restarting ? cursors : this.#cursors(memory)));
+      client.connect();
+      await this.quiesce();
+      restarting = false;
+      return client;
+    }, memory);
   }
 
   monitor(name: ProcessName): MonitorProcess {
@@ -209,19 +277,44 @@ export class World {
 
   // ---- inside ----
 
-  #newClient({ certificates: { node }, pump, points, record }: Surroundings): WorldClient {
+  #newClient(cursors: () => readonly NodeChannel[]): WorldClient {
+    const { certificates: made, pump, points, record } = this.#around;
     const life = new Life("node", false);
+    this.#nodeEpoch += 1n;
     return new WorldClient({
       nodeKey: NODE_KEY,
+      nodeEpoch: this.#nodeEpoch,
+      cursors,
       pump,
       record,
       open: () => {
         const server = () => this.manager.server();
-        const parts = { client: life, server, certificate: node.raw, pump, points };
+        const parts = { client: life, server, certificate: made.node.raw, pump, points };
         const options = { channelOverride: new MemoryChannel(parts) };
         return new ManagerServiceClient("memory", credentials.createInsecure(), options);
       },
     });
+  }
+
+  /** What the node says of its channels: of those on which it is behind, what it remembers. */
+  #cursors(memory?: NodeMemory): readonly NodeChannel[] {
+    const remembered = new Map(
+      memory?.cursors.map((cursor) => [toHex(cursor.channelId), cursor] as const),
+    );
+    const known = (link: Link): boolean =>
+      memory === undefined || remembered.has(link.channelId) || !this.#before.has(link.channelId);
+    return [...this.node.links.values()].filter(known).map((link) => {
+      const cursor = remembered.get(link.channelId);
+      return link.isBehind && cursor !== undefined ? cursor : link.cursor();
+    });
+  }
+
+  /** A coin as old as the world. */
+  #fund(script: Uint8Array, value: Sat): PreparedFunding {
+    this.#funded += 1;
+    const funding = { txid: txid(toHex(named(`funding ${this.#funded}`))), vout: 0 };
+    this.chain.grant(funding, { script, value });
+    return { funding, publish: () => Promise.resolve() };
   }
 
   #process(name: ProcessName): ManagerProcess | MonitorProcess {
