@@ -95,6 +95,14 @@ export const REASONS = {
   otherStore: stopAndAlert,
   otherNetwork: stopAndAlert,
   nodeBehind: stopAndAlert,
+  /** The manager's database is older than a monitor's store: it was restored from a backup. */
+  managerBehind: row(
+    "FAILED_PRECONDITION",
+    "afterFix",
+    "OpenNodeSession naming the newest updates, then send them again; or close the channel",
+  ),
+  /** A monitor's store is older than what it told durable. */
+  monitorBehind: row("FAILED_PRECONDITION", "afterFix", "nothing: it is sent what it lacks; alert"),
   htlcCommitted: stopAndAlert,
   duplicateForward: stopAndAlert,
   keysMismatch: stopAndAlert,

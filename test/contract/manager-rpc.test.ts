@@ -42,6 +42,7 @@ const INFO: Awaited<ReturnType<ManagerHost["info"]>> = {
   channels: 1,
   unhandledItems: 2,
   pendingAcks: 3,
+  replayDone: true,
 };
 const bytes = (hex: string): Buffer => Buffer.from(fromHex(hex));
 const handled = (itemId: bigint): DoneItem => ({ itemId, answer: { $case: "handled", value: {} } });
@@ -70,6 +71,7 @@ describe("ManagerService, unary calls", () => {
         Role.OBSERVE,
       ]);
       assert.deepEqual([info.channels, info.unhandledItems, info.pendingAcks], [1n, 2n, 3n]);
+      assert.equal(info.replayDone, true);
     });
 
     it("refuses a certificate of the same authority that no node is configured for", async () => {

@@ -17,6 +17,7 @@ import type {
 } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { UpdateStep } from "@farwatch/protocol/update";
+import type { Compared } from "./restart/cursors.js";
 import type { ClaimPart, Role, UpdateRow } from "./rows.js";
 
 /** What a step may know besides rows and input. */
@@ -87,6 +88,8 @@ export type ManagerInput =
       readonly storeId: StoreId;
       readonly receipts: readonly VerifiedReceipt[];
     }
+  /** A monitor said where it stands, before anything else is exchanged on the channel. */
+  | ({ readonly kind: "channelCompared" } & Compared)
   | {
       /** A monitor will never take an accepted update. */
       readonly kind: "updateRefused";

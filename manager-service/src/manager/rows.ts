@@ -60,6 +60,21 @@ export interface Completion {
   readonly closed: boolean;
 }
 
+/** The newest update of the monitor that is ahead: the one at which we have caught up. */
+export interface BehindGoal {
+  readonly updateId: UpdateId;
+  readonly updateHash: Hash32;
+}
+export interface BehindMonitor {
+  readonly monitorName: string;
+  /** undefined: no update is missing, or not any more. */
+  readonly goal: BehindGoal | undefined;
+  /** Acked by a newer copy of these rows, and recorded only there. */
+  readonly missingEvents: bigint;
+  /** Of the alarm that told it. */
+  readonly alarmKey: string;
+}
+
 export interface ChannelRow {
   readonly channelId: ChannelId;
   /** Short name of the channel in update keys. */
@@ -91,6 +106,8 @@ export interface ChannelRow {
   readonly completed: Completion | undefined;
   /** Why nothing more is accepted; a person must look. */
   readonly frozen: string | undefined;
+  /** A monitor has what these rows never had: they are an older copy (restart/channel-compared.ts). */
+  readonly behindMonitor?: BehindMonitor | undefined;
   readonly closed: ClosureReason | undefined;
 }
 
@@ -287,6 +304,8 @@ export interface SessionRow {
   readonly sessionId: string;
   /** Channels on which this node is behind, and by how many updates. */
   readonly behind: Readonly<Record<ChannelId, bigint>>;
+  /** Channels on which this node is ahead, and its newest update. */
+  readonly ahead?: Readonly<Record<ChannelId, bigint>> | undefined;
 }
 
 export interface MetaRow {

@@ -1,11 +1,12 @@
 /**
  * OpenNodeSession: one session per node key, the newest epoch wins. The node's channels are compared
- * with what was *accepted*, in flight included (contract section 1).
+ * with what was *accepted*, in flight included (contract section 1), and with a monitor that has more.
  */
 import { updateId, type ChannelId, type Hash32, type UpdateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ManagerView } from "./draft.js";
 import type { ManagerInput, NodeChannel } from "./input.js";
+import { newestKnown } from "./restart/catch-up.js";
 import type { ChannelRow } from "./rows.js";
 import { durableId } from "./updates/durability.js";
 import { semanticKeys } from "./user-event.js";
@@ -38,10 +39,13 @@ export function openSession(
   }
   const sessionId = known?.nodeEpoch === nodeEpoch ? known.sessionId : input.newSessionId;
   const behind: Record<ChannelId, bigint> = {};
-  for (const { channelId, verdict, behindBy } of verdictsOf(work.draft, nodeKey, channels)) {
+  const ahead: Record<ChannelId, bigint> = {};
+  for (const found of verdictsOf(work.draft, nodeKey, channels)) {
+    const { channelId, verdict, acceptedId, behindBy } = found;
     if (verdict === "nodeBehind") behind[channelId] = behindBy;
+    if (verdict === "nodeAhead") ahead[channelId] = acceptedId + behindBy;
   }
-  work.draft.session.put(nodeKey, { nodeKey, role, nodeEpoch, sessionId, behind });
+  work.draft.session.put(nodeKey, { nodeKey, role, nodeEpoch, sessionId, behind, ahead });
   const named = new Set(channels.map(({ channelId }) => channelId));
   for (const row of work.draft.channel.select("node", nodeKey)) {
     keepCloseCommand(work, row, named.has(row.channelId));
@@ -87,10 +91,12 @@ export function verdictOf(view: View, nodeKey: string, named: NodeChannel): Chan
     };
   }
   const { acceptedId } = channel;
-  const lag = acceptedId - named.lastUpdateId;
   if (channel.closed !== undefined) return answer(view, channel, "closed", 0n);
+  // A monitor that is ahead of us too is ahead of a node that was restored together with us.
+  const lag = newestKnown(channel) - named.lastUpdateId;
   if (lag > 0n) return answer(view, channel, "nodeBehind", lag);
-  if (lag < 0n) return answer(view, channel, "nodeAhead", -lag);
+  const lead = named.lastUpdateId - acceptedId;
+  if (lead > 0n) return answer(view, channel, "nodeAhead", lead);
   const older = isOlder(channel, named);
   return answer(view, channel, older ? "nodeBehind" : "inSync", 0n);
 }
@@ -105,7 +111,7 @@ const isOlder = (channel: ChannelRow, named: NodeChannel): boolean =>
 export const unnamedVerdict = (view: View, channel: ChannelRow): ChannelVerdict =>
   channel.closed !== undefined
     ? answer(view, channel, "closed", 0n)
-    : answer(view, channel, "nodeBehind", channel.acceptedId - channel.firstUpdateId + 1n);
+    : answer(view, channel, "nodeBehind", newestKnown(channel) - channel.firstUpdateId + 1n);
 
 function answer(
   view: View,

@@ -18,6 +18,7 @@ import { process, receiveEvent } from "./monitor-events/receive-event.js";
 import { htlcFulfilled, htlcNotSent } from "./payments/htlc-words.js";
 import { registerPayment, requestClose } from "./payments/requests.js";
 import { preimagesStored } from "./preimages/record.js";
+import { channelCompared } from "./restart/channel-compared.js";
 import { openSession } from "./sessions.js";
 import { acceptUpdate, type OfferedUpdate } from "./updates/accept-update.js";
 import { acceptWatch } from "./updates/accept-watch.js";
@@ -41,6 +42,7 @@ export function step(
 ): Result<Decision, Refusal> {
   if (input.kind === "updateOffered") return offerUpdate(tables, context, input);
   const work = startWork(tables, context);
+  if (input.kind === "channelCompared") return ok(decide(work, channelCompared(work, input)));
   const refusal = handle(work, input);
   return refusal === undefined ? ok(decide(work)) : err(refusal);
 }
@@ -77,7 +79,7 @@ function decide(work: Work, refusal?: Refusal): Decision {
 
 function handle(
   work: Work,
-  input: Exclude<ManagerInput, { kind: "updateOffered" }>,
+  input: Exclude<ManagerInput, { kind: "updateOffered" | "channelCompared" }>,
 ): Refusal | undefined {
   switch (input.kind) {
     case "watchOffered":

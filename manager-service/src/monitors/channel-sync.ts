@@ -1,10 +1,10 @@
 /**
  * Brings each channel of one monitor up to date from what the manager stored, then passes new updates
- * straight on (reliability F-48 to F-51). A monitor that is ahead of us, or holds other bytes at the
- * same id, gets nothing: a person must look. A replay is answered with its receipt again, so the
+ * straight on (reliability F-48 to F-51). Which side is behind is judged over rows (LinkHost.compared):
+ * a monitor that is ahead of us, or holds other bytes at the same id, gets nothing. A replay is answered with its receipt again, so the
  * newest id the monitor has is sent once more to learn a receipt that was lost on the way.
  */
-import { toHex, fromHex } from "@farwatch/protocol/bytes";
+import { fromHex } from "@farwatch/protocol/bytes";
 import type { ReceiptBatch } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import {
   hash32,
@@ -14,11 +14,14 @@ import {
   type UpdateId,
 } from "@farwatch/protocol/ids";
 import { REASONS, refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { ok } from "@farwatch/protocol/result";
+import type { MonitorCursors } from "../manager/restart/cursors.js";
 import { backoffDelayMs, jitterFrom } from "./backoff.js";
 import { newLane, type Lane } from "./lane.js";
 import type { LinkContext } from "./link-context.js";
 import type { StoredUpdate, StoredWatch } from "./monitor-link.js";
-import { judgeReceipts, openReceipts, otherHistory } from "./receipt-check.js";
+import { readCursors } from "./read-cursors.js";
+import { judgeReceipts, openReceipts } from "./receipt-check.js";
 import { ConnectionLost } from "./rpc.js";
 import type { PreimagePipe } from "./preimage-pipe.js";
 import type { UpdatePipe } from "./update-pipe.js";
@@ -66,6 +69,9 @@ export class ChannelSync {
   #sendOne(update: StoredUpdate): void {
     const lane = this.#lanes.get(update.channelId);
     if (lane === undefined || update.updateId < lane.next) return; // read from the store, or sent
+    if (lane.resumeAt !== undefined && update.updateId >= lane.resumeAt) {
+      this.#context.spawn(() => this.#compare(lane));
+    }
     if (lane.state === "paging") lane.missed = true;
     if (lane.state !== "live") return;
     if (update.updateId > lane.next || this.#pipe.full) return this.#page(lane);
@@ -85,25 +91,37 @@ export class ChannelSync {
   }
 
   async #compare(lane: Lane): Promise<void> {
-    const { rpc, host } = this.#context;
-    const request = { channelId: Buffer.from(fromHex(lane.channelId)) };
+    const { rpc, host, identity, session } = this.#context;
+    const { channelId } = lane;
     lane.state = "checking";
-    const found = await rpc.getChannel(request);
-    if (!found.ok) {
-      if (found.error.reason === "channelUnknown") return this.#sendWatch(lane);
-      return this.#troubled(lane, found.error, () => this.#alarm(lane.channelId, found.error));
+    lane.resumeAt = undefined;
+    const told = host.toldBy(identity, session.storeId, channelId);
+    const found = await rpc.getChannel({ channelId: Buffer.from(fromHex(channelId)) });
+    if (!found.ok && found.error.reason !== "channelUnknown") {
+      return this.#troubled(lane, found.error, () => this.#alarm(channelId, found.error));
     }
-    this.#preimages.compare(lane.channelId, found.value);
-    const latest = updateId(found.value.latestUpdateId);
-    const head = host.head(lane.channelId).updateId;
-    if (latest > head) return this.#hold(lane, monitorAhead(latest, head));
-    const theirs = toHex(found.value.latestUpdateHash);
-    const own = await this.#hashAt(lane.channelId, latest);
+    if (found.ok) this.#preimages.compare(channelId, found.value);
+    const cursors = found.ok ? readCursors(found.value) : ok(undefined);
+    if (!cursors.ok) return this.#hold(lane, cursors.error);
+    const theirs = cursors.value;
+    const hashAtTheirs = theirs && (await this.#settledHashAt(channelId, theirs.updateId));
     if (lane.state !== "checking") return; // a receipt showed another history meanwhile
-    if (own !== theirs) return this.#hold(lane, otherHistory(latest, theirs, own));
-    if (latest === lane.baseId) return this.#sendWatch(lane);
-    lane.next = latest;
+    const judged = { channelId, theirs, hashAtTheirs, told };
+    const refusal = await host.compared(identity, session.storeId, judged);
+    if (refusal !== undefined) return this.#holdBack(lane, theirs);
+    if (lane.state !== "checking") return;
+    if (theirs === undefined || theirs.updateId === lane.baseId) return this.#sendWatch(lane);
+    lane.next = theirs.updateId;
     this.#page(lane);
+  }
+
+  /** The node was told why. Where only we lack updates, sending goes on when they came. */
+  #holdBack(lane: Lane, theirs: MonitorCursors | undefined): void {
+    lane.state = "held";
+    this.#pipe.drop(lane.channelId);
+    if (theirs === undefined) return;
+    const head = this.#context.host.head(lane.channelId).updateId;
+    if (theirs.updateId > head) lane.resumeAt = theirs.updateId;
   }
 
   async #sendWatch(lane: Lane): Promise<void> {
@@ -160,10 +178,10 @@ export class ChannelSync {
     const { believed, conflicts } = await judgeReceipts(opened.value, (channelId, id) =>
       this.#hashAt(channelId, id),
     );
-    for (const { channelId, refusal } of conflicts) {
+    for (const { channelId, updateId: id, refusal } of conflicts) {
       const lane = this.#lanes.get(channelId);
-      if (lane === undefined) this.#alarm(channelId, refusal);
-      else this.#hold(lane, refusal);
+      if (lane !== undefined) this.#holdBack(lane, undefined);
+      host.refused(identity, channelId, id, refusal);
     }
     for (const { tipHeight } of opened.value) sawTip(tipHeight);
     for (const receipt of believed) {
@@ -211,18 +229,22 @@ export class ChannelSync {
     this.#context.host.alarm(this.#context.identity, channelId, refusal);
   }
 
+  /** As of the very turn in which it resolves: what is accepted meanwhile is looked up too. */
+  async #settledHashAt(channelId: ChannelId, id: UpdateId): Promise<Hash32 | undefined> {
+    const { host } = this.#context;
+    for (;;) {
+      const head = host.head(channelId).updateId;
+      const hash = await this.#hashAt(channelId, id);
+      if (id <= head || host.head(channelId).updateId === head) return hash;
+    }
+  }
+
   async #hashAt(channelId: ChannelId, id: UpdateId): Promise<Hash32 | undefined> {
     const lane = this.#lanes.get(channelId);
     if (lane === undefined || id < lane.baseId) return undefined;
     return id === lane.baseId ? hash32(lane.baseHash) : this.#context.host.hashAt(channelId, id);
   }
 }
-
-const monitorAhead = (latest: bigint, head: bigint): Refusal =>
-  refuse("nodeBehind", `the monitor is ahead of the manager by ${latest - head} updates`, {
-    monitor_update_id: String(latest),
-    own_update_id: String(head),
-  });
 
 const gapInStore = (wanted: bigint): Refusal =>
   refuse("storedStateUnreadable", `update ${wanted} is missing in the manager's store`, {

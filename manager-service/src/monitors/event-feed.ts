@@ -42,7 +42,7 @@ async function handleItem(context: LinkContext, { item }: StreamEventsResponse):
       return;
     }
     case "endOfReplay":
-      return host.endOfReplay(identity);
+      return host.endOfReplay(identity, item.value.replayed);
     case "bumpRequest":
       return handleBump(context, item.value);
     default:

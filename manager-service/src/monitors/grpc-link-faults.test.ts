@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { AckResult } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { must } from "@farwatch/protocol/assert";
-import { eventId } from "@farwatch/protocol/ids";
+import { eventId, updateId } from "@farwatch/protocol/ids";
 import { refuse } from "@farwatch/protocol/reasons";
 import { BACKOFF_BASE_MS } from "./backoff.js";
 import { OTHER_SECRET, STORE_ID, testChannel, testEvent } from "./testing/fixtures.js";
@@ -55,13 +55,16 @@ describe("grpc link and bad monitors", function () {
   });
 
   it("stops for good when it is fenced at OpenSession", async () => {
-    bench.monitor.script.refuseSession = refuse("fenced", "epoch 4 is over");
+    const current = { current_epoch: "7" };
+    bench.monitor.script.refuseSession = refuse("fenced", "epoch 4 is over", current);
     const { host, link } = await bench.run(testChannel(4, 1));
     await until("alarm", () => host.told.alarms.length > 0);
     await pause(3 * BACKOFF_BASE_MS);
     assert.deepEqual(reasons(host), ["fenced"]);
     assert.equal(bench.monitor.infoCalls.length, 1);
     assert.match(link.status().lastError ?? "", /is over/);
+    const text = host.told.alarms[0]?.refusal.message ?? "";
+    assert.match(text, /serves epoch 7 .* ours is 4; .* database is an older copy/);
   });
 
   it("stops for good when it is fenced in the middle of its work", async () => {
@@ -85,9 +88,57 @@ describe("grpc link and bad monitors", function () {
     const { host } = await bench.run({ ...ahead, updates: ahead.updates.slice(0, 2) }, healthy);
     await until("the other channel", () => host.receiptIds().includes(1));
     assert.deepEqual(host.told.alarms[0]?.channelId, ahead.watch.channelId);
-    assert.deepEqual(reasons(host), ["nodeBehind"]);
+    assert.deepEqual(reasons(host), ["managerBehind"]);
     assert.match(host.told.alarms[0]?.refusal.message ?? "", /by 3 updates/);
     assert.deepEqual(bench.monitor.batchIds(), [[1]]);
+  });
+
+  it("goes on with a channel where the monitor is ahead once the manager has caught up", async () => {
+    const { monitor } = bench;
+    const channel = testChannel(14, 5);
+    const last = must(channel.updates[4], "update 5");
+    monitor.heads.set(channel.watch.channelId, { id: 5n, hash: last.updateHash });
+    const { host, link } = await bench.run({ ...channel, updates: channel.updates.slice(0, 2) });
+    await until("judged", () => host.told.replays === 1);
+    for (const update of channel.updates.slice(2)) {
+      host.accept({ ...channel, updates: channel.updates.slice(0, Number(update.updateId)) });
+      link.send([update]);
+    }
+    await until("its receipt", () => host.receiptIds().includes(5));
+    assert.deepEqual(reasons(host), ["managerBehind"]);
+    assert.deepEqual(monitor.batchIds(), [[5]], "what it has already is not sent");
+    const more = must(testChannel(14, 6).updates[5], "update 6");
+    host.accept(testChannel(14, 6));
+    link.send([more]);
+    await until("the next", () => host.receiptIds().includes(6));
+  });
+
+  it("sends a monitor whose store is an older copy what it lost, and says by how much", async () => {
+    const { monitor } = bench;
+    const channel = testChannel(15, 4);
+    const { host } = await bench.run(channel);
+    await until("receipts", () => host.receiptIds().includes(4));
+    host.confirmed = updateId(4);
+    const second = must(channel.updates[1], "update 2");
+    monitor.heads.set(channel.watch.channelId, { id: 2n, hash: second.updateHash });
+    monitor.endStreams();
+    await until("again", () => host.told.replays === 2 && host.receiptIds().at(-1) === 4);
+    assert.equal(host.told.comparisons.at(-1)?.monitorLacksUpdates, 2n);
+    assert.deepEqual(reasons(host), []);
+  });
+
+  it("passes on where the monitor's events stand, and does not trust what it cannot read", async () => {
+    const { monitor } = bench;
+    const channel = testChannel(16, 1);
+    await bench.run(channel).then(({ host }) => until("one", () => host.receiptIds().includes(1)));
+    monitor.script.channel = { nextEventId: 4n, unackedEventIds: [2n] };
+    const { host } = await bench.run(channel);
+    await until("compared", () => host.told.comparisons.length === 1);
+    assert.equal(host.told.comparisons[0]?.managerLacksEvents, 2n);
+    monitor.script.channel = { nextEventId: 0n };
+    const other = await bench.run(channel);
+    await until("alarm", () => other.host.told.alarms.length === 1);
+    assert.deepEqual(reasons(other.host), ["malformed"]);
   });
 
   it("alarms and sends nothing on a channel with another history", async () => {

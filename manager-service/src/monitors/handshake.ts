@@ -52,7 +52,7 @@ export async function openSession(
   if (!isHex(store, STORE_ID_BYTES)) return err(refuse("malformed", "store id is not 16 bytes"));
   const request = signer.session(options.monitorKey, storeId(store));
   const opened = await rpc.openSession(request);
-  if (!opened.ok) return opened;
+  if (!opened.ok) return err(explainFence(opened.error, options.epoch));
   if (!confirms(opened.value, options, store)) {
     return err(refuse("otherStore", "the session was opened at another store or epoch"));
   }
@@ -79,6 +79,16 @@ function checkPeer(
   return refuse("otherNetwork", "the monitor is on another network", {
     chain_hash: toHex(foundChain),
   });
+}
+
+/** Another process with our key has been here, or our database is an older copy: both count epochs. */
+function explainFence(refusal: Refusal, own: bigint): Refusal {
+  const current = refusal.details["current_epoch"];
+  if (refusal.reason !== "fenced" || current === undefined) return refusal;
+  const text =
+    `${refusal.message}: the monitor serves epoch ${current} of this manager and ours is ${own}; a newer ` +
+    `process of this manager runs, or this manager's database is an older copy`;
+  return { ...refusal, message: text };
 }
 
 const confirms = (

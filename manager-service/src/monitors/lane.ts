@@ -26,6 +26,8 @@ export interface Lane {
   missed: boolean;
   /** Counts the readers of pages: only the newest may go on. */
   reader: number;
+  /** Held because the monitor has this id and we do not: compared again when we accepted it. */
+  resumeAt: UpdateId | undefined;
   /** Passing refusals in a row. */
   attempts: number;
 }
@@ -45,6 +47,7 @@ export function newLane(watch: StoredWatch): Result<Lane, Refusal> {
     next: firstUpdateId,
     missed: false,
     reader: 0,
+    resumeAt: undefined,
     attempts: 0,
   });
 }

@@ -19,6 +19,7 @@ import type {
 } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
+import type { Compared, ToldByStore } from "../manager/restart/cursors.js";
 
 /** An accepted update: exact bytes, the same for every monitor and for ever. */
 export interface StoredUpdate {
@@ -80,6 +81,9 @@ export interface LinkIdentity {
   readonly monitorKey: MonitorKey;
 }
 
+/** The monitor's answer about one channel, with what we hold under its newest id. */
+export type Found = Pick<Compared, "channelId" | "theirs" | "hashAtTheirs" | "told">;
+
 /** What a link needs from, and tells to, the manager's runtime. Promises: wait before going on. */
 export interface LinkHost {
   /** Every channel this monitor must hold; asked at each connect. */
@@ -96,6 +100,10 @@ export interface LinkHost {
   pendingPreimages(monitor: LinkIdentity, storeId: StoreId): readonly StoredPreimage[];
   /** Every record of a channel that this monitor must hold, confirmed or not. */
   preimagesOf(monitor: LinkIdentity, channelId: ChannelId): readonly StoredPreimage[];
+  /** What this store told us so far; asked before the monitor is asked where it stands. */
+  toldBy(monitor: LinkIdentity, storeId: StoreId, channelId: ChannelId): ToldByStore;
+  /** Judges where the monitor stands, and stores what follows. A refusal: send it nothing. */
+  compared(monitor: LinkIdentity, storeId: StoreId, found: Found): Promise<Refusal | undefined>;
   connected(monitor: LinkIdentity, storeId: StoreId): void;
   disconnected(monitor: LinkIdentity, reason: string): void;
   receipts(
@@ -115,7 +123,8 @@ export interface LinkHost {
   event(monitor: LinkIdentity, storeId: StoreId, event: MonitorEvent): Promise<void>;
   /** Before endOfReplay: everything that is open at this monitor. */
   bump(monitor: LinkIdentity, item: BumpItem): void;
-  endOfReplay(monitor: LinkIdentity): void;
+  /** Everything that was un-acked at this connection was recorded before. */
+  endOfReplay(monitor: LinkIdentity, replayed: bigint): void;
   acked(
     monitor: LinkIdentity,
     results: readonly { readonly ack: EventAck; readonly result: AckResult }[],

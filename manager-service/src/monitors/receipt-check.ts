@@ -53,7 +53,12 @@ const receiptOf = (receipt: Receipt, header: Uint8Array): OpenedReceipt => ({
 
 export interface JudgedReceipts {
   readonly believed: readonly MonitorReceipt[];
-  readonly conflicts: readonly { readonly channelId: ChannelId; readonly refusal: Refusal }[];
+  readonly conflicts: readonly ReceiptConflict[];
+}
+export interface ReceiptConflict {
+  readonly channelId: ChannelId;
+  readonly updateId: UpdateId;
+  readonly refusal: Refusal;
 }
 
 /** Compares each receipt with what we hold at its id. */
@@ -62,12 +67,12 @@ export async function judgeReceipts(
   hashAt: (channelId: ChannelId, updateId: UpdateId) => Promise<Hash32 | undefined>,
 ): Promise<JudgedReceipts> {
   const believed: MonitorReceipt[] = [];
-  const conflicts: { channelId: ChannelId; refusal: Refusal }[] = [];
+  const conflicts: ReceiptConflict[] = [];
   for (const { tipHeight: _, ...receipt } of receipts) {
     const { channelId, updateId, updateHash } = receipt;
     const own = await hashAt(channelId, updateId);
     if (own === updateHash) believed.push(receipt);
-    else conflicts.push({ channelId, refusal: otherHistory(updateId, updateHash, own) });
+    else conflicts.push({ channelId, updateId, refusal: otherHistory(updateId, updateHash, own) });
   }
   return { believed, conflicts };
 }

@@ -23,6 +23,7 @@ export const getInfo = (context: RpcContext): Rpc =>
         channels: BigInt(info.channels),
         unhandledItems: BigInt(info.unhandledItems),
         pendingAcks: BigInt(info.pendingAcks),
+        replayDone: info.replayDone,
       });
     },
   });

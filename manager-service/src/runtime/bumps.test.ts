@@ -82,7 +82,7 @@ describe("bump requests in the manager", () => {
     asks(bench.a, wanted(2, 600));
     await settle();
     assert.deepEqual(wallet.words.slice(2), ["a 02 600"], "and nothing before the replay ends");
-    host.endOfReplay(bench.a);
+    host.endOfReplay(bench.a, 0n);
     await settle();
     assert.deepEqual(wallet.words.slice(3), ["a 01 over"]);
   });
@@ -128,7 +128,7 @@ describe("bump requests in the manager", () => {
     asks(bench.a, wanted(1, 500));
     const words = ["a 01 500"];
     assert.deepEqual(await replays(), { words, bumpsKnownOf: [] }, "there may be more");
-    host.endOfReplay(bench.a);
+    host.endOfReplay(bench.a, 0n);
     assert.deepEqual(await replays(), { words, bumpsKnownOf: ["a"] });
     host.disconnected(bench.a, "gone");
     host.connected(bench.a, bench.a.status().storeId);

@@ -49,6 +49,26 @@ describe("the item feed", () => {
     assert.equal(told.replayed, 1);
   });
 
+  it("goes on after a leap of the item ids, whoever the items between are for", async () => {
+    const tables = createTables();
+    const feed = new ItemFeed(tables, new BumpBoard(tables, () => 1), 1n);
+    const told = new ToldItems();
+    feed.subscribe(NODE, told);
+    await settle();
+    const far = 1n << 40n;
+    const other = { ...row(far + 1n, ALARM), nodeKey: "03" };
+    for (const item of [row(far, ALARM), other, row(far + 2n, ALARM)]) {
+      tables.item.set(rowKeys.item(item.itemId), item);
+    }
+    feed.committed(row(far, ALARM));
+    await settle();
+    const ids = (): readonly bigint[] => told.items.map(({ itemId }) => itemId);
+    assert.deepEqual(ids(), [far], "what is not on disk waits");
+    feed.committed(row(far + 2n, ALARM));
+    await settle();
+    assert.deepEqual(ids(), [far, far + 2n]);
+  });
+
   it("lets a subscriber that fails go without a word", async () => {
     const feed = feedOf(row(1n, ALARM));
     const told = new ToldItems();

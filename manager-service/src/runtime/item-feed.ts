@@ -108,7 +108,7 @@ export class ItemFeed {
     if (subscription.open) await subscription.subscriber.replayDone(replayed, known);
     while (subscription.open) {
       while (subscription.open && cursor < this.#committed) {
-        cursor += 1n;
+        cursor = this.#next(nodeKey, cursor);
         await this.#send(nodeKey, subscription, cursor);
       }
       await this.#sendBumps(subscription);
@@ -116,6 +116,15 @@ export class ItemFeed {
         await new Promise<void>((resolve) => (subscription.wake = resolve));
       }
     }
+  }
+
+  /** Ids are counted up one by one, but may leap once (restart/channel-compared.ts). */
+  #next(nodeKey: string, cursor: bigint): bigint {
+    const following = cursor + 1n;
+    if (this.#tables.item.get(rowKeys.item(following)) !== undefined) return following;
+    const rows = this.#tables.item.select("unhandled", nodeKey);
+    const wanted = rows.find(({ itemId }) => itemId > cursor && itemId <= this.#committed);
+    return wanted?.itemId ?? this.#committed;
   }
 
   /** What changed since it was sent last, as it is when it is its turn. */

@@ -5,6 +5,7 @@ import type { ChannelId, MonitorKey, StoreId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
 import type { ManagerInput } from "../manager/input.js";
+import { toldBy } from "../manager/restart/channel-compared.js";
 import { rowKeys, type AckRow, type PreimageRow, type WatchRow } from "../manager/rows.js";
 import type {
   AckResult,
@@ -15,6 +16,7 @@ import type {
 } from "../monitors/monitor-link.js";
 import type { BumpBoard } from "./bump-board.js";
 import type { ManagerDeps } from "./deps.js";
+import type { Replays } from "./replays.js";
 import type { RunStep } from "./run-step.js";
 import type { UpdateLog } from "./update-log.js";
 
@@ -30,12 +32,13 @@ export interface LinkHostParts {
   /** Keys of preimage records that are on disk; the table may hold more. */
   readonly committedPreimages: ReadonlySet<string>;
   readonly bumps: BumpBoard;
+  readonly replays: Replays;
 }
 
 type Facts = Readonly<Record<string, unknown>>;
 
 export function createLinkHost(parts: LinkHostParts): LinkHost {
-  const { deps, tables, run, log, watches, committedAcks, bumps } = parts;
+  const { deps, tables, run, log, watches, committedAcks, bumps, replays } = parts;
   const facts = (monitor: LinkIdentity, more: Facts = {}): Facts => ({
     monitor: monitor.name,
     ...more,
@@ -57,12 +60,24 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
     hashAt: (channelId, id) => log.hashAt(channelId, id),
     pendingAcks: ({ monitorKey }) =>
       tables.ack.select("monitor", monitorKey).filter((ack) => committedAcks.has(ack)),
+    toldBy: ({ monitorKey }, storeId, channelId) =>
+      toldBy(tables.receipt.get(rowKeys.receipt(monitorKey, channelId)), storeId),
+    async compared({ name: monitorName, monitorKey }, storeId, found) {
+      const where = { monitorName, monitorKey, storeId };
+      const judged = await run({ kind: "channelCompared", ...where, ...found });
+      if (judged.ok) return undefined;
+      notOk({ name: monitorName, monitorKey }, judged.error.message, judged.error);
+      return judged.error;
+    },
     connected(monitor, storeId) {
       bumps.replayBegins(monitor);
+      replays.begin(monitor);
       deps.log.info("monitor connected", facts(monitor, { storeId }));
     },
-    disconnected: (monitor, reason) =>
-      deps.log.warn("monitor disconnected", facts(monitor, { reason })),
+    disconnected(monitor, reason) {
+      replays.interrupt(monitor);
+      deps.log.warn("monitor disconnected", facts(monitor, { reason }));
+    },
     async receipts({ monitorKey }, storeId, receipts) {
       const verified = receipts.map(verifiedReceipt);
       await run({ kind: "receiptsStored", monitorKey, storeId, receipts: verified });
@@ -102,9 +117,12 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
       const about = facts(monitor, { channelId: item.channelId, claimId: claimIdOf(item) });
       if (fault !== undefined) deps.log.warn("bump request not kept", { ...about, fault });
     },
-    endOfReplay(monitor) {
+    endOfReplay(monitor, replayed) {
       bumps.replayEnds(monitor);
-      deps.log.info("replay of events done", facts(monitor));
+      deps.log.info("replay of events done", facts(monitor, { replayed: String(replayed) }));
+      if (replays.end(monitor, replayed)) {
+        deps.log.info("every monitor has replayed its events: nothing else is reconstructed");
+      }
     },
     async acked(monitor, results) {
       for (const { ack, result } of results) {
@@ -113,7 +131,10 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
         const about = facts(monitor, { channelId, eventId });
         deps.log.error("the monitor holds another event under this id", about);
       }
-      const inboxKeys = results.filter(isGone).map(({ ack }) => inboxKey(monitor, ack));
+      const inboxKeys = results
+        .filter(isGone)
+        .filter(({ ack }) => tables.ack.get(inboxKey(monitor, ack))?.eventHash === ack.eventHash)
+        .map(({ ack }) => inboxKey(monitor, ack));
       if (inboxKeys.length > 0) await run({ kind: "acksConfirmed", inboxKeys });
     },
     alarm(monitor, channelId, refusal) {

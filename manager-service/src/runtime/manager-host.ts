@@ -168,5 +168,7 @@ export interface ManagerHost {
     readonly channels: number;
     readonly unhandledItems: number;
     readonly pendingAcks: number;
+    /** Every monitor has replayed its un-acked events since this process started. */
+    readonly replayDone: boolean;
   }>;
 }

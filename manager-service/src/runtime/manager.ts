@@ -15,6 +15,7 @@ import { createLinkHost } from "./link-host.js";
 import { loadTables } from "./load-tables.js";
 import type { ManagerHost } from "./manager-host.js";
 import { createNodeHost } from "./node-host.js";
+import { Replays } from "./replays.js";
 import { createRunStep } from "./run-step.js";
 import { UpdateLog } from "./update-log.js";
 import { UpdateStreams } from "./update-streams.js";
@@ -64,15 +65,16 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
   const committedPreimages = new Set([...tables.preimage.values()].map(rowKeys.preimage));
   const committed = { committedAcks, committedPreimages };
   const outlets = { deps, tables, log, feed, streams, watches, ...committed };
+  const replays = new Replays(deps.links);
   const run = createRunStep(deps, tables, (effect) => runEffect(outlets, effect));
   const { epoch } = stored;
   let stopClock = (): void => undefined;
   warnOfMissingMonitors(deps, tables);
   return {
-    host: createNodeHost({ deps, tables, run, log, feed, streams, epoch }),
+    host: createNodeHost({ deps, tables, run, log, feed, streams, replays, epoch }),
     epoch,
     start() {
-      const linkHost = createLinkHost({ ...outlets, run, bumps });
+      const linkHost = createLinkHost({ ...outlets, run, bumps, replays });
       for (const link of deps.links) link.start(linkHost);
       stopClock = (deps.repeat ?? everyInterval)(SLOW_CLOCK_MS, () => {
         run({ kind: "timePassed" }).catch(deps.onFatal);

@@ -13,6 +13,7 @@ import type { ManagerDeps } from "./deps.js";
 import type { ItemFeed } from "./item-feed.js";
 import type { ManagerHost, NodePrincipal } from "./manager-host.js";
 import { offerUpdate, offerWatch } from "./offers.js";
+import type { Replays } from "./replays.js";
 import type { RunStep } from "./run-step.js";
 import { checkSession, openNodeSession, replacedBy } from "./sessions.js";
 import { signBump } from "./sign-bump.js";
@@ -33,6 +34,7 @@ export interface HostParts {
   readonly log: UpdateLog;
   readonly feed: ItemFeed;
   readonly streams: UpdateStreams;
+  readonly replays: Replays;
   readonly epoch: bigint;
 }
 
@@ -201,12 +203,12 @@ function bumpCalls({ deps, tables }: HostParts) {
   } satisfies Partial<ManagerHost>;
 }
 
-function readCalls({ deps, tables, epoch }: HostParts) {
+function readCalls({ deps, tables, replays, epoch }: HostParts) {
   return {
     payments: (who, after, limit) => durably(deps, paymentViews(tables, who.nodeKey, after, limit)),
     forwards: (who, after, limit) => durably(deps, forwardViews(tables, who.nodeKey, after, limit)),
     pendingEvents: (who) => durably(deps, pendingEvents(tables, deps.links, who.nodeKey)),
-    monitors: () => durably(deps, monitorStatuses(tables, deps.links)),
+    monitors: () => durably(deps, monitorStatuses(tables, deps.links, replays)),
     info: () =>
       durably(deps, {
         managerKey: deps.managerKey,
@@ -215,6 +217,7 @@ function readCalls({ deps, tables, epoch }: HostParts) {
         channels: tables.channel.size,
         unhandledItems: tables.item.count("open", ALL),
         pendingAcks: tables.ack.size,
+        replayDone: replays.isComplete,
       }),
   } satisfies Partial<ManagerHost>;
 }

@@ -5,6 +5,7 @@ import {
   Role,
   type Forward,
   type GetChannelResponse,
+  type ManagerBehind,
   type MonitorStatus,
   type MonitorView,
   type Payment,
@@ -14,9 +15,11 @@ import type { PaymentId } from "@farwatch/protocol/ids";
 import { whyNotAcked } from "../manager/ack-predicate.js";
 import type { HtlcLocator } from "@farwatch/protocol/gen/manager/v1/event";
 import { ALL, type Tables } from "../manager/draft.js";
+import { isBehindMonitor } from "../manager/restart/catch-up.js";
 import { rowKeys, type ChannelRow, type Role as RowRole } from "../manager/rows.js";
 import { durableId, lagOf } from "../manager/updates/durability.js";
 import type { MonitorLink } from "../monitors/monitor-link.js";
+import type { Replays } from "./replays.js";
 import { CLOSURE_REASONS, locatorToWire } from "./item-to-wire.js";
 import { forwardToWire, paymentToWire } from "./lists-to-wire.js";
 
@@ -41,8 +44,15 @@ export async function channelView(
     monitors: await Promise.all(required.map((link) => monitorView(tables, link, row))),
     closed: row.closed !== undefined,
     closureReason: row.closed === undefined ? undefined : CLOSURE_REASONS[row.closed],
-    frozen: row.frozen !== undefined,
+    frozen: row.frozen !== undefined || isBehindMonitor(tables, row),
+    managerBehind: managerBehind(row),
   };
+}
+
+function managerBehind({ acceptedId, behindMonitor }: ChannelRow): ManagerBehind | undefined {
+  if (behindMonitor === undefined) return undefined;
+  const { monitorName: monitor, goal, missingEvents: events } = behindMonitor;
+  return { monitor, updates: (goal?.updateId ?? acceptedId) - acceptedId, events };
 }
 
 async function monitorView(
@@ -128,6 +138,7 @@ export function pendingEvents(
 export function monitorStatuses(
   tables: Tables,
   links: readonly MonitorLink[],
+  replays: Pick<Replays, "of">,
 ): readonly MonitorStatus[] {
   const statuses = links.map((link) => ({ link, status: link.status() }));
   const highest = Math.max(0, ...statuses.map(({ status }) => status.tipHeight ?? 0));
@@ -140,6 +151,8 @@ export function monitorStatuses(
     lagBlocks: highest - (status.tipHeight ?? 0),
     tipHeight: status.tipHeight ?? 0,
     lastError: status.lastError ?? "",
+    replayDone: replays.of(link.monitorKey).isDone,
+    replayedEvents: replays.of(link.monitorKey).replayed,
   }));
 }
 

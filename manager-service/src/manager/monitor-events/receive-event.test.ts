@@ -146,15 +146,31 @@ describe("the inbox", () => {
     assert.equal(!refused.ok && refused.error.reason, "channelUnknown");
   });
 
-  it("refuses an event id that comes back with other bytes", () => {
+  it("takes an event id that a restored store gave again for the new event, not for the old one", () => {
     const scene = Scene.opened();
     scene.event(MONITOR_A, confirmed(true));
-    const row = scene.inbox(MONITOR_A, 1) ?? assert.fail("row");
-    const { joined: _, state: __, waitsFor: ___, ...fields } = row;
-    const other = { ...fields, eventHash: hash32(byte(9)), kind: "monitorEvent" } as const;
-    const refused = scene.input(other);
-    assert.equal(!refused.ok && refused.error.reason, "updateConflict");
-    assert.deepEqual(scene.acks, ["A1"]);
+    scene.event(MONITOR_A, claimed({ part: 1 }));
+    const again = (id: number, body: MonitorEventBody): void => {
+      const row = scene.inbox(MONITOR_A, id) ?? assert.fail("row");
+      const { joined: _, state: __, waitsFor: ___, ...fields } = row;
+      const other = { eventHash: hash32(byte(9)), subjectKey: hash32(byte(8)), body };
+      scene.expectOk({ ...fields, ...other, kind: "monitorEvent" });
+      assert.equal(scene.inbox(MONITOR_A, id)?.eventHash, other.eventHash);
+    };
+    again(1, claimed({ part: 2 }));
+    assert.deepEqual(scene.acks, [], "the old ack names an event that the store has no longer");
+    again(2, confirmed(true));
+    assert.deepEqual(scene.acks, ["A2"]);
+    const [ack] = scene.tables.ack.values();
+    assert.equal(ack?.eventHash, byte(9), "acks name the event they are for");
+    const told = scene.open.map((key) => key.split("/")[0] ?? "");
+    const facts = ["payment-sent", "payment-path-successful", "payment-path-successful"];
+    assert.deepEqual(
+      told.filter((kind) => kind !== "alarm"),
+      ["channel-closed", ...facts],
+      "nothing of the old events is lost, nothing of the new ones",
+    );
+    assert.equal(told.filter((kind) => kind === "alarm").length, 2);
   });
 
   it("raises an alarm when events are missing, and goes on", () => {

@@ -18,7 +18,7 @@ import { relay } from "./relay.js";
 
 type Received = Extract<ManagerInput, { kind: "monitorEvent" }>;
 
-/** Errors: channelUnknown, updateConflict (the same id with another hash). */
+/** Errors: channelUnknown. */
 export function receiveEvent(work: Work, event: Received): Refusal | undefined {
   const { monitorKey, storeId, channelId } = event;
   const channel = work.draft.channel.get(channelId);
@@ -30,10 +30,7 @@ export function receiveEvent(work: Work, event: Received): Refusal | undefined {
   const key = rowKeys.inbox(event);
   const known = work.draft.inbox.get(key);
   if (known?.eventHash === event.eventHash) return undefined;
-  if (known !== undefined) {
-    const details = { channel_id: channelId, event_id: String(event.eventId) };
-    return refuse("updateConflict", "an event id came back with other bytes", details);
-  }
+  if (known !== undefined) replace(work, event, channel.nodeKey);
   const receipts = receiptRow(work, monitorKey, storeId, channelId);
   const expected = eventId(receipts.recordedEventId + 1n);
   if (event.eventId > expected) gapAlarm(work, event, channel.nodeKey, expected);
@@ -49,6 +46,21 @@ export function receiveEvent(work: Work, event: Received): Refusal | undefined {
   const row: InboxRow = { ...fields, joined, state: "held", waitsFor: [] };
   work.draft.inbox.put(key, mustHold(work, row) ? row : { ...row, ...process(work, row) });
   return undefined;
+}
+
+/**
+ * A store restored from a backup gives ids again (contract 2.9). What the older event told is in the domain
+ * rows; it is no longer in that store, so no ack of it can arrive, and what caused it comes again. The new
+ * one is an event like any other: refusing it could lose a preimage.
+ */
+function replace(work: Work, event: Received, nodeKey: string): void {
+  const { monitorKey, channelId, eventId: id } = event;
+  work.draft.ack.delete(rowKeys.inbox(event));
+  const text =
+    `monitor ${monitorKey} told event ${id} of channel ${channelId} again with other content: its store ` +
+    `is an older copy; the new event counts`;
+  const about = `${monitorKey}/${channelId}/${id}/${event.eventHash}`;
+  alarm(work, nodeKey, "eventReplaced", about, text, channelId);
 }
 
 /** Events of a (store, channel) are gapless: missing ones were acked by an older copy of our store. */

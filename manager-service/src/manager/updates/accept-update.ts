@@ -9,6 +9,7 @@ import { placeUpdate } from "@farwatch/protocol/update-cursor";
 import { hash32 } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ManagerInput } from "../input.js";
+import { afterAccepting, meetsAnotherHash, refuseWhileBehind } from "../restart/catch-up.js";
 import type { ChannelRow, UpdateRow } from "../rows.js";
 import { alarm, changeChannel, type Keep, type Work } from "../work.js";
 import { applySteps } from "./apply-steps.js";
@@ -28,8 +29,8 @@ const refused = (refusal: Refusal): Acceptance => ({ kind: "refused", refusal })
 const OTHER_HASH = hash32("ff".repeat(32));
 
 /**
- * Errors: channelUnknown, notYourChannel, channelHalted (frozen), nodeBehind, updateGap, updateConflict,
- * noFurtherUpdates, unimplemented, malformed, invalidSecret, claimNotFound, preimageMismatch.
+ * Errors: channelUnknown, notYourChannel, channelHalted (frozen), nodeBehind, managerBehind, updateGap,
+ * updateConflict, noFurtherUpdates, unimplemented, malformed, invalidSecret, claimNotFound, preimageMismatch.
  */
 export function acceptUpdate(work: Work, offered: OfferedUpdate): Acceptance {
   const { channelId, nodeKey } = offered;
@@ -133,13 +134,21 @@ function acceptNext(
     const text = "the node is behind on this channel: what it signs may be revoked";
     return refused(refuse("nodeBehind", text, { by: String(behind) }));
   }
+  const stale = refuseWhileBehind(work, channel);
+  const isHeadKnown = channel.behindMonitor?.goal === undefined;
+  if (stale !== undefined && !(isHeadKnown && isPreimagesOnly(offered))) return refused(stale);
+  if (meetsAnotherHash(channel, row)) return conflict(work, channel, offered);
   if (channel.frozen !== undefined && !isPreimagesOnly(offered)) {
     const details = { channel_id: channelId };
     return refused(refuse("channelHalted", `frozen: ${channel.frozen}`, details));
   }
   const refusal = applySteps(work, channelId, updateId, offered.steps);
   if (refusal !== undefined) return refused(refusal);
-  const after = changeChannel(work, channelId, { acceptedId: updateId, headHash: row.updateHash });
+  const after = changeChannel(work, channelId, {
+    acceptedId: updateId,
+    headHash: row.updateHash,
+    behindMonitor: afterAccepting(channel, updateId),
+  });
   work.draft.appendUpdate(channel.channelNo, row);
   work.touched.add(channelId);
   answerAccepted(work, offered, row);

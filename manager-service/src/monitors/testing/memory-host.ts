@@ -2,11 +2,13 @@
 import { must } from "@farwatch/protocol/assert";
 import type { BumpItem } from "@farwatch/protocol/bump";
 import type { MonitorEvent } from "@farwatch/protocol/event";
-import type { ChannelId } from "@farwatch/protocol/ids";
-import type { Refusal } from "@farwatch/protocol/reasons";
+import { eventId, type ChannelId, type UpdateId } from "@farwatch/protocol/ids";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { compareCursors, type Comparison } from "../../manager/restart/cursors.js";
 import type {
   AckResult,
   EventAck,
+  Found,
   LinkHost,
   MonitorReceipt,
   StoredPreimage,
@@ -25,6 +27,7 @@ export interface Told {
   readonly acked: { readonly ack: EventAck; readonly result: AckResult }[];
   /** With the ends of replays between them. */
   readonly bumps: (BumpItem | "end of replay")[];
+  readonly comparisons: Comparison[];
   readonly alarms: { readonly channelId: ChannelId | undefined; readonly refusal: Refusal }[];
   replays: number;
 }
@@ -40,6 +43,7 @@ export class MemoryHost implements LinkHost {
     events: [],
     acked: [],
     bumps: [],
+    comparisons: [],
     alarms: [],
     replays: 0,
   };
@@ -100,6 +104,36 @@ export class MemoryHost implements LinkHost {
   }
   preimageRefused(_monitor: unknown, record: StoredPreimage, refusal: Refusal): void {
     this.told.preimagesRefused.push({ record, refusal });
+  }
+  /** A monitor lost what is set here when it says less. */
+  confirmed: UpdateId | undefined;
+  toldBy() {
+    const recorded = this.told.events.map((event) => event.eventId);
+    const recordedEventId = recorded.reduce((high, id) => (id > high ? id : high), eventId(0));
+    return { updateId: this.confirmed, recordedEventId };
+  }
+  async compared(_monitor: unknown, _storeId: unknown, found: Found): Promise<Refusal | undefined> {
+    const { channelId, theirs, hashAtTheirs } = found;
+    if (theirs === undefined) return undefined;
+    const told = this.toldBy();
+    const own = {
+      acceptedId: this.head(channelId).updateId,
+      hashAtTheirs,
+      holderNumber: 0n,
+      counterpartyNumber: 0n,
+      told: found.told,
+      recordedEventId: told.recordedEventId,
+      knowsEvents: true,
+    };
+    const comparison = compareCursors(own, theirs);
+    this.told.comparisons.push(comparison);
+    const lacks = comparison.managerLacksUpdates;
+    if (!comparison.isFork && lacks === 0n) return undefined;
+    const refusal = comparison.isFork
+      ? refuse("updateConflict", "two histories")
+      : refuse("managerBehind", `behind by ${lacks} updates`);
+    this.told.alarms.push({ channelId, refusal });
+    return refusal;
   }
   connected(_monitor: unknown, storeId: string): void {
     this.told.connected.push(storeId);

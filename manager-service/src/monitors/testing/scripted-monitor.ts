@@ -66,6 +66,8 @@ export interface Script {
   /** What GetChannel says of every channel. */
   archived: boolean;
   limits: wire.Limits | undefined;
+  /** Said in GetChannel instead of the truth. */
+  channel: Partial<wire.GetChannelResponse>;
 }
 
 export class ScriptedMonitor {
@@ -80,6 +82,7 @@ export class ScriptedMonitor {
     answerUpdates: true,
     archived: false,
     limits: undefined,
+    channel: {},
   };
   readonly heads = new Map<ChannelId, Head>();
   readonly epochs: bigint[] = [];
@@ -180,15 +183,17 @@ export class ScriptedMonitor {
     { request },
     done,
   ) => {
-    const head = this.heads.get(channelId(toHex(request.channelId)));
+    const id = channelId(toHex(request.channelId));
+    const head = this.heads.get(id);
     if (head === undefined) return done(asError(refuse("channelUnknown", "not watched")));
     const response = wire.GetChannelResponse.create({
       channelId: request.channelId,
       latestUpdateId: head.id,
       latestUpdateHash: fixtures.bytesOf(head.hash),
-      nextEventId: 1n,
       preimagesKnown: [...this.preimages.known].map(fixtures.bytesOf),
       archival: wire.Archival.create({ archived: this.script.archived }),
+      ...eventCursors(this.events.filter((event) => event.channelId === id)),
+      ...this.script.channel,
     });
     done(null, response);
   };
@@ -344,6 +349,13 @@ export class ScriptedMonitor {
     if (!request.overrideStale) return done(asError(refuse("staleSuspected", "maybe stale")));
     done(null, { commitmentTxid: Buffer.from([1, ...new Uint8Array(31)]) });
   };
+}
+
+/** Of a monitor that was never acked any event. */
+function eventCursors(events: readonly SealedMonitorEvent[]) {
+  const unackedEventIds = events.map((event): bigint => event.eventId);
+  const nextEventId = unackedEventIds.reduce((high, id) => (id > high ? id : high), 0n) + 1n;
+  return { nextEventId, unackedEventIds };
 }
 
 /** Where update_id stands in farwatch/update/v1, as its layout says. */

@@ -48,7 +48,7 @@ export enum Verdict {
   IN_SYNC = 1,
   /** NODE_AHEAD - Send from accepted_id + 1. */
   NODE_AHEAD = 2,
-  /** NODE_BEHIND - The node must not sign or send anything on the channel. */
+  /** NODE_BEHIND - The node must not sign or send anything on the channel. Also when a monitor is ahead of both. */
   NODE_BEHIND = 3,
   CLOSED = 4,
   UNKNOWN = 5,
@@ -317,8 +317,22 @@ export interface GetChannelResponse {
   /** One per required monitor: what it holds and how far it is behind. */
   readonly monitors: readonly MonitorView[];
   readonly closed: boolean;
-  readonly closureReason?: ClosureReason | undefined;
+  readonly closureReason?:
+    | ClosureReason
+    | undefined;
+  /** No update is accepted, but preimages; also while manager_behind stands against it. */
   readonly frozen: boolean;
+  /** Set when this manager's database is older than a monitor's store. */
+  readonly managerBehind?: ManagerBehind | undefined;
+}
+
+/** The manager was restored from a backup: a monitor has what it never had. */
+export interface ManagerBehind {
+  readonly monitor: string;
+  /** The node sends them again, in a session that names its newest update. */
+  readonly updates: bigint;
+  /** Acked by a newer copy of the manager; what they told is in the node only. */
+  readonly events: bigint;
 }
 
 export interface MonitorView {
@@ -445,6 +459,10 @@ export interface MonitorStatus {
   readonly lagBlocks: number;
   readonly tipHeight: number;
   readonly lastError: string;
+  /** On the connection there is now, every event that was un-acked when it began was received and recorded. */
+  readonly replayDone: boolean;
+  /** Events of the newest replay that ended. */
+  readonly replayedEvents: bigint;
 }
 
 export interface GetLdkMonitorRequest {
@@ -479,6 +497,11 @@ export interface GetInfoResponse {
   readonly channels: bigint;
   readonly unhandledItems: bigint;
   readonly pendingAcks: bigint;
+  /**
+   * Every monitor has replayed its un-acked events since this process started: what a restart had to find
+   * out is known. Nothing waits for it; it is for operators and tests.
+   */
+  readonly replayDone: boolean;
 }
 
 function createBaseOpenNodeSessionRequest(): OpenNodeSessionRequest {
@@ -3158,6 +3181,7 @@ function createBaseGetChannelResponse(): GetChannelResponse {
     closed: false,
     closureReason: undefined,
     frozen: false,
+    managerBehind: undefined,
   };
 }
 
@@ -3195,6 +3219,9 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     }
     if (message.frozen !== false) {
       writer.uint32(72).bool(message.frozen);
+    }
+    if (message.managerBehind !== undefined) {
+      ManagerBehind.encode(message.managerBehind, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -3284,6 +3311,14 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
             message.frozen = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.managerBehind = ManagerBehind.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3312,6 +3347,94 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     message.closed = object.closed ?? false;
     message.closureReason = object.closureReason ?? undefined;
     message.frozen = object.frozen ?? false;
+    message.managerBehind = (object.managerBehind !== undefined && object.managerBehind !== null)
+      ? ManagerBehind.fromPartial(object.managerBehind)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseManagerBehind(): ManagerBehind {
+  return { monitor: "", updates: 0n, events: 0n };
+}
+
+export const ManagerBehind: MessageFns<ManagerBehind> = {
+  encode(message: ManagerBehind, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.monitor !== "") {
+      writer.uint32(10).string(message.monitor);
+    }
+    if (message.updates !== 0n) {
+      if (BigInt.asUintN(64, message.updates) !== message.updates) {
+        throw new globalThis.Error("value provided for field message.updates of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.updates);
+    }
+    if (message.events !== 0n) {
+      if (BigInt.asUintN(64, message.events) !== message.events) {
+        throw new globalThis.Error("value provided for field message.events of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.events);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ManagerBehind {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseManagerBehind() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.monitor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.updates = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.events = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ManagerBehind>): ManagerBehind {
+    return ManagerBehind.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ManagerBehind>): ManagerBehind {
+    const message = createBaseManagerBehind() as any;
+    message.monitor = object.monitor ?? "";
+    message.updates = (object.updates !== undefined && object.updates !== null) ? BigInt(object.updates) : 0n;
+    message.events = (object.events !== undefined && object.events !== null) ? BigInt(object.events) : 0n;
     return message;
   },
 };
@@ -4742,6 +4865,8 @@ function createBaseMonitorStatus(): MonitorStatus {
     lagBlocks: 0,
     tipHeight: 0,
     lastError: "",
+    replayDone: false,
+    replayedEvents: 0n,
   };
 }
 
@@ -4773,6 +4898,15 @@ export const MonitorStatus: MessageFns<MonitorStatus> = {
     }
     if (message.lastError !== "") {
       writer.uint32(66).string(message.lastError);
+    }
+    if (message.replayDone !== false) {
+      writer.uint32(72).bool(message.replayDone);
+    }
+    if (message.replayedEvents !== 0n) {
+      if (BigInt.asUintN(64, message.replayedEvents) !== message.replayedEvents) {
+        throw new globalThis.Error("value provided for field message.replayedEvents of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.replayedEvents);
     }
     return writer;
   },
@@ -4854,6 +4988,22 @@ export const MonitorStatus: MessageFns<MonitorStatus> = {
             message.lastError = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.replayDone = reader.bool();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.replayedEvents = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4881,6 +5031,10 @@ export const MonitorStatus: MessageFns<MonitorStatus> = {
     message.lagBlocks = object.lagBlocks ?? 0;
     message.tipHeight = object.tipHeight ?? 0;
     message.lastError = object.lastError ?? "";
+    message.replayDone = object.replayDone ?? false;
+    message.replayedEvents = (object.replayedEvents !== undefined && object.replayedEvents !== null)
+      ? BigInt(object.replayedEvents)
+      : 0n;
     return message;
   },
 };
@@ -5209,6 +5363,7 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     channels: 0n,
     unhandledItems: 0n,
     pendingAcks: 0n,
+    replayDone: false,
   };
 }
 
@@ -5253,6 +5408,9 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
         throw new globalThis.Error("value provided for field message.pendingAcks of type uint64 too large");
       }
       writer.uint32(64).uint64(message.pendingAcks);
+    }
+    if (message.replayDone !== false) {
+      writer.uint32(72).bool(message.replayDone);
     }
     return writer;
   },
@@ -5344,6 +5502,14 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             message.pendingAcks = reader.uint64() as bigint;
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.replayDone = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5373,6 +5539,7 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     message.pendingAcks = (object.pendingAcks !== undefined && object.pendingAcks !== null)
       ? BigInt(object.pendingAcks)
       : 0n;
+    message.replayDone = object.replayDone ?? false;
     return message;
   },
 };
