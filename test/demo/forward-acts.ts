@@ -20,7 +20,7 @@ import type { NodeClient } from "../harness/cluster/node-client.js";
 import type { Link, OnLink } from "../harness/routing/link.js";
 import type { NodeMemory } from "../harness/routing/memory.js";
 import { RoutingNode, type Received } from "../harness/routing/routing-node.js";
-import { findClaim, forwardedEvents, Witness, type Sighting } from "./forward-witness.js";
+import { findClaim, Witness, type Sighting } from "./forward-witness.js";
 import { setStage, type Stage } from "./stage.js";
 import type { Timeline } from "./timeline.js";
 
@@ -84,7 +84,7 @@ export async function forwardOrdinarily({ node, monitor, timeline, ab, bc }: Pla
   await ab.settle();
   await until("PaymentForwarded, and its event acked", async () => {
     await node.handleItems();
-    const isTold = forwardedEvents(node).length === 1;
+    const isTold = node.eventsOf("paymentForwarded").length === 1;
     return isTold && (await monitor.pendingEvents()).length === 0;
   });
   timeline.say("A -> B -> C off chain: PaymentForwarded told, every event acked", "good");
@@ -187,7 +187,7 @@ export async function claimUpstream(
   timeline.say("ClaimInbound: B sent A update_fulfill_htlc with C's preimage", "good");
   await until("PaymentForwarded", async () => {
     await node.handleItems();
-    return forwardedEvents(node).length === 2;
+    return node.eventsOf("paymentForwarded").length === 2;
   });
   timeline.say("PaymentForwarded, claim_from_onchain: the user handled it", "money");
   await witness.see("A has the preimage, no commitment without the HTLC", false);

@@ -1,6 +1,5 @@
 /** Whether a monitor's event is still held, asked of the monitor that holds it and of the manager. */
 import { toHex } from "@farwatch/protocol/bytes";
-import type { PaymentForwarded } from "@farwatch/protocol/gen/manager/v1/event";
 import type { ListPendingEventsResponse } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { MonitorEventPayload, type MonitorEvent } from "@farwatch/protocol/gen/monitor/v1/event";
 import type { ChannelId } from "@farwatch/protocol/ids";
@@ -83,7 +82,3 @@ export const findClaim = (
     const isClaim = event?.$case === "htlcEvent" && event.value.resolution?.$case === "claimed";
     return isClaim && toHex(channelId) === id;
   });
-
-/** PaymentForwarded as the user was told, one for each item. */
-export const forwardedEvents = ({ told }: RoutingNode): readonly PaymentForwarded[] =>
-  told.flatMap(({ event }) => (event.$case === "paymentForwarded" ? [event.value] : []));

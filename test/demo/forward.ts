@@ -23,7 +23,7 @@ import {
   type OnChainClaim,
   type Play,
 } from "./forward-acts.js";
-import { forwardedEvents, type Sighting } from "./forward-witness.js";
+import type { Sighting } from "./forward-witness.js";
 import type { Stage } from "./stage.js";
 import type { Timeline } from "./timeline.js";
 
@@ -108,8 +108,8 @@ type Found = Pick<
 
 function resultOf(play: Play, claim: OnChainClaim, found: Found): ForwardResult {
   const { node, channelType } = play;
-  const onChain = forwardedEvents(node).filter(({ claimFromOnchain }) => claimFromOnchain);
-  const fee = Number(onChain[0]?.totalFeeMsat ?? 0n);
+  const onChain = node.eventsOf("paymentForwarded").filter(({ value }) => value.claimFromOnchain);
+  const fee = Number(onChain[0]?.value.totalFeeMsat ?? 0n);
   const early = found.sightings.some(({ removed, held }) => !removed && !held);
   const acked = found.sightings.some(({ removed, held }) => removed && !held);
   const received = receivedSat(play);

@@ -2,6 +2,7 @@
 import type { NodeCommand, UserEvent } from "@farwatch/protocol/gen/manager/v1/event";
 
 export type TellingEvent = NonNullable<UserEvent["event"]>;
+export type EventOf<C extends TellingEvent["$case"]> = Extract<TellingEvent, { readonly $case: C }>;
 export type Command = NonNullable<NodeCommand["command"]>;
 
 export type Answer =

@@ -186,6 +186,8 @@ describe("routing node: what its user is told", () => {
       [[2, 1]],
     );
     assert.deepEqual([manager.done.length, next.done.length], [1, 1]);
+    assert.equal(node.eventsOf("paymentClaimed").length, 1);
+    assert.equal(node.eventsOf("paymentSent").length, 0);
   });
 
   it("shows it again to a user who had not answered, or of a node that forgot", async () => {

@@ -32,7 +32,14 @@ import {
   type Outgoing,
   type Payment,
 } from "./outgoing.js";
-import { plainPolicy, type Answer, type Command, type Policy } from "./policy.js";
+import {
+  plainPolicy,
+  type Answer,
+  type Command,
+  type EventOf,
+  type Policy,
+  type TellingEvent,
+} from "./policy.js";
 import { Uplink } from "./uplink.js";
 
 /** Blocks until an HTLC expires that nobody gave an expiry: two hops of 40 blocks. */
@@ -90,6 +97,12 @@ export class RoutingNode<C extends ManagerConnection = ManagerConnection> {
   /** Every user event, in the order of its first delivery. */
   get told(): readonly Told[] {
     return this.inbox.told;
+  }
+
+  /** User events of one kind, one for each item. */
+  eventsOf<C extends TellingEvent["$case"]>(kind: C): readonly EventOf<C>[] {
+    const isIt = (event: TellingEvent): event is EventOf<C> => event.$case === kind;
+    return this.told.map(({ event }) => event).filter(isIt);
   }
 
   // ---- channels ----
