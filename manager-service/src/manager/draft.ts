@@ -53,6 +53,9 @@ export function createTables() {
     }),
     item: new Table<ItemRow>("item", {
       semantic: (row) => [row.semanticKey],
+      /** Events handed on to the node that it has not handled, by channel. */
+      relayed: ({ event, handled }) =>
+        event.kind === "monitorEvent" && !handled ? [event.channelId] : [],
       unhandled: (row) => (row.handled ? [] : [row.nodeKey]),
       open: (row) => (row.handled ? [] : [ALL]),
     }),

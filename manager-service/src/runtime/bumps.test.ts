@@ -107,7 +107,7 @@ describe("bump requests in the manager", () => {
     asks(bench.a, wanted(1, 500));
     const [item] = (await subscribe()).items;
     assert.ok(item !== undefined);
-    const answer = { $case: "handled", value: {} } as const;
+    const answer = { kind: "handled" } as const;
     const done = await bench.host.done(WHO, [{ itemId: item.itemId, answer }]);
     assert.deepEqual(done, ok([0n]));
     assert.equal((await bench.host.info()).unhandledItems, 0);

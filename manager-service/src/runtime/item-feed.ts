@@ -1,31 +1,34 @@
 /**
  * Delivers items to nodes: un-handled ones first, then open bump requests, then the end of the replay, then
- * live ones, one at a time. Only items whose commit is done are sent; the subscriber's promise is the
- * back-pressure. A slow node is sent the newest bump request of a claim only. One subscription per node; a
- * newer one ends the older.
+ * live ones, one at a time, in the order of their ids. Only items whose commit is done are sent; the
+ * subscriber's promise is the back-pressure. A slow node is sent the newest bump request of a claim only. One
+ * subscription per node; a newer one ends the older.
  */
+import { assertNever } from "@farwatch/protocol/assert";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import type { ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
-import { rowKeys, type ItemRow } from "../manager/rows.js";
-import { semanticKeys, type ItemContent, type RelayedEvent } from "../manager/user-event.js";
+import { rowKeys, type ChannelRow, type Completion, type ItemRow } from "../manager/rows.js";
+import { semanticKeys, type ItemContent } from "../manager/user-event.js";
 import type { BumpBoard, OpenBump } from "./bump-board.js";
 import { itemToWire } from "./item-to-wire.js";
 import type { Closable, ItemSubscriber } from "./manager-host.js";
 
-/** What says in roles NODE_RESOLVES and OBSERVE that the channel is over. */
-const isRelayedClose = (event: ItemContent): event is RelayedEvent =>
-  event.kind === "monitorEvent" &&
-  (event.body.kind === "holderForceClosed" || event.body.kind === "commitmentTxConfirmed");
+/** Items that a `completed` of their channel may wait for. */
+export const precedesCompleted = (
+  event: ItemContent,
+): event is Extract<ItemContent, { kind: "channelClosed" | "monitorEvent" }> =>
+  event.kind === "channelClosed" || event.kind === "monitorEvent";
 
 interface Subscription {
   readonly subscriber: ItemSubscriber;
-  readonly toldClosed: Set<ChannelId>;
   /** Bump requests as they were sent last, and not ended since. */
   readonly bumps: Map<string, OpenBump>;
   /** Keys of bump requests that changed. */
   readonly bumpNews: Set<string>;
+  /** Id of the newest item that was handed over. */
+  handedOver: bigint;
   open: boolean;
   wake: () => void;
 }
@@ -36,8 +39,8 @@ export class ItemFeed {
   /** Every item up to here is on disk. */
   #committed: bigint;
   readonly #subscriptions = new Map<string, Subscription>();
-  /** Called when a ChannelClosed item was handed over. */
-  onClosedTold: (channelId: ChannelId) => void = () => undefined;
+  /** Called when an item was handed over that `completed` of this channel may wait for. */
+  onHandedOver: (channelId: ChannelId) => void = () => undefined;
 
   constructor(tables: Tables, bumps: BumpBoard, nextItemId: bigint) {
     this.#tables = tables;
@@ -55,23 +58,40 @@ export class ItemFeed {
     this.#subscriptions.get(nodeKey)?.wake();
   }
 
-  /** Handed over on the current subscription, or handled already. */
-  closeWasTold(channelId: ChannelId): boolean {
-    const channel = this.#tables.channel.get(channelId);
-    if (channel === undefined) return false;
-    const told = this.#subscriptions.get(channel.nodeKey)?.toldClosed.has(channelId) ?? false;
-    if (told || channel.role !== "managerResolves") return told;
-    const [item] = this.#tables.item.select("semantic", semanticKeys.channelClosed(channelId));
-    return item?.handled ?? false;
+  /**
+   * What `completed` must follow is handed over (contract section 1, "Order, not ack"): in role
+   * NODE_RESOLVES every recorded event of the channel; in the others, if the channel is closed, what says so.
+   */
+  mayComplete({ channelId, role }: ChannelRow, { closed }: Completion): boolean {
+    const { item } = this.#tables;
+    const relayed = item.select("relayed", channelId);
+    switch (role) {
+      case "managerResolves": {
+        if (!closed) return true;
+        const [told] = item.select("semantic", semanticKeys.channelClosed(channelId));
+        return told !== undefined && this.#isHandedOver(told);
+      }
+      case "nodeResolves":
+        return relayed.every((row) => this.#isHandedOver(row));
+      case "observe":
+        return !closed || relayed.every((row) => this.#isHandedOver(row));
+      default:
+        return assertNever(role);
+    }
+  }
+
+  /** On the current subscription, or handled already. */
+  #isHandedOver({ itemId, nodeKey, handled }: ItemRow): boolean {
+    return handled || itemId <= (this.#subscriptions.get(nodeKey)?.handedOver ?? 0n);
   }
 
   subscribe(nodeKey: string, subscriber: ItemSubscriber): Closable {
     this.end(nodeKey, refuse("streamReplaced", "a newer subscription took over"));
     const subscription: Subscription = {
       subscriber,
-      toldClosed: new Set(),
       bumps: new Map(),
       bumpNews: new Set(this.#bumps.keysOf(nodeKey)),
+      handedOver: 0n,
       open: true,
       wake: () => undefined,
     };
@@ -151,11 +171,9 @@ export class ItemFeed {
     const item = this.#write(nodeKey, row);
     if (item === undefined) return false;
     await subscription.subscriber.item(item);
+    subscription.handedOver = itemId;
     const { event } = row;
-    if (event.kind === "channelClosed" || isRelayedClose(event)) {
-      subscription.toldClosed.add(event.channelId);
-      this.onClosedTold(event.channelId);
-    }
+    if (precedesCompleted(event)) this.onHandedOver(event.channelId);
     return true;
   }
 

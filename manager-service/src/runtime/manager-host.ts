@@ -11,7 +11,6 @@ import type {
   ListMonitorsResponse,
   OpenNodeSessionRequest,
   OpenNodeSessionResponse,
-  DoneItem,
   UpdateChannelResponse,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
@@ -30,6 +29,7 @@ import type { HtlcSource } from "@farwatch/protocol/channel";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
 import type { ClaimPart } from "../manager/rows.js";
+import type { DoneAnswer } from "../manager/input.js";
 import type { BumpAnswer } from "../monitors/monitor-link.js";
 
 /** Who calls, from the client certificate, never from a message. */
@@ -47,6 +47,12 @@ export interface UpdateRequest {
   readonly updateId: UpdateId;
   /** Serialized farwatch.monitor.v1.ChannelMonitorUpdate. */
   readonly payload: Uint8Array;
+}
+
+/** What the node says of an item. */
+export interface AnsweredItem {
+  readonly itemId: bigint;
+  readonly answer: DoneAnswer;
 }
 
 export interface ItemSubscriber {
@@ -132,7 +138,10 @@ export interface ManagerHost {
   signBump(who: NodePrincipal, monitor: string, answer: BumpAnswer): Promise<Result<Txid, Refusal>>;
   subscribe(who: NodePrincipal, subscriber: ItemSubscriber): Closable;
   /** Ids of items that are not known. */
-  done(who: NodePrincipal, items: readonly DoneItem[]): Promise<Result<readonly bigint[], Refusal>>;
+  done(
+    who: NodePrincipal,
+    items: readonly AnsweredItem[],
+  ): Promise<Result<readonly bigint[], Refusal>>;
   channel(who: NodePrincipal, id: ChannelId): Promise<Result<GetChannelResponse, Refusal>>;
   /** In channel id order, strictly after `after`. */
   channels(

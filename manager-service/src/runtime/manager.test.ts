@@ -18,7 +18,7 @@ import {
 import { StoreFailure } from "../store/store.js";
 import { Bench, settle, SlowStore, WHO } from "./testing/bench.js";
 
-const handled = (itemId: bigint) => [{ itemId, answer: { $case: "handled", value: {} } as const }];
+const handled = (itemId: bigint) => [{ itemId, answer: { kind: "handled" } as const }];
 const SENT = `payment-sent/${PAYMENT}`;
 
 describe("the manager's shell", () => {

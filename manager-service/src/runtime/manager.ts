@@ -9,7 +9,7 @@ import type { Tables } from "../manager/draft.js";
 import type { Effect } from "../manager/effect.js";
 import { META_KEY, rowKeys, type AckRow, type WatchRow } from "../manager/rows.js";
 import { BumpBoard } from "./bump-board.js";
-import type { ManagerDeps, Repeat } from "./deps.js";
+import type { ManagerDeps } from "./deps.js";
 import { ItemFeed } from "./item-feed.js";
 import { createLinkHost } from "./link-host.js";
 import { loadTables } from "./load-tables.js";
@@ -17,6 +17,7 @@ import type { ManagerHost } from "./manager-host.js";
 import { createNodeHost } from "./node-host.js";
 import { Replays } from "./replays.js";
 import { createRunStep } from "./run-step.js";
+import { SlowClock } from "./slow-clock.js";
 import { UpdateLog } from "./update-log.js";
 import { UpdateStreams } from "./update-streams.js";
 
@@ -41,15 +42,6 @@ interface Outlets {
   readonly committedPreimages: Set<string>;
 }
 
-/** Ms. A twentieth of the shortest limit it serves (CLAIM_PATIENCE_MS). */
-export const SLOW_CLOCK_MS = 30_000;
-
-const everyInterval: Repeat = (ms, task) => {
-  const timer = setInterval(task, ms);
-  timer.unref();
-  return () => clearInterval(timer);
-};
-
 /** Throws StoreFailure, or UnreadableRow when the stored rows are damaged or of a newer build. */
 export async function createManagerHost(deps: ManagerDeps): Promise<RunningManager> {
   const { store } = deps;
@@ -57,8 +49,8 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
   const tables = loadTables(stored);
   const bumps = new BumpBoard(tables, () => deps.clock.nowMs());
   const feed = new ItemFeed(tables, bumps, tables.meta.get(META_KEY)?.nextItemId ?? 1n);
-  const streams = new UpdateStreams(tables, (channelId) => feed.closeWasTold(channelId));
-  feed.onClosedTold = (channelId) => streams.repeatCompleted(channelId);
+  const streams = new UpdateStreams(tables, (...what) => feed.mayComplete(...what));
+  feed.onHandedOver = (channelId) => streams.release(channelId);
   const log = new UpdateLog(tables, store);
   const watches = new Map([...tables.watch.values()].map((row) => [row.channelId, row]));
   const committedAcks = new WeakSet(tables.ack.values());
@@ -68,7 +60,7 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
   const replays = new Replays(deps.links);
   const run = createRunStep(deps, tables, (effect) => runEffect(outlets, effect));
   const { epoch } = stored;
-  let stopClock = (): void => undefined;
+  const clock = new SlowClock(run, deps);
   warnOfMissingMonitors(deps, tables);
   return {
     host: createNodeHost({ deps, tables, run, log, feed, streams, replays, epoch }),
@@ -76,13 +68,10 @@ export async function createManagerHost(deps: ManagerDeps): Promise<RunningManag
     start() {
       const linkHost = createLinkHost({ ...outlets, run, bumps, replays });
       for (const link of deps.links) link.start(linkHost);
-      stopClock = (deps.repeat ?? everyInterval)(SLOW_CLOCK_MS, () => {
-        run({ kind: "timePassed" }).catch(deps.onFatal);
-      });
+      clock.start();
     },
     async stop() {
-      stopClock();
-      await Promise.all(deps.links.map((link) => link.stop()));
+      await Promise.all([clock.stop(), ...deps.links.map((link) => link.stop())]);
       await store.close();
     },
   };

@@ -1,16 +1,11 @@
 /** The ManagerHost that the RPC layer sees: requests become inputs, rows become answers. */
-import {
-  CommandResult as WireResult,
-  type DoneItem,
-} from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { ChannelId, Txid } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { ALL, type Tables } from "../manager/draft.js";
-import type { CommandResult, DoneAnswer } from "../manager/input.js";
 import { rowKeys, type ChannelRow } from "../manager/rows.js";
 import type { ManagerDeps } from "./deps.js";
-import type { ItemFeed } from "./item-feed.js";
+import { precedesCompleted, type ItemFeed } from "./item-feed.js";
 import type { ManagerHost, NodePrincipal } from "./manager-host.js";
 import { offerUpdate, offerWatch } from "./offers.js";
 import type { Replays } from "./replays.js";
@@ -71,42 +66,19 @@ function sessionCalls({ deps, tables, run, feed, streams }: HostParts) {
     updateStream: (who, subscriber) => streams.open(who.nodeKey, subscriber),
     subscribe: (who, subscriber) => feed.subscribe(who.nodeKey, subscriber),
     async done(who, items) {
-      const answers = items.map(({ itemId, answer }) => ({ itemId, answer: readAnswer(answer) }));
-      const isKnown = ({ itemId }: DoneItem): boolean =>
-        tables.item.get(rowKeys.item(itemId))?.nodeKey === who.nodeKey;
-      const unknown = items.filter((item) => !isKnown(item)).map(({ itemId }) => itemId);
-      const stored = await run({ kind: "itemsDone", nodeKey: who.nodeKey, items: answers });
-      return stored.ok ? ok(unknown) : stored;
+      const { nodeKey } = who;
+      const rowOf = (itemId: bigint) => tables.item.get(rowKeys.item(itemId));
+      const ids = items.map(({ itemId }) => itemId);
+      const unknown = ids.filter((itemId) => rowOf(itemId)?.nodeKey !== nodeKey);
+      const stored = await run({ kind: "itemsDone", nodeKey, items });
+      if (!stored.ok) return stored;
+      for (const itemId of ids) {
+        const event = rowOf(itemId)?.event;
+        if (event !== undefined && precedesCompleted(event)) streams.release(event.channelId);
+      }
+      return ok(unknown);
     },
   } satisfies Partial<ManagerHost>;
-}
-
-/** The RPC layer refused every other value. */
-const COMMAND_RESULTS: ReadonlyMap<WireResult, CommandResult> = new Map([
-  [WireResult.SENT, "sent"],
-  [WireResult.QUEUED, "queued"],
-  [WireResult.ALREADY_REMOVING, "alreadyRemoving"],
-  [WireResult.NOT_FOUND, "notFound"],
-  [WireResult.CHANNEL_CLOSED, "channelClosed"],
-]);
-
-function readAnswer(answer: DoneItem["answer"]): DoneAnswer {
-  switch (answer?.$case) {
-    case "retrying":
-      return { kind: "retrying" };
-    case "abandon":
-      return { kind: "abandon", reason: answer.value.reason };
-    case "commandResult":
-      return { kind: "command", result: COMMAND_RESULTS.get(answer.value) ?? "queued" };
-    case "probeOk":
-      return { kind: "probe", succeeded: true };
-    case "probeFailed":
-      return { kind: "probe", succeeded: false };
-    case "handled":
-    case undefined:
-    default:
-      return { kind: "handled" };
-  }
 }
 
 function ownChannel(

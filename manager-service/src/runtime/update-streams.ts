@@ -1,8 +1,8 @@
 /**
  * One UpdateChannel stream per node: accepted, completed and refused go to whoever is connected. A node
  * that was away misses nothing: completed is cumulative and told again when it connects. A completed
- * with closed=true waits until ChannelClosed was handed over (contract section 1), so that no node
- * releases what it should not.
+ * waits until what it must follow was handed over (ItemFeed.mayComplete), so that no node releases what it
+ * should not.
  */
 import { fromHex } from "@farwatch/protocol/bytes";
 import { refusalToDetail } from "@farwatch/protocol/convert/error";
@@ -10,7 +10,7 @@ import type { UpdateChannelResponse } from "@farwatch/protocol/gen/manager/v1/ma
 import type { ChannelId, Hash32, UpdateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
-import type { Completion } from "../manager/rows.js";
+import type { ChannelRow, Completion } from "../manager/rows.js";
 import type { Closable, UpdateSubscriber } from "./manager-host.js";
 
 const hex = (id: string): Buffer => Buffer.from(fromHex(id));
@@ -19,10 +19,17 @@ export class UpdateStreams {
   readonly #streams = new Map<string, UpdateSubscriber>();
   /** Newest completion of each channel that is on disk. */
   readonly #completed = new Map<ChannelId, { nodeKey: string; completion: Completion }>();
-  readonly #closeWasTold: (channelId: ChannelId) => boolean;
+  /** Channels whose newest completion waits. */
+  readonly #withheld = new Set<ChannelId>();
+  readonly #tables: Pick<Tables, "channel">;
+  readonly #mayComplete: (channel: ChannelRow, completion: Completion) => boolean;
 
-  constructor(tables: Tables, closeWasTold: (channelId: ChannelId) => boolean) {
-    this.#closeWasTold = closeWasTold;
+  constructor(
+    tables: Pick<Tables, "channel">,
+    mayComplete: (channel: ChannelRow, completion: Completion) => boolean,
+  ) {
+    this.#tables = tables;
+    this.#mayComplete = mayComplete;
     for (const { channelId, nodeKey, completed } of tables.channel.values()) {
       if (completed !== undefined) {
         this.#completed.set(channelId, { nodeKey, completion: completed });
@@ -62,11 +69,21 @@ export class UpdateStreams {
   /** Tells the newest completed of a channel again, if it may be told. */
   repeatCompleted(channelId: ChannelId): void {
     const told = this.#completed.get(channelId);
-    if (told === undefined) return;
+    const channel = this.#tables.channel.get(channelId);
+    if (told === undefined || channel === undefined) return;
+    if (!this.#mayComplete(channel, told.completion)) {
+      this.#withheld.add(channelId);
+      return;
+    }
+    this.#withheld.delete(channelId);
     const { updateId, eventWatermark, closed } = told.completion;
-    if (closed && !this.#closeWasTold(channelId)) return;
     const value = { channelId: hex(channelId), updateId, eventWatermark, closed };
     this.#tell(told.nodeKey, { item: { $case: "completed", value } });
+  }
+
+  /** Something that a completed may wait for was handed over or handled. */
+  release(channelId: ChannelId): void {
+    if (this.#withheld.has(channelId)) this.repeatCompleted(channelId);
   }
 
   refused(
