@@ -179,8 +179,11 @@ export interface PartRow {
   readonly pathSummary: Uint8Array;
   readonly channelId: ChannelId;
   readonly amountMsat: Msat;
-  /** notSent: HtlcNotSent; its HTLC may never enter a commitment. */
-  readonly state: "alive" | "claimed" | "failed" | "notSent";
+  /**
+   * notSent: HtlcNotSent; its HTLC may never enter a commitment. refunded: the peer showed the preimage
+   * (HtlcFulfilled) and failed the HTLC all the same; the payment is sent, this path was not paid.
+   */
+  readonly state: "alive" | "claimed" | "failed" | "notSent" | "refunded";
 }
 
 /**

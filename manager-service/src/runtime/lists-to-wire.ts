@@ -29,6 +29,7 @@ const PAYMENT_STATES: Readonly<
   alive: PaymentState.PENDING,
   claimed: PaymentState.SENT,
   notSent: PaymentState.FAILED,
+  refunded: PaymentState.FAILED,
 };
 
 export const paymentToWire = (row: PaymentRow, parts: readonly PartRow[]): Payment => ({

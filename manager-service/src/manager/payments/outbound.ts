@@ -78,7 +78,7 @@ function amounts(
 /** A part failed for good. Returns the items whose handling the ack waits for. */
 export function failPart(work: Work, named: NewPart, reason: HtlcFailReason): readonly string[] {
   const before = partOf(work, named);
-  if (before.state === "claimed") return [];
+  if (before.state === "claimed" || before.state === "refunded") return [];
   if (before.state === "alive") {
     const part = changePart(work, before, "failed");
     const payment = paymentOf(work, part);
@@ -93,6 +93,12 @@ export function failPart(work: Work, named: NewPart, reason: HtlcFailReason): re
     semanticKeys.probeResult(sourceKey),
     semanticKeys.probeOutcome(sourceKey),
   ];
+}
+
+/** A commitment fails a part whose preimage the peer had shown: nothing is told, and no path succeeded. */
+export function refundPart(work: Work, key: SourceKey): void {
+  const part = work.draft.part.get(key);
+  if (part?.state === "claimed") changePart(work, part, "refunded");
 }
 
 /** PaymentPathFailed; of a probe its raw result, which the node reads. */

@@ -16,9 +16,11 @@ import {
   NODE,
   ownSource,
   PAYMENT,
+  REASON,
   receive,
   revoke,
   Scene,
+  secretOf,
   sign,
   type TestPart,
 } from "../testing/scene.js";
@@ -48,6 +50,20 @@ describe("a claimed HTLC of an own payment", () => {
     if (event?.kind !== "paymentSent") assert.fail("PaymentSent");
     assert.equal(event.amountMsat, 990n);
     assert.equal(event.feePaidMsat, 10n);
+  });
+
+  it("succeeded on no path when the peer showed the preimage and then failed the HTLC", () => {
+    const scene = paying(1);
+    const { sourceKey } = ownSource(part(1));
+    const preimage = secretOf(1);
+    const told = { nodeKey: NODE, channelId: CHANNEL, sourceKey, preimage };
+    scene.expectOk({ kind: "htlcFulfilled", ...told, skimmedFeeMsat: undefined });
+    scene.offer(3, [{ ...receive(1), failed: [{ sourceKey, reason: REASON }] }]);
+    scene.offer(4, [sign(2, [])]);
+    scene.offer(5, [revoke(1)]);
+    assert.deepEqual(scene.open, [SENT]);
+    scene.event(MONITOR_A, failed(part(1)), fromUpdate(5));
+    assert.deepEqual(scene.open, [SENT]);
   });
 
   it("is told once for two monitors and acked on each after it is handled", () => {

@@ -177,7 +177,9 @@ export const revoke = (number: number): UpdateStep => ({
   commitmentNumber: commitmentNumber(number),
   secret: GOOD_SECRET,
 });
-export const receive = (number: number): UpdateStep => ({
+export const receive = (
+  number: number,
+): Extract<UpdateStep, { kind: "latestHolderCommitment" }> => ({
   kind: "latestHolderCommitment",
   commitment: holder(number),
   pending: [],

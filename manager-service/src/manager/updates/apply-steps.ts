@@ -13,7 +13,7 @@ import {
   type UpdateStep,
 } from "@farwatch/protocol/update";
 import { markRemoved } from "../inbound/inbound-htlcs.js";
-import { pathSucceeded } from "../payments/outbound.js";
+import { pathSucceeded, refundPart } from "../payments/outbound.js";
 import { recordPreimage } from "../preimages/record.js";
 import { semanticKeys } from "../user-event.js";
 import { changeChannel, channelOf, tell, withdraw, type Work } from "../work.js";
@@ -94,6 +94,7 @@ function holderCommitment(
     const problem = checkClaimed(work, channelId, claimed);
     if (problem !== undefined) return problem;
   }
+  for (const { sourceKey } of step.failed) refundPart(work, sourceKey);
   changeChannel(work, channelId, { holderNumber: expected });
   return undefined;
 }
