@@ -3,6 +3,7 @@
  * survive SQLite byte for byte is proved by the store's own contract tests.
  */
 import { assertNever, must } from "@farwatch/protocol/assert";
+import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import { eventId, type StoreId } from "@farwatch/protocol/ids";
 import type {
   ArchiveRow,
@@ -34,6 +35,7 @@ export class MonitorDisk {
   readonly #log = new Map<number, LogRow>();
   readonly #batches = new Map<number, unknown>();
   readonly #events = new Map<number, EventRow>();
+  readonly #told: SealedMonitorEvent[] = [];
   readonly #heads = new Map<number, EventHeadRow>();
   readonly #snapshots = new Map<number, SnapshotRow>();
   readonly #halts = new Map<number, HaltRow>();
@@ -49,6 +51,10 @@ export class MonitorDisk {
   /** Events that are stored and not acked. */
   events(): readonly EventRow[] {
     return byNumber(this.#events);
+  }
+  /** Every event that was ever stored, in order; no ack takes one away. */
+  told(): readonly SealedMonitorEvent[] {
+    return this.#told;
   }
   logRows(): readonly LogRow[] {
     return byNumber(this.#log);
@@ -164,6 +170,7 @@ export class MonitorDisk {
   #insertEvent(row: EventRow): void {
     const { channelNo, event } = row;
     this.#events.set(row.rowId, row);
+    this.#told.push(event);
     const head = { channelNo, lastEventId: event.eventId, lastEventHash: event.eventHash };
     this.#heads.set(channelNo, head);
   }
