@@ -4,9 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { z } from "zod";
 import { msat, sat, type Msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
+import { ClosureReason } from "@farwatch/protocol/gen/manager/v1/event";
 import { startRegtest, type Regtest } from "../harness/bitcoind/node.js";
 import { onionFailure } from "../harness/channel/proposals.js";
 import { until } from "../harness/cluster/chain-facts.js";
@@ -16,7 +18,7 @@ import type { MonitorClient } from "../harness/cluster/monitor-client.js";
 import type { NodeClient } from "../harness/cluster/node-client.js";
 import type { Link, OnLink } from "../harness/routing/link.js";
 import { UpdateRefused } from "../harness/routing/manager-connection.js";
-import { forgetful } from "../harness/routing/memory.js";
+import { forgetful, type NodeMemory } from "../harness/routing/memory.js";
 import { plainPolicy, type EventOf, type TellingEvent } from "../harness/routing/policy.js";
 import { RoutingNode, type Received } from "../harness/routing/routing-node.js";
 
@@ -59,6 +61,16 @@ describe("routing node against real services", () => {
     on.channel.fulfillHtlc(htlc, secret.preimage);
   const answers = ({ link: on, htlc }: OnLink): readonly string[] =>
     on.sent.filter(({ htlcId }) => htlcId === htlc.id).map(({ kind }) => kind);
+
+  const restart = async (memory: NodeMemory): Promise<void> => {
+    node.connection.close();
+    epoch += 1n;
+    await node.restart(async (channels) => {
+      const connection = cluster.connectNode(epoch, [...channels]);
+      await connection.connect();
+      return connection;
+    }, memory);
+  };
 
   before(async () => {
     bitcoind = await startRegtest({ zmq: true });
@@ -197,18 +209,30 @@ describe("routing node against real services", () => {
       await node.handleItems();
       return inbound.link.held.has(inbound.htlc.id);
     });
-    node.connection.close();
-    epoch += 1n;
-    await node.restart(async (channels) => {
-      const connection = cluster.connectNode(epoch, [...channels]);
-      await connection.connect();
-      return connection;
-    }, forgetful(node.memory()));
+    await restart(forgetful(node.memory()));
     assert.deepEqual(node.undecidedInbound(), []);
     assert.equal(inbound.link.held.size, 0);
     inbound.link.reconnect();
     await resolved(1);
     assert.deepEqual([kinds(), answers(inbound)], [["paymentForwarded"], ["claim"]]);
+  });
+
+  it("is stopped where it is behind; the monitors close that channel with their newer state", async () => {
+    const old = node.memory();
+    const inbound = await receive("A2-B");
+    await restart(old);
+    const behind = [...node.links.values()].filter(({ isBehind }) => isBehind);
+    assert.deepEqual(behind, [inbound.link]);
+    await node.closeByMonitors(inbound.link, "the node lost its newest state");
+    const newest = inbound.link.channel.commitment("holder").built.txid;
+    await until("the newest commitment in the mempool", async () => {
+      const txids = z.array(z.string()).parse(await bitcoind.rpc("getrawmempool", []));
+      return txids.includes(newest);
+    });
+    await bitcoind.mine(1);
+    await resolved(1);
+    const [closed] = fresh("channelClosed");
+    assert.equal(closed?.value.reason, ClosureReason.OUTDATED_NODE);
   });
 
   it("is not let forward an HTLC twice", async () => {
