@@ -271,7 +271,7 @@ async function managerReturns(
       if (handled.has(itemId)) continue;
       handled.add(itemId);
       const event = item?.$case === "userEvent" ? item.value.event?.$case : item?.$case;
-      userEvents.push(event ?? "unknown");
+      if (event !== "command") userEvents.push(event ?? "unknown");
       await client.done([itemId]);
     }
     return (await monitor.pendingEvents()).length === 0;

@@ -9,8 +9,8 @@ import type { ManagerInput, NodeChannel } from "./input.js";
 import { newestKnown } from "./restart/catch-up.js";
 import type { ChannelRow } from "./rows.js";
 import { durableId } from "./updates/durability.js";
-import { semanticKeys } from "./user-event.js";
-import { tell, withdraw, type Work } from "./work.js";
+import { keepCloseCommand } from "./monitor-events/channel-closed.js";
+import type { Work } from "./work.js";
 
 export interface ChannelVerdict {
   readonly channelId: ChannelId;
@@ -48,17 +48,9 @@ export function openSession(
   work.draft.session.put(nodeKey, { nodeKey, role, nodeEpoch, sessionId, behind, ahead });
   const named = new Set(channels.map(({ channelId }) => channelId));
   for (const row of work.draft.channel.select("node", nodeKey)) {
-    keepCloseCommand(work, row, named.has(row.channelId));
+    keepCloseCommand(work, row.channelId, named.has(row.channelId));
   }
   return undefined;
-}
-
-/** A channel that is closed although the node still holds it open: it must stop using it. */
-function keepCloseCommand(work: Work, channel: ChannelRow, isNamed: boolean): void {
-  const { channelId, nodeKey, closed, lockedDown } = channel;
-  const key = semanticKeys.closeChannel(channelId);
-  if (closed === undefined || lockedDown || !isNamed) withdraw(work, key);
-  else tell(work, nodeKey, key, { kind: "closeChannel", channelId, reason: closed });
 }
 
 type View = Pick<ManagerView, "channel" | "receipt">;

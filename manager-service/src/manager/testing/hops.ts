@@ -77,6 +77,9 @@ export class Hops extends Core {
     const fresh = { nodeKey: NODE, nodeEpoch, newSessionId: `session ${nodeEpoch}` };
     return this.input({ kind: "sessionOpened", role, ...fresh, channels });
   }
+  get sessionId(): string | undefined {
+    return this.tables.session.get(NODE)?.sessionId;
+  }
   /** What an honest node says of its channels. */
   get nodeChannels(): readonly NodeChannel[] {
     return [...this.tables.channel.values()].map((row) => ({
@@ -140,6 +143,12 @@ export class Hops extends Core {
     const left = this.carried(htlc.on).filter((other) => other !== htlc);
     assert(this.sign(htlc.on, left).ok, "signed");
     this.revokePrevious(htlc.on);
+  }
+
+  /** The node closes the channel by its own step. */
+  lockDown(on: ChannelId): void {
+    const step = { kind: "channelForceClosed", shouldBroadcast: true, reason: "bye" } as const;
+    assert(this.offer(on, step).ok, "closed");
   }
 
   receipt(monitor: MonitorKey, on: ChannelId, more: { closed?: boolean; store?: string } = {}) {
@@ -240,6 +249,9 @@ export class Hops extends Core {
     this.expectOk({ kind: "timePassed" });
   }
 
+  done(items: readonly { itemId: bigint; answer: DoneAnswer }[], nodeKey = NODE) {
+    return this.input({ kind: "itemsDone", nodeKey, items });
+  }
   #done(label: string, answer: DoneAnswer): Decision {
     const item = this.tables.item
       .select("unhandled", NODE)
@@ -272,9 +284,13 @@ export class Hops extends Core {
       .filter(({ handled }) => isOpen === undefined || handled !== isOpen)
       .map(({ event }) => labelOf(event));
   }
-  /** Events and commands the node has not handled, in the order they were told. */
+  /** What the node has not handled, in the order it was told, but for `closing`. */
   get open(): readonly string[] {
-    return this.#labels(true);
+    return this.#labels(true).filter((label) => !label.startsWith("close "));
+  }
+  /** Channels the node is commanded to stop using: "close in". */
+  get closing(): readonly string[] {
+    return this.#labels(true).filter((label) => label.startsWith("close "));
   }
   /** How often a fact was told, handled or not. */
   told(label: string): number {

@@ -67,7 +67,7 @@ describe("completed", () => {
     scene.receipt(MONITOR_B, 1, { closed: true });
     assert.deepEqual(completedOf(scene), [], "nobody said why the channel closed");
     scene.event(MONITOR_B, confirmed(false));
-    assert.deepEqual(scene.kinds, ["deliver", "sendAck", "completed"]);
+    assert.deepEqual(scene.kinds, ["deliver", "deliver", "sendAck", "completed"]);
     assert.equal(completedOf(scene)[0]?.closed, true);
   });
 
