@@ -73,6 +73,22 @@ describe("a claim after a fail that the node has not sent (D5)", () => {
   });
 });
 
+describe("a claim and a fail of which nobody says which one the peer has", () => {
+  it("is a claim when the channel closes, removed or not: the preimage is with the monitors", () => {
+    const hops = failing();
+    hops.handle("handling failed");
+    hops.claims(MONITOR_A, outbound);
+    hops.remove(inbound);
+    hops.durable(IN);
+    hops.closes(MONITOR_A, IN);
+    assert.deepEqual(hops.acks, ["A1 in"]);
+    hops.kept(IN);
+    assert.deepEqual(hops.open, ["closed in", "forwarded"]);
+    hops.handle("forwarded");
+    assert.deepEqual(hops.acks, ["A1 in", "A1 out", "A2 out"]);
+  });
+});
+
 describe("a claim after a fail that was never commanded", () => {
   it("takes HTLCHandlingFailed back at once", () => {
     const hops = new Hops();
@@ -146,6 +162,19 @@ describe("a claim after the fail was carried out (S77)", () => {
     hops.claims(MONITOR_B, outbound);
     assert.deepEqual(hops.acks, ["A2 out", "B1 out"]);
     assert.equal(hops.told("lost in/1") + hops.told("forwarded"), 1);
+  });
+});
+
+describe("a claim after a fail whose removal is durable nowhere when the channel closes", () => {
+  it("is lost, and not acked before the monitors have its preimage: the chain may decide otherwise", () => {
+    const hops = peerHasFail();
+    hops.remove(inbound);
+    hops.claims(MONITOR_A, outbound);
+    hops.handle("lost in/1");
+    hops.closes(MONITOR_A, IN);
+    assert.deepEqual(hops.acks, ["A1 in"]);
+    hops.kept(IN);
+    assert.deepEqual(hops.acks, ["A1 in", "A1 out", "A2 out"]);
   });
 });
 

@@ -290,3 +290,16 @@ describe("two forwards", () => {
     assert.deepEqual(hops.open, ["handling failed", "fail in/1", "claim in/2", "forwarded"]);
   });
 });
+
+describe("a monitor whose store is replaced", () => {
+  it("does not have the preimage any more: what was not told yet waits for it", () => {
+    const hops = forwarding();
+    hops.claims(MONITOR_A, outbound);
+    hops.stored(MONITOR_B, IN);
+    hops.replaceStore(MONITOR_B, IN);
+    hops.stored(MONITOR_A, IN);
+    assert.deepEqual(hops.open, ["alarm storeReplaced"]);
+    hops.stored(MONITOR_B, IN);
+    assert.deepEqual(hops.open, ["alarm storeReplaced", "claim in/1", "forwarded"]);
+  });
+});

@@ -6,7 +6,7 @@
  */
 import { msat, type Msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
-import type { Preimage } from "@farwatch/protocol/ids";
+import { hashOfPreimage, type Preimage, type SourceKey } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
 import { changeInbound, inboundRow, isContested, isOver } from "../inbound/inbound-htlcs.js";
 import { isPreimageDurable, recordPreimage } from "../preimages/record.js";
@@ -69,6 +69,28 @@ export function claimLeg(work: Work, named: NewLeg, claim: Claim): readonly stri
 
 const takeFailBack = (work: Work, { forwardKey }: ForwardRow): unknown =>
   withdraw(work, semanticKeys.handlingFailed(forwardKey));
+
+/**
+ * As claimLeg, of the HTLC that an accepted update brought under this source. Returns false when there is
+ * none, or it has another payment hash.
+ */
+export function claimKnownLeg(work: Work, sourceKey: SourceKey, claim: Claim): boolean {
+  const leg = work.draft.leg.get(sourceKey);
+  if (leg === undefined) return false;
+  const forward = forwardOf(work, leg);
+  if (forward.paymentHash !== hashOfPreimage(claim.preimage)) return false;
+  claimLeg(work, { ...forward, ...leg }, claim);
+  return true;
+}
+
+/** The preimage of a leg came in an update: the inbound channels have it before any monitor's event. */
+export function relayPreimage(work: Work, sourceKey: SourceKey, preimage: Preimage): void {
+  const leg = work.draft.leg.get(sourceKey);
+  if (leg === undefined) return;
+  for (const { channelId } of forwardOf(work, leg).inbound) {
+    recordPreimage(work, channelId, preimage, sourceKey);
+  }
+}
 
 function claimInbound(work: Work, forward: ForwardRow, leg: LegRow, row: InboundRow): void {
   const { channelId, paymentHash, decision, removedBy } = row;

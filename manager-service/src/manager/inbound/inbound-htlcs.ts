@@ -65,8 +65,8 @@ export function changeInbound(
 
 /**
  * Carried out for good. On an open channel: the update that took the HTLC out of the last un-revoked
- * counterparty commitment is durable on every required monitor. On one that is over: a claim once its
- * preimage is durable there, a fail at once.
+ * counterparty commitment is durable on every required monitor. On one that is over: a claim, and what
+ * was lost to a fail, once the preimage is durable there; a fail at once.
  */
 export function isSettled(
   view: Pick<ManagerView, "channel" | "preimage" | "receipt">,
@@ -75,14 +75,15 @@ export function isSettled(
   const channel = view.channel.get(row.channelId);
   if (channel === undefined) return false;
   const { decision, removedBy, lost } = row;
-  if (removedBy !== undefined && isDurable(view, channel, removedBy)) {
-    return lost || (decision !== undefined && !isContested(row));
-  }
+  const isRemoved = removedBy !== undefined && isDurable(view, channel, removedBy);
+  // A contested one is removed by nobody knows what; its channel may still end it below.
+  if (isRemoved && (lost || !isContested(row))) return decision !== undefined || lost;
   if (!isOver(channel)) return false;
-  if (decision?.kind === "claim") {
+  // Lost, but closed before the removal was durable: a commitment that still has the HTLC may confirm.
+  if (decision?.kind === "claim" || lost) {
     return isPreimageDurable(view, row.channelId, row.paymentHash);
   }
-  return decision !== undefined || lost;
+  return decision !== undefined;
 }
 
 /**

@@ -4,7 +4,7 @@
  * commitment that still has the HTLC could be the only one another monitor knows.
  */
 import type { HtlcResolution } from "@farwatch/protocol/event";
-import { hashOfPreimage } from "@farwatch/protocol/ids";
+import { hashOfPreimage, type PaymentHash, type SourceKey } from "@farwatch/protocol/ids";
 import { rowKeys, type InboxRow } from "../rows.js";
 import { claimPart, failPart } from "../payments/outbound.js";
 import { legOf, type NewLeg } from "../forwards/accept-leg.js";
@@ -24,7 +24,7 @@ export function mustHold(work: Work, row: InboxRow): boolean {
   return !isDurable(work.draft, channelOf(work, row.channelId), row.origin.updateId);
 }
 
-/** Acts on an event of an own payment or a forward. A preimage of another hash is kept un-acked. */
+/** Acts on an event of an own payment or a forward. One that contradicts itself or its HTLC is kept un-acked. */
 export function processHtlc(work: Work, row: InboxRow, body: HtlcEventBody): Processed {
   const { nodeKey } = channelOf(work, row.channelId);
   const { source, resolution } = body;
@@ -36,6 +36,12 @@ export function processHtlc(work: Work, row: InboxRow, body: HtlcEventBody): Pro
   }
   const { channelId } = row;
   const { paymentHash, amountMsat, htlcId, userChannelId } = body;
+  const committedHash = committedHashOf(work, sourceKey);
+  if (committedHash !== undefined && committedHash !== paymentHash) {
+    const text = "an event names another payment hash than its HTLC has; it is kept";
+    alarm(work, nodeKey, "hashMismatch", sourceKey, text, channelId);
+    return STUCK;
+  }
   const leg = legOf({ channelId, nodeKey, paymentHash, amountMsat, htlcId, userChannelId }, source);
   if (leg === undefined && source.origin.kind === "trampoline") {
     const text = "an event of a trampoline names no inbound HTLC; it is kept";
@@ -45,6 +51,15 @@ export function processHtlc(work: Work, row: InboxRow, body: HtlcEventBody): Pro
   const waitsFor =
     leg === undefined ? resolvePart(work, row, body) : resolveLeg(work, row, leg, resolution);
   return { state: "waiting", waitsFor };
+}
+
+/** undefined: an HTLC that no accepted update brought. */
+function committedHashOf(work: Work, sourceKey: SourceKey): PaymentHash | undefined {
+  const { draft } = work;
+  const part = draft.part.get(sourceKey);
+  if (part !== undefined) return draft.payment.get(part.paymentId)?.paymentHash;
+  const leg = draft.leg.get(sourceKey);
+  return leg === undefined ? undefined : draft.forward.get(leg.forwardKey)?.paymentHash;
 }
 
 function resolveLeg(

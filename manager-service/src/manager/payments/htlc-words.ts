@@ -9,7 +9,7 @@ import { hashOfPreimage } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
 import { checkLeg, legOf, type NewLeg } from "../forwards/accept-leg.js";
-import { claimLeg, legNotSent } from "../forwards/outcomes.js";
+import { claimKnownLeg, legNotSent } from "../forwards/outcomes.js";
 import type { ManagerInput } from "../input.js";
 import type { LegRow, PartRow } from "../rows.js";
 import type { Work } from "../work.js";
@@ -94,8 +94,9 @@ export function htlcFulfilled(work: Work, input: Input<"htlcFulfilled">): Refusa
   if (hashOfPreimage(preimage) !== hashOf(work, part, leg)) {
     return refuse("preimageMismatch", "the preimage is not that of the HTLC", details);
   }
+  const { skimmedFeeMsat } = input;
   if (part !== undefined) claimKnownPart(work, part, preimage);
-  else if (leg !== undefined) fulfilLeg(work, leg, input);
+  else claimKnownLeg(work, sourceKey, { preimage, onChain: false, skimmedFeeMsat });
   return undefined;
 }
 
@@ -103,10 +104,3 @@ const hashOf = (work: Work, part: PartRow | undefined, leg: LegRow | undefined) 
   part === undefined
     ? work.draft.forward.get(leg?.forwardKey ?? "")?.paymentHash
     : work.draft.payment.get(part.paymentId)?.paymentHash;
-
-function fulfilLeg(work: Work, leg: LegRow, input: Input<"htlcFulfilled">): void {
-  const forward = must(work.draft.forward.get(leg.forwardKey), "forward of a leg");
-  const named: NewLeg = { ...forward, ...leg };
-  const { preimage, skimmedFeeMsat } = input;
-  claimLeg(work, named, { preimage, onChain: false, skimmedFeeMsat });
-}

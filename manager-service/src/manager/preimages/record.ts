@@ -49,16 +49,21 @@ export function preimagesStored(
   }
 }
 
-/** True when every required monitor of the channel said that it has the preimage. */
+/**
+ * True when every required monitor of the channel said that it has the preimage, in the store it has now:
+ * what a lost store had is sent again.
+ */
 export function isPreimageDurable(
-  view: Pick<ManagerView, "channel" | "preimage">,
+  view: Pick<ManagerView, "channel" | "preimage" | "receipt">,
   channelId: ChannelId,
   paymentHash: PaymentHash,
 ): boolean {
   const row = view.preimage.get(rowKeys.preimage({ channelId, paymentHash }));
   const channel = view.channel.get(channelId);
   if (row === undefined || channel === undefined) return false;
-  return channel.requiredMonitors.every((monitor) =>
-    row.durableOn.some(({ monitorKey }) => monitorKey === monitor),
-  );
+  return channel.requiredMonitors.every((monitor) => {
+    const now = view.receipt.get(rowKeys.receipt(monitor, channelId))?.storeId;
+    const has = row.durableOn.find(({ monitorKey }) => monitorKey === monitor);
+    return has !== undefined && (now === undefined || now === has.storeId);
+  });
 }

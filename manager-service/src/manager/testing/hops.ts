@@ -7,12 +7,28 @@ import { assert, must } from "@farwatch/protocol/assert";
 import type { Msat } from "@farwatch/protocol/amount";
 import { utf8 } from "@farwatch/protocol/bytes";
 import type { EventOrigin, MonitorEventBody } from "@farwatch/protocol/event";
-import { eventId, hash32, updateId, type ChannelId, type MonitorKey } from "@farwatch/protocol/ids";
+import {
+  eventId,
+  hash32,
+  storeId,
+  updateId,
+  type ChannelId,
+  type MonitorKey,
+  type StoreId,
+} from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import type { Decision } from "../effect.js";
 import type { CommandResult, DoneAnswer, NodeChannel } from "../input.js";
-import { rowKeys, type ChannelRow, type InboundRow, type InboxRow, type Role } from "../rows.js";
+import {
+  rowKeys,
+  type ChannelRow,
+  type InboundRow,
+  type InboxRow,
+  type ItemRow,
+  type Role,
+} from "../rows.js";
 import { isCommand, type ItemContent } from "../user-event.js";
+import type { Change } from "../tables.js";
 import { Core } from "./core.js";
 import {
   claimOf,
@@ -52,12 +68,15 @@ const NAMES: Readonly<Record<string, string>> = {
   [OUT2]: "out2",
 };
 const nameOf = (id: ChannelId): string => NAMES[id] ?? id;
-const storeOf = (monitor: MonitorKey) => (monitor === MONITOR_A ? STORE_A : STORE_B);
+/** As the labels of its commands end: "in/1". */
+export const labelOfHtlc = ({ on, id }: Incoming): string => `${nameOf(on)}/${id}`;
 
 export const ALL_CHANNELS = [IN, IN2, OUT, OUT2] as const;
 
 export class Hops extends Core {
   readonly #events = new Map<string, number>();
+  /** Monitors that lost their first store. */
+  readonly #replaced = new Map<MonitorKey, StoreId>();
   readonly #carried = new Map<ChannelId, readonly TestHtlc[]>();
 
   constructor(role?: Role, channels: readonly ChannelId[] = ALL_CHANNELS) {
@@ -156,7 +175,7 @@ export class Hops extends Core {
     return this.expectOk({
       kind: "receiptsStored",
       monitorKey: monitor,
-      storeId: storeOf(monitor),
+      storeId: this.#storeOf(monitor),
       receipts: [
         {
           channelId: on,
@@ -168,6 +187,14 @@ export class Hops extends Core {
         },
       ],
     });
+  }
+  #storeOf(monitor: MonitorKey): StoreId {
+    return this.#replaced.get(monitor) ?? (monitor === MONITOR_A ? STORE_A : STORE_B);
+  }
+  /** The monitor starts again from nothing and is brought up to date. */
+  replaceStore(monitor: MonitorKey, on: ChannelId): void {
+    this.#replaced.set(monitor, storeId(byte(0x55, 16)));
+    this.receipt(monitor, on);
   }
   /** On every required monitor. */
   durable(on: ChannelId): void {
@@ -187,7 +214,7 @@ export class Hops extends Core {
     return this.expectOk({
       kind: "monitorEvent",
       monitorKey: monitor,
-      storeId: storeOf(monitor),
+      storeId: this.#storeOf(monitor),
       channelId: on,
       eventId: eventId(next),
       eventHash: hash32(byte(next)),
@@ -208,12 +235,19 @@ export class Hops extends Core {
   }
   stored(monitor: MonitorKey, on: ChannelId, secret = 1): Decision {
     const records = [{ channelId: on, paymentHash: paymentHashOf({ secret }) }];
-    const from = { monitorKey: monitor, storeId: storeOf(monitor) };
+    const from = { monitorKey: monitor, storeId: this.#storeOf(monitor) };
     return this.expectOk({ kind: "preimagesStored", ...from, records });
   }
   /** The preimage record is durable on every required monitor. */
   kept(on: ChannelId, secret = 1): void {
     for (const monitor of MONITORS) this.stored(monitor, on, secret);
+  }
+  /** Every event that is not acked yet, again; returns what that changed. */
+  replay(): readonly Change[] {
+    return [...this.tables.inbox.values()].flatMap(
+      ({ joined: _joined, state: _state, waitsFor: _waitsFor, ...event }) =>
+        this.expectOk({ kind: "monitorEvent", ...event }).changes,
+    );
   }
   ackEverything(): void {
     const inboxKeys = [...this.tables.ack.values()].map((ack) => rowKeys.inbox(ack));
@@ -252,11 +286,11 @@ export class Hops extends Core {
   done(items: readonly { itemId: bigint; answer: DoneAnswer }[], nodeKey = NODE) {
     return this.input({ kind: "itemsDone", nodeKey, items });
   }
+  openItem(label: string): ItemRow | undefined {
+    return this.tables.item.select("unhandled", NODE).find(({ event }) => labelOf(event) === label);
+  }
   #done(label: string, answer: DoneAnswer): Decision {
-    const item = this.tables.item
-      .select("unhandled", NODE)
-      .find(({ event }) => labelOf(event) === label);
-    const { itemId } = must(item, `${label} among ${this.open.join(", ")}`);
+    const { itemId } = must(this.openItem(label), `${label} among ${this.open.join(", ")}`);
     return this.expectOk({ kind: "itemsDone", nodeKey: NODE, items: [{ itemId, answer }] });
   }
   handle(label: string): Decision {
@@ -276,7 +310,7 @@ export class Hops extends Core {
     return must(this.tables.inbound.get(keyOf(htlc)), "inbound row");
   }
   inbox(monitor: MonitorKey, on: ChannelId, id = 1): InboxRow | undefined {
-    const named = { monitorKey: monitor, storeId: storeOf(monitor), channelId: on };
+    const named = { monitorKey: monitor, storeId: this.#storeOf(monitor), channelId: on };
     return this.tables.inbox.get(rowKeys.inbox({ ...named, eventId: eventId(id) }));
   }
   #labels(isOpen: boolean | undefined): readonly string[] {

@@ -12,6 +12,7 @@ import {
   type ClaimedHtlc,
   type UpdateStep,
 } from "@farwatch/protocol/update";
+import { relayPreimage } from "../forwards/outcomes.js";
 import { markRemoved } from "../inbound/inbound-htlcs.js";
 import { pathSucceeded, refundPart } from "../payments/outbound.js";
 import { recordPreimage } from "../preimages/record.js";
@@ -93,6 +94,7 @@ function holderCommitment(
   for (const claimed of step.claimed) {
     const problem = checkClaimed(work, channelId, claimed);
     if (problem !== undefined) return problem;
+    relayPreimage(work, claimed.sourceKey, claimed.preimage);
   }
   for (const { sourceKey } of step.failed) refundPart(work, sourceKey);
   changeChannel(work, channelId, { holderNumber: expected });

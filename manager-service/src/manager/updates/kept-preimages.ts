@@ -1,7 +1,8 @@
 /**
  * What a refused update revealed: its preimages are kept as rows, whatever the reason of the refusal
- * (contract 2.12). A claimed entry also proves that the payments of its hash were paid; a preimage step
- * does not, because it may be about an inbound HTLC.
+ * (contract 2.12). A claimed entry also proves that the payments of its hash were paid, and claims the
+ * forward it is of: no monitor applies the update, so no event will. A preimage step does neither,
+ * because it may be about an inbound HTLC.
  */
 import {
   hashOfPreimage,
@@ -9,8 +10,10 @@ import {
   type Preimage,
   type SourceKey,
 } from "@farwatch/protocol/ids";
+import type { Msat } from "@farwatch/protocol/amount";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { UpdateStep } from "@farwatch/protocol/update";
+import { claimKnownLeg } from "../forwards/outcomes.js";
 import { paymentSucceeded } from "../payments/outbound.js";
 import { recordPreimage } from "../preimages/record.js";
 import { alarm, channelOf, type Work } from "../work.js";
@@ -19,17 +22,18 @@ export interface Revealed {
   /** undefined: a preimage step, which names no HTLC. */
   readonly sourceKey: SourceKey | undefined;
   readonly preimage: Preimage;
+  readonly skimmedFeeMsat: Msat | undefined;
 }
 
 export const revealedBy = (steps: readonly UpdateStep[]): readonly Revealed[] =>
   steps.flatMap((step): readonly Revealed[] => {
     if (step.kind === "latestHolderCommitment") return step.claimed;
     return step.kind === "paymentPreimage"
-      ? [{ sourceKey: undefined, preimage: step.preimage }]
+      ? [{ sourceKey: undefined, preimage: step.preimage, skimmedFeeMsat: undefined }]
       : [];
   });
 
-/** Effects: a row and an alarm each, and PaymentSent where a claimed entry proves it. */
+/** Effects: a row and an alarm each; where a claimed entry proves it, PaymentSent or the claim of a forward. */
 export function keepPreimages(
   work: Work,
   channelId: ChannelId,
@@ -37,10 +41,11 @@ export function keepPreimages(
   refusal: Refusal,
 ): void {
   const { nodeKey } = channelOf(work, channelId);
-  for (const { sourceKey, preimage } of revealed) {
+  for (const { sourceKey, preimage, skimmedFeeMsat } of revealed) {
     const paymentHash = hashOfPreimage(preimage);
     recordPreimage(work, channelId, preimage, sourceKey);
     if (sourceKey !== undefined) {
+      claimKnownLeg(work, sourceKey, { preimage, onChain: false, skimmedFeeMsat });
       for (const payment of work.draft.payment.select("hash", paymentHash)) {
         if (payment.nodeKey === nodeKey) paymentSucceeded(work, payment, preimage);
       }
