@@ -167,7 +167,7 @@ describe("the inbox", () => {
     const facts = ["payment-sent", "payment-path-successful", "payment-path-successful"];
     assert.deepEqual(
       told.filter((kind) => kind !== "alarm"),
-      ["channel-closed", ...facts],
+      ["channel-closed", "close-channel", ...facts],
       "nothing of the old events is lost, nothing of the new ones",
     );
     assert.equal(told.filter((kind) => kind === "alarm").length, 2);
