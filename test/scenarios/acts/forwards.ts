@@ -14,6 +14,7 @@ import type { Link, OnLink } from "../../harness/routing/link.js";
 import type { ForwardOptions } from "../../harness/routing/outgoing.js";
 import type { Received } from "../../harness/routing/routing-node.js";
 import type { World } from "../world/world.js";
+import type { Sent } from "./chain.js";
 
 export interface Hops {
   readonly ab: Link;
@@ -82,6 +83,9 @@ export async function fail(one: Forward, reason?: HtlcFailReason): Promise<void>
   refuse(one, reason);
   await one.leg.link.settle();
 }
+
+/** What acts/chain.ts works with. */
+export const sentOn = (one: Forward): Sent => ({ payment: one, part: one.leg });
 
 /** How A got its HTLC back: claimed, failed, or not at all; never twice. */
 export function answersTo({ inbound: { link, htlc } }: Forward): readonly string[] {

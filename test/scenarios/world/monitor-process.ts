@@ -9,7 +9,7 @@ import { ok } from "@farwatch/protocol/result";
 import { toHex } from "@farwatch/protocol/bytes";
 import { Principals } from "@farwatch/monitor-service/auth/principal";
 import { verifyBlock } from "@farwatch/monitor-service/chain/verify-block";
-import { handlers } from "@farwatch/monitor-service/rpc/handlers";
+import { handlers, type Handlers } from "@farwatch/monitor-service/rpc/handlers";
 import { GUARDED_SERVICE } from "@farwatch/monitor-service/rpc/incoming";
 import type { RpcDeps } from "@farwatch/monitor-service/rpc/call";
 import type { HostDeps, HostLog } from "@farwatch/monitor-service/runtime/deps";
@@ -20,6 +20,7 @@ import type { MonitorStore } from "@farwatch/monitor-service/store/store";
 import { DEFAULT_SEEDS, REGTEST_CHAIN_HASH } from "../../harness/channel/setup.js";
 import { seedSigner } from "../../harness/channel/seed-signer.js";
 import { DiskSession } from "./disk.js";
+import { Gate } from "./gate.js";
 import { Life } from "./life.js";
 import type { MemoryChannel } from "./memory-channel.js";
 import { MemoryServer } from "./memory-server.js";
@@ -47,6 +48,8 @@ export class MonitorProcess {
   /** False: no manager gets through, but the monitor goes on. */
   #reachable = true;
   readonly connections = new Set<MemoryChannel>();
+  /** Where preimage records wait. */
+  readonly preimages = new Gate();
 
   constructor(
     readonly name: string,
@@ -90,10 +93,14 @@ export class MonitorProcess {
     this.#life = life;
     life.atEnd(() => (this.#running = undefined));
     const host = await life.guard(startMonitorHost(await this.#deps(life)));
-    const rpc = this.#rpcDeps(host);
+    const answers = handlers(this.#rpcDeps(host));
+    const putPreimages: Handlers["putPreimages"] = (call, reply) => {
+      if (!this.preimages.isShut) return answers.putPreimages(call, reply);
+      void this.preimages.passed().then(() => life.alive && answers.putPreimages(call, reply));
+    };
     const server = new MemoryServer(life, {
       definition: GUARDED_SERVICE,
-      implementation: { ...handlers(rpc) },
+      implementation: { ...answers, putPreimages },
     });
     this.#running = { life, host, server };
     this.around.pump.moved();

@@ -203,6 +203,15 @@ export class World {
     await this.quiesce();
   }
 
+  /** Preimage records reach no monitor's store until `releasePreimages`; everything else does. */
+  holdPreimages(): void {
+    for (const { preimages } of this.monitors) preimages.shut();
+  }
+  async releasePreimages(): Promise<void> {
+    for (const { preimages } of this.monitors) preimages.open();
+    await this.quiesce();
+  }
+
   // ---- chain ----
 
   /** Mines `blocks`; the first holds `txs`, which must be allowed to stand there. */
