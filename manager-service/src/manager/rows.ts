@@ -132,6 +132,8 @@ export interface ReceiptRow {
   readonly afterClose: boolean;
   readonly watermark: EventId;
   readonly recordedEventId: EventId;
+  /** Ids in (after, upTo] were acked by a newer copy of these rows: they never come. */
+  readonly ackedElsewhere?: { readonly after: EventId; readonly upTo: EventId } | undefined;
   /** farwatch/receipt/v1 body. */
   readonly proof: Uint8Array | undefined;
 }

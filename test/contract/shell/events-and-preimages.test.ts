@@ -250,6 +250,18 @@ describe("events and preimages", function () {
     assert.ok(!knows(channel, "a") && !knows(channel, "b") && knows(channel, "c"));
   });
 
+  it("stores no preimage of an epoch that is over (D14)", async () => {
+    const { manager, host } = world;
+    const channel = await world.open();
+    const { preimage: secret } = secretNamed("record");
+    const stale = manager.preimages({ channelId: channel.channelId, preimage: secret });
+    await host.openSession(manager.who, manager.session(host.info(), 2n));
+    const rows = await world.rows();
+    const fenced = await host.putPreimages(manager.who, stale);
+    assert.equal(!fenced.ok && fenced.error.reason, "fenced");
+    assert.deepEqual([knows(channel, "record"), await world.rows()], [false, rows]);
+  });
+
   it("writes no preimage into a log line", async () => {
     await forward();
     const text = JSON.stringify(world.lines);

@@ -20,7 +20,7 @@ type Received = Extract<ManagerInput, { kind: "monitorEvent" }>;
 
 /** Errors: channelUnknown. */
 export function receiveEvent(work: Work, event: Received): Refusal | undefined {
-  const { monitorKey, storeId, channelId } = event;
+  const { monitorKey, channelId } = event;
   const channel = work.draft.channel.get(channelId);
   if (channel === undefined) {
     return refuse("channelUnknown", "an event of a channel this manager does not know", {
@@ -29,16 +29,10 @@ export function receiveEvent(work: Work, event: Received): Refusal | undefined {
   }
   const key = rowKeys.inbox(event);
   const known = work.draft.inbox.get(key);
+  noteRecorded(work, event, channel.nodeKey);
+  work.touched.add(channelId);
   if (known?.eventHash === event.eventHash) return undefined;
   if (known !== undefined) replace(work, event, channel.nodeKey);
-  const receipts = receiptRow(work, monitorKey, storeId, channelId);
-  const expected = eventId(receipts.recordedEventId + 1n);
-  if (event.eventId > expected) gapAlarm(work, event, channel.nodeKey, expected);
-  if (event.eventId >= expected) {
-    const recorded = { ...receipts, recordedEventId: event.eventId };
-    work.draft.receipt.put(rowKeys.receipt(monitorKey, channelId), recorded);
-  }
-  work.touched.add(channelId);
   const joined = work.draft.inbox
     .select("subject", event.subjectKey)
     .some((other) => other.monitorKey !== monitorKey);
@@ -61,6 +55,19 @@ function replace(work: Work, event: Received, nodeKey: string): void {
     `is an older copy; the new event counts`;
   const about = `${monitorKey}/${channelId}/${id}/${event.eventHash}`;
   alarm(work, nodeKey, "eventReplaced", about, text, channelId);
+}
+
+/** Also of a known event: where a store was restored, what it tells again counts anew. */
+function noteRecorded(work: Work, event: Received, nodeKey: string): void {
+  const { monitorKey, storeId, channelId, eventId: id } = event;
+  const row = receiptRow(work, monitorKey, storeId, channelId);
+  const expected = eventId(row.recordedEventId + 1n);
+  if (id < expected) return;
+  if (id > expected) gapAlarm(work, event, nodeKey, expected);
+  const { ackedElsewhere: gone } = row;
+  const isLast = gone !== undefined && id >= gone.after && id < gone.upTo;
+  const recordedEventId = isLast ? gone.upTo : id;
+  work.draft.receipt.put(rowKeys.receipt(monitorKey, channelId), { ...row, recordedEventId });
 }
 
 /** Events of a (store, channel) are gapless: missing ones were acked by an older copy of our store. */

@@ -145,6 +145,7 @@ function managerIsBehind(
   if (known === undefined) leapItemIds(work);
   alarm(work, channel.nodeKey, "managerBehind", about, text, channelId);
   const missed = known?.missingEvents ?? 0n;
+  if (managerLacksEvents > 0n) waitForNoneOf(work, compared, theirs);
   changeChannel(work, channelId, {
     behindMonitor: {
       monitorName,
@@ -156,6 +157,19 @@ function managerIsBehind(
   return goal === undefined
     ? undefined
     : refuse("managerBehind", text, detailsOf(compared, theirs));
+}
+
+/** Completions follow the events up to a watermark; those that were acked elsewhere cannot be waited for. */
+function waitForNoneOf(work: Work, compared: Compared, theirs: MonitorCursors): void {
+  const { monitorKey, storeId, channelId } = compared;
+  const row = receiptRow(work, monitorKey, storeId, channelId);
+  const upTo = eventId(theirs.nextEventId - 1n);
+  const coming = theirs.unackedEventIds.filter((id) => id > row.recordedEventId);
+  const after = coming.reduce((high, id) => (id > high ? id : high), row.recordedEventId);
+  const recordedEventId = coming.length === 0 ? upTo : row.recordedEventId;
+  const noted = { ...row, recordedEventId, ackedElsewhere: { after, upTo } };
+  work.draft.receipt.put(rowKeys.receipt(monitorKey, channelId), noted);
+  work.touched.add(channelId);
 }
 
 function leapItemIds(work: Work): void {
