@@ -51,9 +51,12 @@ export function outputOf({ part }: Sent, side: Side, number?: number): Outpoint 
   return { txid: commitment.built.txid, vout: outputIndex };
 }
 
-/** Past the expiry our claims of these are broadcast and confirm: one block. */
-export async function weTakeBack(world: World, ...payments: readonly Sent[]): Promise<void> {
+/** Past the expiry our claims of these are broadcast and confirm: one block. Returns what it held. */
+export async function weTakeBack(
+  world: World,
+  ...payments: readonly Sent[]
+): Promise<readonly Uint8Array[]> {
   const expiries = payments.map(({ part }) => part.htlc.cltvExpiry);
   await mineTo(world, must(expiries.sort((a, b) => b - a)[0], "a payment"));
-  await world.mineBroadcasts();
+  return world.mineBroadcasts();
 }

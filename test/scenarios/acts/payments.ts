@@ -3,7 +3,7 @@ import { msat, type Msat } from "@farwatch/protocol/amount";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
 import type { Link, OnLink } from "../../harness/routing/link.js";
 import type { Payment } from "../../harness/routing/outgoing.js";
-import { HANDLED, HOLD, type TellingEvent } from "../../harness/routing/policy.js";
+import { HOLD, plainPolicy, type TellingEvent } from "../../harness/routing/policy.js";
 import type { World } from "../world/world.js";
 
 export const inSat = (amountSat: number): Msat => msat(amountSat * 1_000);
@@ -40,11 +40,11 @@ export function hold({ node }: World, ...kinds: readonly TellingEvent["$case"][]
   node.policy = { ...node.policy, answer: (event) => (held(event) ? HOLD : answer(event)) };
 }
 
-/** The user is done with what it was told, in this order; what comes next is handled at once. */
+/** The user answers what it was told, in this order, as plainPolicy does; what comes next at once. */
 export async function handleHeld({ node }: World): Promise<void> {
-  node.policy = { ...node.policy, answer: () => HANDLED };
+  node.policy = plainPolicy;
   for (const told of node.told) {
-    if (told.answer.kind === "hold") await node.finish(told, HANDLED);
+    if (told.answer.kind === "hold") await node.finish(told, plainPolicy.answer(told.event));
   }
 }
 
