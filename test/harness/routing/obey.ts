@@ -59,7 +59,7 @@ function removeInbound(link: Link, id: HtlcId, removal: InboundRemoval): Command
 }
 
 /** The node stops using the channel and says so to the monitors, once; it does not wait for them. */
-export function close(link: Link, reason: ClosureReason): CommandResult {
+function close(link: Link, reason: ClosureReason): CommandResult {
   if (link.closing !== undefined || link.isBehind) return CommandResult.CHANNEL_CLOSED;
   link.giveUp(!ON_CHAIN.has(reason), "the manager says it is closed");
   return CommandResult.SENT;

@@ -9,25 +9,19 @@ import { assert, must } from "@farwatch/protocol/assert";
 import { blockHeight, type BlockHeight } from "@farwatch/protocol/block";
 import { fromHex, toHex } from "@farwatch/protocol/bytes";
 import { writeSource } from "@farwatch/protocol/convert/source";
-import type { Item, NodeCommand, UserEvent } from "@farwatch/protocol/gen/manager/v1/event";
+import type { Item, NodeCommand } from "@farwatch/protocol/gen/manager/v1/event";
 import type {
   ClosePaymentRequest,
   CommandResult,
   DoneItem,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
-import {
-  channelId,
-  hashOfPreimage,
-  paymentId,
-  preimage,
-  type ChannelId,
-} from "@farwatch/protocol/ids";
+import { hashOfPreimage, paymentId, preimage, type ChannelId } from "@farwatch/protocol/ids";
 import type { Secret } from "../channel/test-channel.js";
 import { Inbox, type Told } from "./inbox.js";
 import { Link, type Funder, type LinkOptions, type OnLink } from "./link.js";
 import type { ManagerConnection } from "./manager-connection.js";
 import { memoryOf, recall, type NodeMemory } from "./memory.js";
-import { close, obey } from "./obey.js";
+import { obey } from "./obey.js";
 import {
   asInbound,
   inboundKey,
@@ -287,7 +281,6 @@ export class RoutingNode<C extends ManagerConnection = ManagerConnection> {
     switch (item.item?.$case) {
       case "userEvent":
         if (item.itemId === LEVEL_TRIGGERED) return undefined;
-        this.#stopUsing(item.item.value);
         return this.inbox.receive(item, item.item.value);
       case "command":
         return this.#obey(item.itemId, item.item.value);
@@ -295,13 +288,6 @@ export class RoutingNode<C extends ManagerConnection = ManagerConnection> {
       case undefined:
         throw new Error("role MANAGER_RESOLVES has no such item");
     }
-  }
-
-  /** ChannelClosed is news to the node itself, whatever its user makes of it. */
-  #stopUsing({ event }: UserEvent): void {
-    if (event?.$case !== "channelClosed") return;
-    const link = this.linkOf(channelId(toHex(event.value.channelId)));
-    if (link !== undefined) close(link, event.value.reason);
   }
 
   #obey(itemId: bigint, { command }: NodeCommand): DoneItem | undefined {
