@@ -73,7 +73,12 @@ describe("RPCs about HTLCs", () => {
     });
     const meta = sessionMetadata();
     const preimage = Buffer.alloc(32, 2);
-    const named = { channelId: buffer(CHANNEL), sourceKey: buffer(HASH), skimmedFeeMsat: 20n };
+    const named = {
+      channelId: buffer(CHANNEL),
+      sourceKey: buffer(HASH),
+      skimmedFeeMsat: 20n,
+      attributionData: Buffer.from("01", "hex"),
+    };
     await call((done) => client.htlcFulfilled({ ...named, preimage }, meta, done));
     assert.deepEqual(asked, [
       {
@@ -81,6 +86,7 @@ describe("RPCs about HTLCs", () => {
         sourceKey: HASH,
         preimage: Uint8Array.from(preimage),
         skimmedFeeMsat: 20n,
+        attributionData: Uint8Array.of(1),
       },
     ]);
     const short = { ...named, preimage: preimage.subarray(1) };

@@ -153,6 +153,8 @@ export type ManagerInput =
       readonly preimage: Preimage;
       /** What an intercepted forward kept beyond its fee; undefined: nothing, or not known. */
       readonly skimmedFeeMsat: Msat | undefined;
+      /** As update_fulfill_htlc carried it. */
+      readonly attributionData?: Uint8Array | undefined;
     }
   | {
       /** One monitor said that these preimage records are durable. */

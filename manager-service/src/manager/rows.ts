@@ -208,7 +208,12 @@ export interface PreimageRow {
  * (contract section 1, "Commands").
  */
 export type InboundDecision =
-  | { readonly kind: "claim"; readonly preimage: Preimage }
+  | {
+      readonly kind: "claim";
+      readonly preimage: Preimage;
+      /** As the peer downstream gave it; the node adds its own hold time and wraps it. */
+      readonly attributionData?: Uint8Array | undefined;
+    }
   | { readonly kind: "fail"; readonly reason: HtlcFailReason };
 
 /** An inbound HTLC that a forward or ClaimPayment named; key: channel and htlc id. */

@@ -137,6 +137,7 @@ export type NodeCommand =
       readonly channelId: ChannelId;
       readonly htlcId: HtlcId;
       readonly preimage: Preimage;
+      readonly attributionData?: Uint8Array | undefined;
     }
   | {
       readonly kind: "failInbound";

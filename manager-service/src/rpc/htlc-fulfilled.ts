@@ -1,5 +1,6 @@
 /** HtlcFulfilled: the fast path of a claim, before any commitment removes the HTLC (R14). */
-import { fixed, fixedHex, optional, readMsat } from "@farwatch/protocol/convert/reader";
+import { MAX_REASON_BYTES } from "@farwatch/protocol/convert/limits";
+import { atMost, fixed, fixedHex, optional, readMsat } from "@farwatch/protocol/convert/reader";
 import { ManagerServiceService as Service } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { channelId, preimage, sourceKey } from "@farwatch/protocol/ids";
 import { ok } from "@farwatch/protocol/result";
@@ -16,6 +17,9 @@ export const htlcFulfilled = (context: RpcContext): Rpc =>
         preimage: preimage(fixed(request.preimage, 32, "preimage")),
         skimmedFeeMsat: optional(request.skimmedFeeMsat, (fee) =>
           readMsat(fee, "skimmed_fee_msat"),
+        ),
+        attributionData: optional(request.attributionData, (data) =>
+          atMost(data, MAX_REASON_BYTES, "attribution_data"),
         ),
       });
       return told.ok ? ok({}) : told;

@@ -221,9 +221,14 @@ describe("items to the node", () => {
     const htlc = { channelId: CHANNEL, htlcId: htlcId(2n ** 64n - 1n) };
     const wireHtlc = { channelId: bytesOf(CHANNEL), htlcId: 2n ** 64n - 1n };
     const preimage = secretOf(5);
-    assert.deepEqual(command({ kind: "claimInbound", ...htlc, preimage }), {
+    const attributionData = Uint8Array.of(7);
+    assert.deepEqual(command({ kind: "claimInbound", ...htlc, preimage, attributionData }), {
       $case: "claimInbound",
-      value: { ...wireHtlc, preimage: Buffer.from(preimage) },
+      value: {
+        ...wireHtlc,
+        preimage: Buffer.from(preimage),
+        attributionData: Buffer.of(7),
+      },
     });
     assert.deepEqual(command({ kind: "failInbound", ...htlc, reason: REASON }), {
       $case: "failInbound",

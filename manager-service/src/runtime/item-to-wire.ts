@@ -51,8 +51,12 @@ function commandToWire(command: NodeCommand): WireCommand["command"] {
   const channelId = hex(command.channelId);
   switch (command.kind) {
     case "claimInbound": {
-      const { htlcId, preimage } = command;
-      const value = { channelId, htlcId: BigInt(htlcId), preimage: Buffer.from(preimage) };
+      const value = {
+        channelId,
+        htlcId: BigInt(command.htlcId),
+        preimage: Buffer.from(command.preimage),
+        attributionData: bytes(command.attributionData),
+      };
       return { $case: "claimInbound", value };
     }
     case "failInbound": {

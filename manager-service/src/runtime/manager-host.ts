@@ -123,6 +123,7 @@ export interface ManagerHost {
       readonly sourceKey: SourceKey;
       readonly preimage: Preimage;
       readonly skimmedFeeMsat: Msat | undefined;
+      readonly attributionData: Uint8Array | undefined;
     },
   ): Promise<Result<void, Refusal>>;
   /** The HTLC never entered a commitment. Refused `htlcCommitted` when an accepted update has it. */

@@ -8,6 +8,7 @@ import { htlcId } from "@farwatch/protocol/ids";
 import { Hops } from "../testing/hops.js";
 import {
   AMOUNT_MSAT,
+  claimOf,
   FEE_MSAT,
   forwardOf,
   IN,
@@ -15,7 +16,7 @@ import {
   OUT,
   PEER_REASON,
 } from "../testing/htlcs.js";
-import { fromUpdate, MONITOR_A, MONITOR_B, secretOf } from "../testing/scene.js";
+import { fromUpdate, MONITOR_A, MONITOR_B, NODE, secretOf } from "../testing/scene.js";
 
 const inbound = incoming(IN, 1);
 const outbound = forwardOf(inbound, OUT, 7);
@@ -69,6 +70,20 @@ describe("the claim of a forward", () => {
     hops.kept(IN);
     assert.equal(hops.content("paymentForwarded").claimFromOnchain, false);
     assert.equal(hops.content("paymentForwarded").skimmedFeeMsat, 20n);
+  });
+
+  it("hands the peer's attribution data to whoever claims upstream (G14)", () => {
+    const hops = forwarding();
+    const body = claimOf(outbound);
+    const attributionData = new Uint8Array([7]);
+    assert.equal(body.resolution.kind, "claimed");
+    const resolution = { ...body.resolution, attributionData };
+    hops.event(MONITOR_A, OUT, { ...body, resolution });
+    hops.kept(IN);
+    const [command] = hops.tables.item
+      .select("unhandled", NODE)
+      .flatMap(({ event }) => (event.kind === "claimInbound" ? [event] : []));
+    assert.deepEqual(command?.attributionData, attributionData);
   });
 
   it("is acked when the removal is durable on both monitors and PaymentForwarded is handled", () => {

@@ -27,6 +27,7 @@ export interface Claim {
   readonly preimage: Preimage;
   readonly onChain: boolean;
   readonly skimmedFeeMsat: Msat | undefined;
+  readonly attributionData?: Uint8Array | undefined;
 }
 
 const forwardOf = (work: Work, { forwardKey }: LegRow): ForwardRow =>
@@ -61,7 +62,7 @@ export function claimLeg(work: Work, named: NewLeg, claim: Claim): readonly stri
   const rows = forward.inbound.map((htlc) =>
     inboundRow(work, forward.nodeKey, htlc, forward.paymentHash),
   );
-  for (const row of rows) claimInbound(work, claimed, leg, row);
+  for (const row of rows) claimInbound(work, claimed, row, { leg, ...claim });
   // No peer can have a fail: it never became one. Otherwise tellForwarded decides.
   if (!rows.some(({ failTold }) => failTold)) takeFailBack(work, claimed);
   return conditionsOf(claimed);
@@ -92,12 +93,16 @@ export function relayPreimage(work: Work, sourceKey: SourceKey, preimage: Preima
   }
 }
 
-function claimInbound(work: Work, forward: ForwardRow, leg: LegRow, row: InboundRow): void {
-  const { channelId, paymentHash, decision, removedBy } = row;
+function claimInbound(
+  work: Work,
+  forward: ForwardRow,
+  row: InboundRow,
+  { leg, preimage, attributionData }: Claim & { readonly leg: LegRow },
+): void {
+  const { channelId, paymentHash, decision: before, removedBy } = row;
   const known = work.draft.preimage.get(rowKeys.preimage({ channelId, paymentHash }));
   // Removed with its preimage known to the channel: the node claimed it by itself.
-  const claimedByNode = decision === undefined && known !== undefined;
-  const preimage = must(forward.preimage, "preimage of a claimed forward");
+  const claimedByNode = before === undefined && known !== undefined;
   // Of a removed HTLC too: our own commitment may still have it (contract 2.11).
   recordPreimage(work, channelId, preimage, leg.sourceKey);
   if (removedBy !== undefined && !claimedByNode) {
@@ -110,7 +115,8 @@ function claimInbound(work: Work, forward: ForwardRow, leg: LegRow, row: Inbound
     alarm(work, row.nodeKey, "inboundUnknown", rowKeys.inbound(row), text, leg.channelId);
   }
   // A fail may have been carried out on a closed channel; the claim is not yet.
-  changeInbound(work, row, { decision: { kind: "claim", preimage }, settled: false });
+  const decision = { kind: "claim", preimage, attributionData } as const;
+  changeInbound(work, row, { decision, settled: false });
 }
 
 /** The peer had update_fail before the claim, and the HTLC is removed: it is lost. */

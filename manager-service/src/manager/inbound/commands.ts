@@ -46,7 +46,13 @@ function wantedOf(work: Work, row: InboundRow, group: readonly InboundRow[]): Wa
       // The peer has update_fail: nothing that could be sent changes that.
       if (row.failSent && !row.claimTaken) return undefined;
       if (!mayClaim(work, row, group)) return undefined;
-      return { kind: "claimInbound", channelId, htlcId, preimage: decision.preimage };
+      return {
+        kind: "claimInbound",
+        channelId,
+        htlcId,
+        preimage: decision.preimage,
+        attributionData: decision.attributionData,
+      };
     default:
       return assertNever(decision);
   }

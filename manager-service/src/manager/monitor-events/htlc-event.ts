@@ -69,9 +69,9 @@ function resolveLeg(
   resolution: HtlcResolution,
 ): readonly string[] {
   if (resolution.kind === "failed") return failLeg(work, leg, resolution.reason);
-  const { preimage, skimmedFeeMsat } = resolution;
+  const { preimage, skimmedFeeMsat, attributionData } = resolution;
   const onChain = row.origin.kind !== "update";
-  return claimLeg(work, leg, { preimage, skimmedFeeMsat, onChain });
+  return claimLeg(work, leg, { preimage, skimmedFeeMsat, attributionData, onChain });
 }
 
 function resolvePart(

@@ -94,9 +94,12 @@ export function htlcFulfilled(work: Work, input: Input<"htlcFulfilled">): Refusa
   if (hashOfPreimage(preimage) !== hashOf(work, part, leg)) {
     return refuse("preimageMismatch", "the preimage is not that of the HTLC", details);
   }
-  const { skimmedFeeMsat } = input;
+  const { skimmedFeeMsat, attributionData } = input;
   if (part !== undefined) claimKnownPart(work, part, preimage);
-  else claimKnownLeg(work, sourceKey, { preimage, onChain: false, skimmedFeeMsat });
+  else {
+    const claim = { preimage, onChain: false, skimmedFeeMsat, attributionData };
+    claimKnownLeg(work, sourceKey, claim);
+  }
   return undefined;
 }
 

@@ -185,6 +185,8 @@ export interface ClaimInbound {
   readonly channelId: Buffer;
   readonly htlcId: bigint;
   readonly preimage: Buffer;
+  /** Of the peer downstream, if it gave any: the node adds its hold time and wraps it. */
+  readonly attributionData?: Buffer | undefined;
 }
 
 export interface FailInbound {
@@ -2097,7 +2099,7 @@ export const NodeCommand: MessageFns<NodeCommand> = {
 };
 
 function createBaseClaimInbound(): ClaimInbound {
-  return { channelId: Buffer.alloc(0), htlcId: 0n, preimage: Buffer.alloc(0) };
+  return { channelId: Buffer.alloc(0), htlcId: 0n, preimage: Buffer.alloc(0), attributionData: undefined };
 }
 
 export const ClaimInbound: MessageFns<ClaimInbound> = {
@@ -2113,6 +2115,9 @@ export const ClaimInbound: MessageFns<ClaimInbound> = {
     }
     if (message.preimage.length !== 0) {
       writer.uint32(26).bytes(message.preimage);
+    }
+    if (message.attributionData !== undefined) {
+      writer.uint32(34).bytes(message.attributionData);
     }
     return writer;
   },
@@ -2154,6 +2159,14 @@ export const ClaimInbound: MessageFns<ClaimInbound> = {
             message.preimage = Buffer.from(reader.bytes());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.attributionData = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2174,6 +2187,7 @@ export const ClaimInbound: MessageFns<ClaimInbound> = {
     message.channelId = object.channelId ?? Buffer.alloc(0);
     message.htlcId = (object.htlcId !== undefined && object.htlcId !== null) ? BigInt(object.htlcId) : 0n;
     message.preimage = object.preimage ?? Buffer.alloc(0);
+    message.attributionData = object.attributionData ?? undefined;
     return message;
   },
 };

@@ -218,7 +218,11 @@ export interface HtlcFulfilledRequest {
   readonly sourceKey: Buffer;
   readonly preimage: Buffer;
   /** What an intercepted forward kept beyond its fee. */
-  readonly skimmedFeeMsat?: bigint | undefined;
+  readonly skimmedFeeMsat?:
+    | bigint
+    | undefined;
+  /** As update_fulfill_htlc carried it; comes back with ClaimInbound. */
+  readonly attributionData?: Buffer | undefined;
 }
 
 export interface HtlcFulfilledResponse {
@@ -2098,6 +2102,7 @@ function createBaseHtlcFulfilledRequest(): HtlcFulfilledRequest {
     sourceKey: Buffer.alloc(0),
     preimage: Buffer.alloc(0),
     skimmedFeeMsat: undefined,
+    attributionData: undefined,
   };
 }
 
@@ -2117,6 +2122,9 @@ export const HtlcFulfilledRequest: MessageFns<HtlcFulfilledRequest> = {
         throw new globalThis.Error("value provided for field message.skimmedFeeMsat of type uint64 too large");
       }
       writer.uint32(32).uint64(message.skimmedFeeMsat);
+    }
+    if (message.attributionData !== undefined) {
+      writer.uint32(42).bytes(message.attributionData);
     }
     return writer;
   },
@@ -2166,6 +2174,14 @@ export const HtlcFulfilledRequest: MessageFns<HtlcFulfilledRequest> = {
             message.skimmedFeeMsat = reader.uint64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.attributionData = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2189,6 +2205,7 @@ export const HtlcFulfilledRequest: MessageFns<HtlcFulfilledRequest> = {
     message.skimmedFeeMsat = (object.skimmedFeeMsat !== undefined && object.skimmedFeeMsat !== null)
       ? BigInt(object.skimmedFeeMsat)
       : undefined;
+    message.attributionData = object.attributionData ?? undefined;
     return message;
   },
 };
