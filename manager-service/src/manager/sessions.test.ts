@@ -1,12 +1,15 @@
 /** Sessions: fencing by node epoch, and the verdict on each channel (contract section 1). */
 import assert from "node:assert/strict";
-import { channelId, updateId } from "@farwatch/protocol/ids";
+import { channelId, txid, updateId } from "@farwatch/protocol/ids";
 import type { NodeChannel } from "./input.js";
+import { Hops } from "./testing/hops.js";
+import { IN, incoming, OUT } from "./testing/htlcs.js";
 import { unnamedVerdict, verdictOf } from "./sessions.js";
 import {
   byte,
   CHANNEL,
   confirmed,
+  FUNDING,
   MONITOR_A,
   NODE,
   receive,
@@ -130,5 +133,41 @@ describe("the verdict on a channel", () => {
     const closing = Scene.opened();
     closing.event(MONITOR_A, confirmed(true));
     assert.equal(verdictOf(closing.tables, NODE, node()).verdict, "closed");
+  });
+});
+
+describe("a node that is behind on one channel", () => {
+  const older = { ...new Hops().nodeChannels[0] };
+  const behindOnIn = (): Hops => {
+    const hops = new Hops();
+    hops.add(incoming(IN, 1));
+    const channels = hops.nodeChannels.map((row) =>
+      row.channelId === IN ? { ...row, ...older, channelId: IN } : row,
+    );
+    hops.session(2n, { channels });
+    return hops;
+  };
+
+  it("is refused the next id too, there and only there", () => {
+    const hops = behindOnIn();
+    const refused = hops.sign(IN, []);
+    assert.equal(!refused.ok && refused.error.reason, "nodeBehind");
+    assert.ok(hops.sign(OUT, []).ok);
+  });
+
+  it("has its channel closed as outdated when it asks for the close (S14, S31)", () => {
+    const hops = behindOnIn();
+    const asked = (on: typeof IN) =>
+      hops.event(MONITOR_A, on, {
+        kind: "holderForceClosed",
+        funding: FUNDING,
+        reason: { kind: "operator", text: "the node is behind" },
+        commitmentTxid: txid(byte(0xcd)),
+      });
+    asked(IN);
+    assert.equal(hops.channel(IN).closed, "outdatedNode");
+    assert.equal(hops.content("closeChannel").reason, "outdatedNode");
+    asked(OUT);
+    assert.equal(hops.channel(OUT).closed, "holderForceClosed");
   });
 });

@@ -60,11 +60,25 @@ export function forwardKeyOf({ paymentHash, inbound }: Pick<NewLeg, "paymentHash
  * counterparty commitment, or has another hash).
  */
 export function checkLeg(work: Work, leg: NewLeg): Refusal | undefined {
-  const refusal = checkDuplicate(work, leg);
+  const refusal = checkOwner(work, leg) ?? checkDuplicate(work, leg);
   if (refusal !== undefined) return refusal;
   for (const htlc of leg.inbound) {
     const problem = checkInbound(work, leg, htlc);
     if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+/**
+ * Errors: notYourChannel. What one node says of its HTLCs must not touch another's, whatever role resolves
+ * them.
+ */
+export function checkOwner(work: Work, { inbound, nodeKey }: NewLeg): Refusal | undefined {
+  for (const { channelId, htlcId } of inbound) {
+    const owner = work.draft.channel.get(channelId)?.nodeKey;
+    if (owner === undefined || owner === nodeKey) continue;
+    const details = { channel_id: channelId, htlc_id: String(htlcId) };
+    return refuse("notYourChannel", "the inbound channel is another node's", details);
   }
   return undefined;
 }
@@ -106,9 +120,6 @@ function checkInbound(work: Work, leg: NewLeg, htlc: InboundHtlc): Refusal | und
   const channel = work.draft.channel.get(htlc.channelId);
   if (channel === undefined) {
     return refuse("channelUnknown", "the inbound channel is not watched", details);
-  }
-  if (channel.nodeKey !== leg.nodeKey) {
-    return refuse("notYourChannel", "the inbound channel is another node's", details);
   }
   const found = findInbound(channel, htlc.htlcId);
   const field = { ...details, field: "source.inbound" };

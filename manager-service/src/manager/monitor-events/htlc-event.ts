@@ -7,7 +7,7 @@ import type { HtlcResolution } from "@farwatch/protocol/event";
 import { hashOfPreimage, type PaymentHash, type SourceKey } from "@farwatch/protocol/ids";
 import { rowKeys, type InboxRow } from "../rows.js";
 import { claimPart, failPart } from "../payments/outbound.js";
-import { legOf, type NewLeg } from "../forwards/accept-leg.js";
+import { checkOwner, legOf, type NewLeg } from "../forwards/accept-leg.js";
 import { claimLeg, failLeg } from "../forwards/outcomes.js";
 import type { NewPart } from "../payments/parts.js";
 import { isDurable } from "../updates/durability.js";
@@ -26,7 +26,7 @@ export function mustHold(work: Work, row: InboxRow): boolean {
 
 /** Acts on an event of an own payment or a forward. One that contradicts itself or its HTLC is kept un-acked. */
 export function processHtlc(work: Work, row: InboxRow, body: HtlcEventBody): Processed {
-  const { nodeKey } = channelOf(work, row.channelId);
+  const { nodeKey, role } = channelOf(work, row.channelId);
   const { source, resolution } = body;
   const { sourceKey } = source;
   if (resolution.kind === "claimed" && hashOfPreimage(resolution.preimage) !== body.paymentHash) {
@@ -43,6 +43,12 @@ export function processHtlc(work: Work, row: InboxRow, body: HtlcEventBody): Pro
     return STUCK;
   }
   const leg = legOf({ channelId, nodeKey, paymentHash, amountMsat, htlcId, userChannelId }, source);
+  const refusal = leg === undefined ? undefined : checkOwner(work, leg);
+  if (refusal !== undefined) {
+    // No update brought it in role MANAGER_RESOLVES; in the others its node has the event to itself.
+    alarm(work, nodeKey, refusal.reason, sourceKey, refusal.message, channelId);
+    return role === "managerResolves" ? STUCK : { state: "waiting", waitsFor: [] };
+  }
   if (leg === undefined && source.origin.kind === "trampoline") {
     const text = "an event of a trampoline names no inbound HTLC; it is kept";
     alarm(work, nodeKey, "unsupportedSource", sourceKey, text, channelId);

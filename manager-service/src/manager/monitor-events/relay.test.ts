@@ -97,6 +97,38 @@ describe("role NODE_RESOLVES", () => {
   });
 });
 
+describe("a forward from another node's channel", () => {
+  const other = "03".repeat(33);
+  const foreign = (role: "managerResolves" | "nodeResolves"): Hops => {
+    const hops = new Hops(role, [OUT]);
+    hops.watch(IN, [inbound], other);
+    return hops;
+  };
+
+  it("touches nothing of that node; its event still goes to the node that has it", () => {
+    const hops = foreign("nodeResolves");
+    hops.add(outbound);
+    assert.deepEqual(hops.open, ["alarm notYourChannel"]);
+    hops.claims(MONITOR_A, outbound);
+    hops.fails(MONITOR_A, outbound);
+    assert.deepEqual(hops.open, ["alarm notYourChannel", "event out", "event out"]);
+    assert.equal(
+      hops.tables.inbound.size + hops.tables.forward.size + hops.tables.preimage.size,
+      0,
+    );
+  });
+
+  it("is kept un-acked in role MANAGER_RESOLVES, where no update can have brought it", () => {
+    const hops = foreign("managerResolves");
+    const decided = hops.sign(OUT, [outbound]);
+    assert.equal(!decided.ok && decided.error.reason, "notYourChannel");
+    hops.claims(MONITOR_A, outbound);
+    assert.deepEqual(hops.open, ["alarm notYourChannel"]);
+    assert.equal(hops.inbox(MONITOR_A, OUT)?.state, "stuck");
+    assert.equal(hops.tables.inbound.size, 0);
+  });
+});
+
 describe("role OBSERVE", () => {
   it("acks an event in the commit that records it, and still tells it", () => {
     const hops = forwarding("observe");

@@ -110,11 +110,11 @@ export class Hops extends Core {
     }));
   }
 
-  watch(on: ChannelId, htlcs: readonly TestHtlc[] = []): void {
+  watch(on: ChannelId, htlcs: readonly TestHtlc[] = [], nodeKey = NODE): void {
     this.#carried.set(on, htlcs);
     this.expectOk({
       kind: "watchOffered",
-      nodeKey: NODE,
+      nodeKey,
       initial: initialState(htlcs.map(committed), on),
       firstUpdateId: updateId(1),
       payload: utf8(`watch ${on}`),

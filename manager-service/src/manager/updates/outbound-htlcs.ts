@@ -10,7 +10,7 @@ import type {
 import type { ChannelId, SourceKey } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ChannelRow, CounterpartyView, InboundRef, OutboundRef } from "../rows.js";
-import { addLeg, checkDuplicate, checkLeg, legOf } from "../forwards/accept-leg.js";
+import { addLeg, checkDuplicate, checkLeg, checkOwner, legOf } from "../forwards/accept-leg.js";
 import { alarm, roleOf, type Work } from "../work.js";
 import { addPart, checkNewPart } from "../payments/parts.js";
 
@@ -81,7 +81,9 @@ function takeOne(
   const named = { nodeKey, channelId, paymentHash, amountMsat };
   const leg = legOf({ ...named, htlcId, userChannelId }, source);
   if (leg !== undefined) {
-    const refusal = isFirst ? checkDuplicate(work, leg) : checkLeg(work, leg);
+    const refusal = isFirst
+      ? (checkOwner(work, leg) ?? checkDuplicate(work, leg))
+      : checkLeg(work, leg);
     if (refusal === undefined) addLeg(work, leg);
     return refusal;
   }
