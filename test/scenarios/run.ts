@@ -4,11 +4,13 @@
  */
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
+import { must } from "@farwatch/protocol/assert";
 import { SWEPT } from "./ids.js";
 import { readmeOf } from "./readme.js";
 import { runScenario } from "./run-scenario.js";
 import { loadScenarios, missingIds, nameOf, type Scenario } from "./scenario.js";
-import { describeFailure, sweep } from "./sweep.js";
+import { describeFailure } from "./sweep.js";
+import { sweepInParallel } from "./sweep-jobs.js";
 
 interface Options {
   readonly json: boolean;
@@ -67,21 +69,21 @@ async function runAll(scenarios: readonly Scenario[]): Promise<number> {
 async function sweepAll(scenarios: readonly Scenario[]) {
   let points = 0;
   let failures = 0;
-  for (const scenario of scenarios) {
+  for (const name of scenarios.map(nameOf)) {
     const started = Date.now();
-    const result = await sweep(scenario);
+    const result = must((await sweepInParallel([name]))[name], "a result");
     points += result.points;
     failures += result.failures.length;
     for (const failure of result.failures) console.error(describeFailure(failure));
     const seconds = Math.round((Date.now() - started) / 1000);
-    console.error(`${nameOf(scenario)}: ${result.points} crash points in ${seconds} s`);
+    console.error(`${name}: ${result.points} crash points in ${seconds} s`);
   }
   return { points, failures };
 }
 
 async function crashOnce(scenarios: readonly Scenario[], crashAt: number): Promise<void> {
   for (const scenario of scenarios) {
-    const { history } = await runScenario(scenario, crashAt);
+    const { history } = await runScenario(scenario, { crashAt });
     console.log(nameOf(scenario), [...history.keys()]);
   }
 }

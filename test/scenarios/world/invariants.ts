@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { toHex } from "@farwatch/protocol/bytes";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
+import { rowKeys } from "@farwatch/manager-service/manager/rows";
 import { historyOf, repetitions } from "./history.js";
 import { MANAGER } from "./manager-process.js";
 import type { Recorder } from "./recorder.js";
@@ -59,31 +60,49 @@ function ownPaymentHash({ item }: Item): string | undefined {
     : undefined;
 }
 
-/** Everything that a restart could wrongly change. */
-function lookedAt(world: World) {
-  const { record, manager, monitors, chain } = world;
-  return {
-    history: [...historyOf(record)].sort(),
-    updates: record.updates(),
-    preimages: record.preimages(),
-    broadcasts: [...new Set(chain.broadcasts.map(({ txid }) => txid))].sort(),
-    rows: [...manager.disk.rows()]
-      .filter(([key]) => !CHANGES_WITH_A_RESTART.test(key))
-      .map(([key, value]) => `${key} ${toHex(value)}`),
-    logs: monitors.map(({ disk }) => disk.logRows().length),
-    events: monitors.map(({ disk }) => disk.events().map(({ rowId }) => rowId)),
-  };
+/**
+ * The first restart may let the node act on what it is asked anew (a closed channel is only named in a
+ * session), but tells it nothing new. After that a restart changes no row.
+ */
+async function assertReplayChangesNothing(world: World): Promise<void> {
+  const before = told(world);
+  await restartAll(world);
+  assert.deepEqual(told(world), before, "a restart tells nothing");
+  const rest = { ...told(world), ...stored(world) };
+  await restartAll(world);
+  assert.deepEqual({ ...told(world), ...stored(world) }, rest, "a restart changes nothing");
+  assert.deepEqual(repetitions(world.record), [], "a restart repeats nothing");
 }
 
-/** Receipts are signed anew with each answer and kept as the newest proof. */
-const CHANGES_WITH_A_RESTART = /^(session|receipt)\//;
-
-async function assertReplayChangesNothing(world: World): Promise<void> {
-  const before = lookedAt(world);
+async function restartAll(world: World): Promise<void> {
   const names = [MANAGER, ...world.monitors.map(({ name }) => name)];
   for (const name of names) world.crash(name);
-  for (const name of names) await world.restart(name);
-  await world.quiesce();
-  assert.deepEqual(lookedAt(world), before, "a restart changes nothing");
-  assert.deepEqual(repetitions(world.record), [], "a restart repeats nothing");
+  for (const name of names) world.start(name);
+  await world.run();
+}
+
+const told = ({ record, monitors }: World) => ({
+  history: [...historyOf(record)].sort(),
+  preimages: record.preimages(),
+  events: monitors.map(({ disk }) => disk.events().map(({ rowId }) => rowId)),
+});
+
+/** Receipts are signed anew with each answer and kept as the newest proof; item ids of commands count on. */
+const CHANGES_WITH_A_RESTART = /^(session|receipt|meta)\//;
+
+function stored({ record, manager, monitors, chain }: World) {
+  const commands = new Set(
+    record
+      .of("told")
+      .filter(({ item }) => item.item?.$case === "command")
+      .map(({ itemId }) => `item/${rowKeys.item(itemId)}`),
+  );
+  return {
+    updates: record.updates(),
+    broadcasts: [...new Set(chain.broadcasts.map(({ txid }) => txid))].sort(),
+    rows: [...manager.disk.rows()]
+      .filter(([key]) => !CHANGES_WITH_A_RESTART.test(key) && !commands.has(key))
+      .map(([key, value]) => `${key} ${toHex(value)}`),
+    logs: monitors.map(({ disk }) => disk.logRows().length),
+  };
 }

@@ -1,5 +1,6 @@
 /** The manager's store on the disk in memory: rows by table and key, as they are in SQLite. */
 import {
+  StoreFailure,
   TABLES,
   type ManagerStore,
   type RowChange,
@@ -61,7 +62,7 @@ export class ManagerDisk {
             .filter(({ key }) => key >= fromKey && key < toKey)
             .slice(0, limit),
         ),
-      close: async () => void (await session.read(() => true)),
+      close: () => session.close(new StoreFailure("store is closed")),
     };
   }
 

@@ -116,7 +116,7 @@ export class ManagerProcess {
   #store(life: Life): Promise<ManagerStore> {
     const { disk, pump, points } = this.around;
     if (disk === "sqlite") return this.#files.manager(life, this.managerKey);
-    return Promise.resolve(this.disk.open(new DiskSession(life, pump, points)));
+    return Promise.resolve(this.disk.open(new DiskSession(life, pump, points, disk === "lying")));
   }
 
   #links(life: Life, epoch: bigint): readonly MonitorLink[] {

@@ -5,7 +5,9 @@
 import { assertNever, must } from "@farwatch/protocol/assert";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import { eventId, type StoreId } from "@farwatch/protocol/ids";
+import { StoreFailure } from "@farwatch/monitor-service/store/store";
 import type {
+  ArchivedRow,
   ArchiveRow,
   BumpRow,
   ChannelRow,
@@ -63,11 +65,9 @@ export class MonitorDisk {
   open(session: DiskSession): MonitorStore {
     const walk = (from: number, matches: (row: LogRow) => boolean) =>
       session.read(() => this.#walk(from, matches));
+    void session.write("generation", () => (this.#generation += 1n));
     return {
-      load: async () => {
-        await session.write("generation", () => (this.#generation += 1n));
-        return session.read(() => this.#state());
-      },
+      load: () => session.read(() => this.#state()),
       readLog: (afterRowId, limit) =>
         session.read(() =>
           byNumber(this.#log)
@@ -75,9 +75,12 @@ export class MonitorDisk {
             .slice(0, limit),
         ),
       transact: (ops) =>
-        session.write(nameOf(ops), () => {
-          for (const op of ops) this.#apply(op);
-        }),
+        ops.length === 0
+          ? session.read(() => undefined)
+          : session.write(nameOf(ops), () => {
+              this.#demandNew(ops);
+              for (const op of ops) this.#apply(op);
+            }),
       findCounterpartyCommitment: (head, txid) =>
         walk(head, ({ counterpartyTxids }) => counterpartyTxids.includes(txid)),
       findAnyCommitment: (head) =>
@@ -85,7 +88,7 @@ export class MonitorDisk {
       findUpdate: (head, id) =>
         walk(head, ({ kind, updateId }) => kind === "update" && updateId === id),
       readSnapshot: (channelNo) => session.read(() => this.#snapshots.get(channelNo)),
-      close: async () => void (await session.read(() => true)),
+      close: () => session.close(new StoreFailure("store is closed")),
     };
   }
 
@@ -107,18 +110,16 @@ export class MonitorDisk {
       chainHash: this.chainHash,
       epochs: [...this.#epochs.values()],
       channels: live(byNumber(this.#channels)),
-      archived: byNumber(this.#archive).map((row) => ({
-        ...must(this.#channels.get(row.channelNo), "archived channel"),
-        ...row,
-        lastEventId: this.#heads.get(row.channelNo)?.lastEventId ?? eventId(0),
-      })),
+      archived: byNumber(this.#archive).map((row) => this.#archived(row)),
       snapshots: live(byNumber(this.#snapshots)),
       events: this.events(),
       eventHeads: live(byNumber(this.#heads)),
       halts: byNumber(this.#halts),
       bumps: [...this.#bumps.values()],
       headers: [...byNumber(this.#headers)].reverse(),
-      sweeps: byNumber(this.#sweeps).filter(({ isOver }) => !isOver),
+      sweeps: byNumber(this.#sweeps)
+        .filter(({ isOver }) => !isOver)
+        .map(({ isOver: _, ...sweep }) => sweep),
       nextRowIds: {
         log: last(this.#log) + 1,
         batch: last(this.#batches) + 1,
@@ -127,6 +128,27 @@ export class MonitorDisk {
         sweep: last(this.#sweeps) + 1,
       },
     };
+  }
+
+  #archived(row: ArchiveRow): ArchivedRow {
+    const { channelId, managerKey, watchHash } = must(
+      this.#channels.get(row.channelNo),
+      "archived channel",
+    );
+    const lastEventId = this.#heads.get(row.channelNo)?.lastEventId ?? eventId(0);
+    return { ...row, channelId, managerKey, watchHash, lastEventId };
+  }
+
+  /** A row that exists is never inserted again. */
+  #demandNew(ops: readonly StoreOp[]): void {
+    for (const op of ops) {
+      const exists =
+        (op.op === "insertChannel" && this.#channels.has(op.row.channelNo)) ||
+        (op.op === "appendLog" && this.#log.has(op.row.rowId)) ||
+        (op.op === "insertBatch" && this.#batches.has(op.row.rowId)) ||
+        (op.op === "insertEvent" && this.#events.has(op.row.rowId));
+      if (exists) throw new StoreFailure(`${op.op}: the row exists`);
+    }
   }
 
   #apply(op: StoreOp): void {

@@ -144,7 +144,7 @@ export class MonitorProcess {
   #store(life: Life): Promise<MonitorStore> {
     const { disk, pump, points } = this.around;
     if (disk === "sqlite") return this.#files.monitor(life);
-    return Promise.resolve(this.disk.open(new DiskSession(life, pump, points)));
+    return Promise.resolve(this.disk.open(new DiskSession(life, pump, points, disk === "lying")));
   }
 
   async #deps(life: Life): Promise<HostDeps> {

@@ -6,7 +6,8 @@ import type { Pump } from "./pump.js";
 import type { Recorder } from "./recorder.js";
 import type { WorldChain } from "./world-chain.js";
 
-export type DiskKind = "simulated" | "sqlite";
+/** "lying": says durable before it is; only to see that the sweep notices. */
+export type DiskKind = "simulated" | "sqlite" | "lying";
 
 export interface LogLine {
   readonly by: string;

@@ -22,8 +22,8 @@ import { never } from "./life.js";
 export type Source = HostDeps["source"];
 type Prevout = Parameters<SimChain["grant"]>[1];
 
-/** Height of the world before anything happens; below every expiry that a harness channel uses. */
-export const FIRST_HEIGHT = 200;
+/** Height of the world before anything happens: room for the reorganisations that scenarios make. */
+export const FIRST_HEIGHT = 30;
 /** Every second hash meets it. */
 const REGTEST_BITS = 0x207fffff;
 const START_TIME = 1_700_000_000;
@@ -50,7 +50,7 @@ export class WorldChain {
   #mined = 0;
 
   constructor() {
-    for (let height = 0; height <= FIRST_HEIGHT; height++) this.#append([]);
+    for (const block of base()) this.#add(block);
     const nowhere = { outpoint: { txid: txid("00".repeat(32)), vout: 0 }, prevout: NOBODYS };
     this.#sim = new SimChain(this.tip, nowhere);
   }
@@ -157,10 +157,25 @@ export class WorldChain {
   }
 
   #append(raws: readonly Uint8Array[]): void {
-    const block = makeBlock(this.#best.at(-1)?.header, raws, this.#mined++);
+    this.#add(makeBlock(this.#best.at(-1)?.header, raws, this.#mined));
+  }
+
+  #add(block: Block): void {
+    this.#mined += 1;
     this.#byHash.set(block.header.hash, block);
     this.#best.push(block);
   }
+}
+
+let made: readonly Block[] | undefined;
+/** Blocks up to the first height, the same for every world. */
+function base(): readonly Block[] {
+  if (made !== undefined) return made;
+  const blocks: Block[] = [];
+  for (let height = 0; height <= FIRST_HEIGHT; height++) {
+    blocks.push(makeBlock(blocks.at(-1)?.header, [], height));
+  }
+  return (made = blocks);
 }
 
 const NOBODYS: Prevout = { script: new Uint8Array(0), value: 0n };

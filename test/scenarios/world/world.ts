@@ -68,6 +68,7 @@ export class World {
   readonly #folder: string | undefined;
   readonly #crashAt: number | undefined;
   readonly #around: Surroundings;
+  #wasDisturbed = false;
   #nodeEpoch = 0n;
   #funded = 0;
   /** Channels that existed when the node was restarted last. */
@@ -189,8 +190,13 @@ export class World {
 
   async restart(name: ProcessName): Promise<void> {
     if (this.#process(name).isUp) this.crash(name);
-    this.#up(name);
+    this.start(name);
     await this.quiesce();
+  }
+
+  /** As `restart`, of a process that is down, without waiting for anything. */
+  start(name: ProcessName): void {
+    this.#up(name);
   }
 
   /** Nobody reaches the monitor, which itself goes on. */
@@ -248,6 +254,10 @@ export class World {
   /** True when nobody disturbs this run: then every count and moment is exact. */
   get undisturbed(): boolean {
     return this.#crashAt === undefined;
+  }
+  /** The sweep's crash has happened. */
+  get wasDisturbed(): boolean {
+    return this.#wasDisturbed;
   }
   /** Why events may be left un-acked at the end; a scenario that ends so says why. */
   mayDangle = "";
@@ -346,6 +356,7 @@ export class World {
   }
 
   #crashedAt({ victim, name }: CrashPoint): void {
+    this.#wasDisturbed = true;
     this.#down(victim, name);
     this.pump.after(RESTART_MS, () => {
       if (this.#wanted.has(victim) && !this.#process(victim).isUp) this.#up(victim);

@@ -1,0 +1,43 @@
+/** Sweeps on several processes: each takes every n-th point of every scenario. */
+import { fork } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Sample, SweepResult } from "./sweep.js";
+
+/** What a worker is sent: names as in `nameOf`. */
+export interface Job {
+  readonly names: readonly string[];
+  readonly sample: Sample;
+}
+/** Per scenario name. */
+export type JobResult = Readonly<Record<string, SweepResult>>;
+
+const WORKER = fileURLToPath(new URL("./sweep-worker.js", import.meta.url));
+export const DEFAULT_JOBS = Math.max(1, Math.min(4, availableParallelism()));
+
+/** Rejects when a worker dies, or when an undisturbed run fails. */
+export async function sweepInParallel(
+  names: readonly string[],
+  jobs = DEFAULT_JOBS,
+): Promise<JobResult> {
+  const samples = Array.from({ length: jobs }, (_, first) => ({ first, every: jobs }));
+  const results = await Promise.all(samples.map((sample) => runWorker({ names, sample })));
+  return Object.fromEntries(
+    names.map((name) => [name, merged(results.flatMap((result) => result[name] ?? []))]),
+  );
+}
+
+const merged = (results: readonly SweepResult[]): SweepResult => ({
+  points: results.reduce((sum, { points }) => sum + points, 0),
+  failures: results.flatMap(({ failures }) => failures),
+});
+
+function runWorker(job: Job): Promise<JobResult> {
+  return new Promise((resolve, reject) => {
+    const worker = fork(WORKER);
+    worker.once("message", (result: JobResult) => resolve(result));
+    worker.once("error", reject);
+    worker.once("exit", (code) => reject(new Error(`a sweep worker ended with ${code}`)));
+    worker.send(job);
+  });
+}
