@@ -47,6 +47,19 @@ describe("sessions", () => {
   });
 });
 
+describe("a node that is behind", () => {
+  it("is refused the very next update too: what it signs may be revoked", () => {
+    const scene = Scene.opened();
+    scene.offer(1, [sign(1, []), revoke(0)]);
+    scene.offer(2, [receive(1)]);
+    const numbers = { holderNumber: 0n, counterpartyNumber: 1n, revokedCommitments: 1n };
+    open(scene, 1n, "older", [{ channelId: CHANNEL, lastUpdateId: updateId(1), ...numbers }]);
+    const offered = scene.offer(3, [sign(2, [])]);
+    assert.equal(!offered.ok && offered.error.reason, "nodeBehind");
+    assert.equal(scene.channel.acceptedId, 2n);
+  });
+});
+
 describe("a channel that the node did not name", () => {
   const inSync: NodeChannel = {
     channelId: CHANNEL,

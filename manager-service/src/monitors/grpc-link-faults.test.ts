@@ -131,10 +131,11 @@ describe("grpc link and bad monitors", function () {
     const { monitor } = bench;
     const channel = testChannel(16, 1);
     await bench.run(channel).then(({ host }) => until("one", () => host.receiptIds().includes(1)));
-    monitor.script.channel = { nextEventId: 4n, unackedEventIds: [2n] };
+    monitor.script.channel = { nextEventId: 4n, unackedEventIds: [2n], halted: true };
     const { host } = await bench.run(channel);
     await until("compared", () => host.told.comparisons.length === 1);
     assert.equal(host.told.comparisons[0]?.managerLacksEvents, 2n);
+    assert.deepEqual(host.told.halted, [true]);
     monitor.script.channel = { nextEventId: 0n };
     const other = await bench.run(channel);
     await until("alarm", () => other.host.told.alarms.length === 1);
@@ -149,6 +150,30 @@ describe("grpc link and bad monitors", function () {
     await until("replayed", () => host.told.replays === 1);
     assert.deepEqual(reasons(host), ["updateConflict"]);
     assert.deepEqual(bench.monitor.batches, []);
+  });
+
+  it("refuses the channel for good when a receipt proves another update than ours", async () => {
+    const channel = testChannel(17, 3);
+    const { script } = bench.monitor;
+    const { host, link } = await bench.run({ ...channel, updates: channel.updates.slice(0, 1) });
+    await until("one", () => host.receiptIds().includes(1));
+    script.receiptHash = must(testChannel(17, 2, "b").updates[1], "another").updateHash;
+    host.accept(channel);
+    link.send(channel.updates.slice(1));
+    await until("refused", () => host.told.refused.length > 0);
+    assert.deepEqual(
+      host.told.refused.map(({ updateId: id, refusal }) => [id, refusal.reason]),
+      [
+        [2n, "updateConflict"],
+        [3n, "updateConflict"],
+      ],
+    );
+    assert.deepEqual(host.receiptIds(), [0, 1]);
+    const sent = bench.monitor.batches.length;
+    host.accept(testChannel(17, 4));
+    link.send(testChannel(17, 4).updates.slice(3));
+    await pause(3 * BACKOFF_BASE_MS);
+    assert.equal(bench.monitor.batches.length, sent);
   });
 
   it("tells a final refusal once and sends no more on that channel", async () => {

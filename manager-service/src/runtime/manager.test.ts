@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { msat } from "@farwatch/protocol/amount";
 import { Role } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { fromHex } from "@farwatch/protocol/bytes";
-import { updateId } from "@farwatch/protocol/ids";
+import { hash32, updateId } from "@farwatch/protocol/ids";
 import {
+  byte,
   CHANNEL,
   claimed,
   confirmed,
@@ -207,6 +208,19 @@ describe("the manager's shell", () => {
     );
     assert.equal((await again.host.pendingEvents(WHO)).length, 0);
     assert.equal((await again.host.info()).pendingAcks, 0);
+    await again.stop();
+  });
+
+  it("takes an answer to an ack for the event it names, not for one that got the same id later", async () => {
+    await restarted();
+    await again.a.event(confirmed(true));
+    const [ack] = again.a.acked;
+    const other = hash32(byte(0x99));
+    const stale = ack === undefined ? assert.fail("an ack") : { ...ack, eventHash: other };
+    await again.a.host.acked(again.a, [{ ack: stale, result: "unknown" }]);
+    assert.deepEqual(again.a.host.pendingAcks(again.a), [ack]);
+    await again.a.host.acked(again.a, [{ ack: { ...stale, ...ack }, result: "unknown" }]);
+    assert.deepEqual(again.a.host.pendingAcks(again.a), []);
     await again.stop();
   });
 

@@ -75,6 +75,14 @@ describe("a manager restored from a backup", () => {
     assert.equal(refusalOf(scene, 3, must(STEPS[2], "steps")), "nodeBehind");
   });
 
+  it("takes nothing from a node that is ahead of it, but not known to have all the monitor has", () => {
+    const scene = sceneOf(2);
+    openSession(scene, 1n, 3);
+    compared(scene, standing(newer, 4));
+    assert.equal(refusalOf(scene, 3, must(STEPS[2], "steps")), "managerBehind");
+    assert.equal(scene.channel.acceptedId, 2n);
+  });
+
   it("is repaired by a node that names the newest update and sends the same bytes again", () => {
     const scene = sceneOf(2);
     compared(scene, standing(newer, 4));

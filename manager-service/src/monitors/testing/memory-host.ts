@@ -28,6 +28,8 @@ export interface Told {
   /** With the ends of replays between them. */
   readonly bumps: (BumpItem | "end of replay")[];
   readonly comparisons: Comparison[];
+  /** Whether the monitor said that it has halted the channel, at each comparison. */
+  readonly halted: boolean[];
   readonly alarms: { readonly channelId: ChannelId | undefined; readonly refusal: Refusal }[];
   replays: number;
 }
@@ -44,6 +46,7 @@ export class MemoryHost implements LinkHost {
     acked: [],
     bumps: [],
     comparisons: [],
+    halted: [],
     alarms: [],
     replays: 0,
   };
@@ -127,6 +130,7 @@ export class MemoryHost implements LinkHost {
     };
     const comparison = compareCursors(own, theirs);
     this.told.comparisons.push(comparison);
+    this.told.halted.push(theirs.halted);
     const lacks = comparison.managerLacksUpdates;
     if (!comparison.isFork && lacks === 0n) return undefined;
     const refusal = comparison.isFork

@@ -63,6 +63,8 @@ export interface Script {
   refuseBumps: Refusal | undefined;
   ackResult: wire.AckResult;
   answerUpdates: boolean;
+  /** Named in receipts instead of the update's own. */
+  receiptHash: Hash32 | undefined;
   /** What GetChannel says of every channel. */
   archived: boolean;
   limits: wire.Limits | undefined;
@@ -80,6 +82,7 @@ export class ScriptedMonitor {
     refuseBumps: undefined,
     ackResult: wire.AckResult.ACKED,
     answerUpdates: true,
+    receiptHash: undefined,
     archived: false,
     limits: undefined,
     channel: {},
@@ -267,7 +270,7 @@ export class ScriptedMonitor {
       const fields = {
         channelId: channel,
         updateId: updateId(id),
-        updateHash: hash,
+        updateHash: this.script.receiptHash ?? hash,
         status: "persisted" as const,
         eventWatermark: eventId(0),
       };
