@@ -1,13 +1,10 @@
 /** Probes, and payment ids that are in use. */
 import assert from "node:assert/strict";
-import { fromHex } from "@farwatch/protocol/bytes";
 import { eventsOfAll, unackedOf, userEvents } from "./acts/look.js";
-import { answer, fulfil, hold, inSat, pay, refuse } from "./acts/payments.js";
+import { answer, fulfil, hold, inSat, pay, refuse, register } from "./acts/payments.js";
 import { assertRefused } from "./acts/refusals.js";
 import { FINAL_DEPTH, theyClose } from "./acts/chain.js";
 import { scenario } from "./scenario.js";
-import type { World } from "./world/world.js";
-import type { Payment } from "../harness/routing/outgoing.js";
 
 for (const [variant, arrived, outcome] of [
   ["it arrives", true, "probeSuccessful"],
@@ -66,14 +63,6 @@ scenario({
     assert.equal(world.record.preimages(), 0);
   },
 });
-
-const register = ({ node }: World, { paymentId, secret }: Payment, amountSat: number) =>
-  node.connection.registerPayment({
-    paymentId: Buffer.from(fromHex(paymentId)),
-    paymentHash: Buffer.from(fromHex(secret.paymentHash)),
-    totalMsat: inSat(amountSat),
-    isProbe: false,
-  });
 
 // Rows of payments are kept for ever so far (src/manager/README.md): "until pruned" is never.
 for (const outcome of ["claimed", "abandoned"] as const) {

@@ -1,5 +1,6 @@
 /** The node's own payments in a world, by amount: scenarios give every HTLC another one. */
 import { msat, type Msat } from "@farwatch/protocol/amount";
+import { fromHex } from "@farwatch/protocol/bytes";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
 import type { Link, OnLink } from "../../harness/routing/link.js";
 import type { Payment } from "../../harness/routing/outgoing.js";
@@ -24,6 +25,15 @@ export async function pay(
   const payment = await node.registerPayment(inSat(amountSat), given);
   return { payment, part: await node.payPart(payment, link, inSat(amountSat)) };
 }
+
+/** RegisterPayment of what is registered already. */
+export const register = ({ node }: World, { paymentId, secret }: Payment, amountSat: number) =>
+  node.connection.registerPayment({
+    paymentId: Buffer.from(fromHex(paymentId)),
+    paymentHash: Buffer.from(fromHex(secret.paymentHash)),
+    totalMsat: inSat(amountSat),
+    isProbe: false,
+  });
 
 /** The peer's update_fulfill_htlc; the dance is up to the scenario. */
 export const fulfil = ({ payment, part }: Paid): Promise<void> =>
