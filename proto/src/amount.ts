@@ -9,6 +9,7 @@ export type FeeratePerKw = Brand<number, "FeeratePerKw">;
 
 /** 21 million BTC. An amount above it is malformed wherever it comes from. */
 export const MAX_SAT = 21_000_000n * 100_000_000n;
+export const MAX_MSAT = MAX_SAT * 1000n;
 
 export function sat(value: bigint | number): Sat {
   const amount = BigInt(value);
@@ -18,13 +19,19 @@ export function sat(value: bigint | number): Sat {
 
 export function msat(value: bigint | number): Msat {
   const amount = BigInt(value);
-  assert(amount >= 0n && amount <= MAX_SAT * 1000n, `msat out of range: ${amount}`);
+  assert(amount >= 0n && amount <= MAX_MSAT, `msat out of range: ${amount}`);
   return brand<Msat>(amount);
 }
 
 export function feeratePerKw(value: number): FeeratePerKw {
   assert(Number.isInteger(value) && value >= 0 && value <= 0xffffffff, `feerate: ${value}`);
   return brand<FeeratePerKw>(value);
+}
+
+/** Never above 21 million BTC: a sum that would be is of channels that cannot exist. */
+export function sumMsat(amounts: readonly Msat[]): Msat {
+  const sum = amounts.reduce((total, amount) => total + amount, 0n);
+  return msat(sum < MAX_MSAT ? sum : MAX_MSAT);
 }
 
 /** Rounds down, as every commitment output must be (BOLT 3, "Commitment Transaction Outputs"). */

@@ -3,7 +3,7 @@
  * becomes a record on every part's channel at once; the commands follow when it is durable on all of them
  * (no RAA blocker, contract 2.14), and PaymentClaimed with them.
  */
-import { msat } from "@farwatch/protocol/amount";
+import { sumMsat } from "@farwatch/protocol/amount";
 import { hashOfPreimage } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ManagerInput } from "../input.js";
@@ -82,7 +82,7 @@ export function tellClaimed(work: Work, key: string): void {
   );
   if (!durable) return;
   work.draft.claim.put(key, { ...claim, told: true });
-  const amountMsat = msat(parts.reduce((sum, part) => sum + part.amountMsat, 0n));
+  const amountMsat = sumMsat(parts.map((part) => part.amountMsat));
   const event = { kind: "paymentClaimed", paymentHash, amountMsat } as const;
   tell(work, nodeKey, semanticKeys.paymentClaimed(key), event);
 }

@@ -4,7 +4,7 @@
  * upstream when no leg is alive any more. A claim replaces a fail as long as the node has not sent it;
  * after that the channel decides: closed on chain it can still be claimed, removed it is lost.
  */
-import { msat, type Msat } from "@farwatch/protocol/amount";
+import { msat, sumMsat, type Msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { hashOfPreimage, type Preimage, type SourceKey } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
@@ -193,8 +193,8 @@ export function tellForwarded(work: Work, forwardKey: string): void {
   const legs = work.draft.leg
     .select("forward", forwardKey)
     .filter(({ state }) => state === "claimed" || state === "alive");
-  const sum = (amounts: readonly { readonly amountMsat: Msat }[]): bigint =>
-    amounts.reduce((total, { amountMsat }) => total + amountMsat, 0n);
+  const sum = (htlcs: readonly { readonly amountMsat: Msat }[]): Msat =>
+    sumMsat(htlcs.map(({ amountMsat }) => amountMsat));
   const earned = sum(kept) - sum(legs);
   takeFailBack(work, forward);
   tell(work, forward.nodeKey, semanticKeys.forwarded(forwardKey), {

@@ -3,7 +3,7 @@
  * A preimage wins over everything: a claim after a fail takes back what the node has not handled yet.
  * PaymentFailed needs the node's word that no more parts come, no part alive, and no preimage.
  */
-import { msat, type Msat } from "@farwatch/protocol/amount";
+import { msat, sumMsat, type Msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import type { Preimage, SourceKey } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
@@ -66,11 +66,12 @@ function amounts(
   work: Work,
   payment: PaymentRow,
 ): { readonly amountMsat: Msat; readonly feePaidMsat: Msat | undefined } {
-  const paid = partsOf(work, payment)
-    .filter(({ state }) => state === "alive" || state === "claimed")
-    .reduce((sum, part) => sum + part.amountMsat, 0n);
+  const parts = partsOf(work, payment).filter(
+    ({ state }) => state === "alive" || state === "claimed",
+  );
+  const paid = sumMsat(parts.map(({ amountMsat }) => amountMsat));
   const { totalMsat } = payment;
-  if (totalMsat === undefined) return { amountMsat: msat(paid), feePaidMsat: undefined };
+  if (totalMsat === undefined) return { amountMsat: paid, feePaidMsat: undefined };
   const known = paid >= totalMsat;
   return { amountMsat: totalMsat, feePaidMsat: known ? msat(paid - totalMsat) : undefined };
 }
