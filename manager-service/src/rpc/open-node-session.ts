@@ -9,6 +9,7 @@ import { refuse } from "@farwatch/protocol/reasons";
 import { err } from "@farwatch/protocol/result";
 import type { RpcContext } from "./admission.js";
 import { MAX_STATE_REQUEST_BYTES } from "./limits.js";
+import { shortText } from "./text.js";
 import { unary, type Rpc } from "./unary.js";
 
 const NODE_KEY_BYTES = 33;
@@ -28,7 +29,8 @@ export const openNodeSession = (context: RpcContext): Rpc =>
     },
   });
 
-function checkFields({ role, channels }: OpenNodeSessionRequest): void {
+function checkFields({ role, channels, ldkVersion }: OpenNodeSessionRequest): void {
+  if (ldkVersion !== undefined) shortText(ldkVersion, "ldk_version");
   for (const [index, channel] of channels.entries()) {
     fixed(channel.channelId, 32, `channels[${index}].channel_id`);
   }

@@ -8,6 +8,7 @@ import {
   type PaymentPart,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { Tables } from "../manager/draft.js";
+import { conditionsOf } from "../manager/forwards/outcomes.js";
 import { whyUnresolved } from "../manager/forwards/resolved.js";
 import {
   rowKeys,
@@ -74,6 +75,21 @@ export function forwardToWire(tables: Tables, row: ForwardRow): Forward {
     trampoline: row.kind === "trampoline",
     claimFromOnchain: row.claimFromOnchain,
     skimmedFeeMsat: row.skimmedFeeMsat,
-    whyUnresolved: whyUnresolved(tables, row.forwardKey),
+    whyUnresolved: whyPending(tables, row),
   };
+}
+
+/** A node that resolves by itself is told nothing of a forward, so nothing of it can be left to do here. */
+function whyPending(tables: Tables, row: ForwardRow): string | undefined {
+  if (row.state === "pending") return "an outbound HTLC is not resolved";
+  const role = tables.session.get(row.nodeKey)?.role ?? "managerResolves";
+  if (role !== "managerResolves") return undefined;
+  return whyUnresolved(tables, row.forwardKey) ?? unhandledOf(tables, row);
+}
+
+function unhandledOf(tables: Tables, row: ForwardRow): string | undefined {
+  const key = conditionsOf(row).find((wanted) =>
+    tables.item.select("semantic", wanted).some(({ handled }) => !handled),
+  );
+  return key === undefined ? undefined : `the node has not handled ${key}`;
 }

@@ -6,13 +6,22 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { must } from "@farwatch/protocol/assert";
+import { equalBytes } from "@farwatch/protocol/bytes";
 import { encodeInitialState } from "@farwatch/protocol/convert/channel";
 import { encodeUpdatePayload } from "@farwatch/protocol/convert/update";
+import type { Curve } from "@farwatch/protocol/curve/curve";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import type { UpdateChannelResponse } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { EventOrigin, MonitorEventBody } from "@farwatch/protocol/event";
-import { eventId, hash32, updateId, type MonitorKey, type Txid } from "@farwatch/protocol/ids";
+import {
+  eventId,
+  hash32,
+  updateId,
+  type ChannelId,
+  type MonitorKey,
+  type Txid,
+} from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
@@ -21,6 +30,8 @@ import {
   CHAIN_HASH,
   CHANNEL,
   CONTEXT,
+  GOOD_SECRET,
+  holder,
   initialState,
   MONITOR_A,
   MONITOR_B,
@@ -54,7 +65,7 @@ export class ScriptedLink implements MonitorLink {
   /** What the monitor says to an answer of a wallet. */
   bumpVerdict: Result<Txid, Refusal> = err(refuse("unimplemented", "scripted"));
   #host: LinkHost | undefined;
-  #events = 0;
+  readonly #events = new Map<ChannelId, number>();
 
   constructor(
     readonly name: string,
@@ -100,10 +111,14 @@ export class ScriptedLink implements MonitorLink {
   }
 
   /** The monitor says that everything up to `id` is durable. */
-  async receipt(id: number, more: { watermark?: number; closed?: boolean } = {}): Promise<void> {
-    const hash = must(await this.host.hashAt(CHANNEL, updateId(id)), "hash");
+  async receipt(
+    id: number,
+    more: { watermark?: number; closed?: boolean; on?: ChannelId } = {},
+  ): Promise<void> {
+    const { on = CHANNEL } = more;
+    const hash = must(await this.host.hashAt(on, updateId(id)), "hash");
     const receipt = {
-      channelId: CHANNEL,
+      channelId: on,
       updateId: updateId(id),
       updateHash: hash,
       status: more.closed === true ? ("appliedAfterClose" as const) : ("persisted" as const),
@@ -113,12 +128,17 @@ export class ScriptedLink implements MonitorLink {
     await this.host.receipts(this, this.#storeId, [receipt]);
   }
 
-  async event(body: MonitorEventBody, origin: EventOrigin = ON_CHAIN): Promise<void> {
-    this.#events += 1;
+  async event(
+    body: MonitorEventBody,
+    origin: EventOrigin = ON_CHAIN,
+    on: ChannelId = CHANNEL,
+  ): Promise<void> {
+    const id = (this.#events.get(on) ?? 0) + 1;
+    this.#events.set(on, id);
     await this.host.event(this, this.#storeId, {
-      channelId: CHANNEL,
-      eventId: eventId(this.#events),
-      eventHash: hash32(byte(this.#events)),
+      channelId: on,
+      eventId: eventId(id),
+      eventHash: hash32(byte(id)),
       subjectKey: hash32(byte(body.kind.length)),
       header: new Uint8Array(),
       payload: new Uint8Array(),
@@ -188,6 +208,13 @@ export class SlowStore {
   });
 }
 
+/** GOOD_SECRET opens every point of these tests, as in the core's. */
+const CURVE: Curve = {
+  ...nobleCurve,
+  publicKey: (secret) =>
+    equalBytes(secret, GOOD_SECRET) ? holder(0).perCommitmentPoint : nobleCurve.publicKey(secret),
+};
+
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
 export class Bench {
@@ -217,7 +244,7 @@ export class Bench {
     this.#running = await createManagerHost({
       store,
       links: this.alone ? [this.a] : [this.a, this.b],
-      curve: nobleCurve,
+      curve: CURVE,
       managerKey,
       chainHash: CHAIN_HASH,
       clock: { nowMs: () => 1 },
@@ -238,18 +265,22 @@ export class Bench {
     rmSync(this.#folder, { recursive: true });
   }
 
-  watch() {
-    return this.host.watchChannel(WHO, encodeInitialState(initialState()), updateId(1));
+  watch(on: ChannelId = CHANNEL) {
+    return this.host.watchChannel(WHO, encodeInitialState(initialState([], on)), updateId(1));
   }
   /** Watched, and durable on both monitors. */
-  async opened(): Promise<void> {
-    await this.watch();
-    await this.a.receipt(0);
-    await this.b.receipt(0);
+  async opened(on: ChannelId = CHANNEL): Promise<void> {
+    await this.watch(on);
+    await this.durable(0, on);
   }
-  update(id: number, steps: readonly UpdateStep[]): Promise<void> {
+  /** On both monitors. */
+  async durable(id: number, on: ChannelId = CHANNEL): Promise<void> {
+    await this.a.receipt(id, { on });
+    await this.b.receipt(id, { on });
+  }
+  update(id: number, steps: readonly UpdateStep[], on: ChannelId = CHANNEL): Promise<void> {
     const payload = encodeUpdatePayload(steps);
-    return this.host.update(WHO, { channelId: CHANNEL, updateId: updateId(id), payload });
+    return this.host.update(WHO, { channelId: on, updateId: updateId(id), payload });
   }
   updates(): { readonly stream: ToldUpdates; readonly open: Closable } {
     const stream = new ToldUpdates();
