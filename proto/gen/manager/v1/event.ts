@@ -29,7 +29,10 @@ export interface Item {
   /** The same fact has the same key, whatever caused it to be told; for the node's own de-duplication. */
   readonly semanticKey: string;
   readonly item: { readonly $case: "userEvent"; readonly value: UserEvent } | //
-  /** Roles NODE_RESOLVES and OBSERVE. */
+  /**
+   * Roles NODE_RESOLVES and OBSERVE: once per fact, from the monitor that told it first. `header`,
+   * `subject_key` and `signature` are empty: the manager has verified them.
+   */
   { readonly $case: "monitorEvent"; readonly value: MonitorEvent } | {
     readonly $case: "command";
     readonly value: NodeCommand;
@@ -128,6 +131,10 @@ export interface ProbeOutcome {
   readonly pathSummary: Buffer;
 }
 
+/**
+ * One HTLC by its channel and its id there. htlc_id is absent only for an outbound HTLC that never entered a
+ * commitment.
+ */
 export interface HtlcLocator {
   readonly channelId: Buffer;
   readonly htlcId?: bigint | undefined;
@@ -135,6 +142,7 @@ export interface HtlcLocator {
   readonly userChannelId?: Buffer | undefined;
 }
 
+/** Once per forward, when the preimage is durable on every inbound channel that can still be claimed. */
 export interface PaymentForwarded {
   readonly prev: readonly HtlcLocator[];
   readonly next: readonly HtlcLocator[];
@@ -148,6 +156,7 @@ export interface HtlcHandlingFailed {
   readonly reason: HtlcFailReason | undefined;
 }
 
+/** The payee's claim is durable on the channel of every part (ClaimPayment). */
 export interface PaymentClaimed {
   readonly paymentHash: Buffer;
   readonly amountMsat: bigint;
@@ -160,6 +169,7 @@ export interface ChannelClosed {
   readonly text: string;
 }
 
+/** The preimage came after the inbound HTLC was failed and removed: its amount is lost. With an alarm. */
 export interface ForwardLost {
   readonly prev: HtlcLocator | undefined;
   readonly next: HtlcLocator | undefined;
@@ -172,7 +182,11 @@ export interface Alarm {
   readonly channelId?: Buffer | undefined;
 }
 
-/** Derived from state, not queued: re-sent at each session start until the removal is durable. */
+/**
+ * Derived from state, not queued: wanted until what it asks for is durable, and sent in every new session
+ * until then. Done carries a command_result and ends only the sending in this session. What is not wanted any
+ * more is not sent again; a claim takes the place of a fail.
+ */
 export interface NodeCommand {
   readonly command:
     | { readonly $case: "claimInbound"; readonly value: ClaimInbound }

@@ -38,8 +38,14 @@ import { ClosureReason, HtlcLocator, Item } from "./event.js";
 
 export enum Role {
   UNSPECIFIED = 0,
+  /** MANAGER_RESOLVES - The manager turns monitor events into claims and fails. The node gets user events and commands. */
   MANAGER_RESOLVES = 1,
+  /**
+   * NODE_RESOLVES - The node does (LDK). It gets the monitors' events, before the `completed` they belong to; its Done acks
+   * them.
+   */
   NODE_RESOLVES = 2,
+  /** OBSERVE - The node has monitors of its own. It gets the events, which are acked once they are recorded. */
   OBSERVE = 3,
 }
 
@@ -56,9 +62,12 @@ export enum Verdict {
 
 export enum CommandResult {
   UNSPECIFIED = 0,
+  /** SENT - The peer has it. After a fail was sent, no claim takes its place any more. */
   SENT = 1,
+  /** QUEUED - It goes out when the channel allows it, and can still be replaced. */
   QUEUED = 2,
   ALREADY_REMOVING = 3,
+  /** NOT_FOUND - Counts as removed only if the accepted updates agree. */
   NOT_FOUND = 4,
   CHANNEL_CLOSED = 5,
 }
@@ -99,8 +108,8 @@ export interface OpenNodeSessionResponse {
   /** Every channel the manager knows, and every channel the node named. */
   readonly channels: readonly ChannelVerdict[];
   /**
-   * Inbound HTLCs whose forward is under way, or resolved and not removed durably: a node that lost its
-   * memory must not forward them again (contract 2.15).
+   * Inbound HTLCs that are forwarded or claimed by ClaimPayment, until they are removed durably: a node that
+   * lost its memory must not decide about them again (contract 2.15).
    */
   readonly ownedInbound: readonly HtlcLocator[];
 }
@@ -5565,7 +5574,8 @@ export type ManagerServiceService = typeof ManagerServiceService;
 export const ManagerServiceService = {
   /**
    * Starts a session and compares the node's channels with what was accepted. Idempotent for the same
-   * (node_key, node_epoch); an older node_epoch is refused as `fenced`.
+   * (node_key, node_epoch); an older node_epoch is refused as `fenced`, another role than the node's first
+   * one as `unknownRole`.
    */
   openNodeSession: {
     path: "/farwatch.manager.v1.ManagerService/OpenNodeSession" as const,
@@ -5626,7 +5636,11 @@ export const ManagerServiceService = {
       Buffer.from(ClosePaymentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ClosePaymentResponse => ClosePaymentResponse.decode(value),
   },
-  /** Payee side: the preimage is made durable for every part, then ClaimInbound follows for each. */
+  /**
+   * Payee side: the preimage is made durable for every part, then ClaimInbound follows for each. The same
+   * request again: OK. `preimageMismatch`; `malformed` when a part is not an inbound HTLC of that hash and
+   * amount in an accepted counterparty commitment, or has another use.
+   */
   claimPayment: {
     path: "/farwatch.manager.v1.ManagerService/ClaimPayment" as const,
     requestStream: false as const,
@@ -5639,7 +5653,7 @@ export const ManagerServiceService = {
   },
   /**
    * Fast path: the peer's update_fulfill arrived, not yet committed. Optional for safety, wanted for speed
-   * and for dust.
+   * and for dust. `claimNotFound` when no accepted update of the channel has the HTLC, `preimageMismatch`.
    */
   htlcFulfilled: {
     path: "/farwatch.manager.v1.ManagerService/HtlcFulfilled" as const,
@@ -5792,7 +5806,8 @@ export const ManagerServiceService = {
 export interface ManagerServiceServer extends UntypedServiceImplementation {
   /**
    * Starts a session and compares the node's channels with what was accepted. Idempotent for the same
-   * (node_key, node_epoch); an older node_epoch is refused as `fenced`.
+   * (node_key, node_epoch); an older node_epoch is refused as `fenced`, another role than the node's first
+   * one as `unknownRole`.
    */
   openNodeSession: handleUnaryCall<OpenNodeSessionRequest, OpenNodeSessionResponse>;
   /** The node must not send or broadcast the funding transaction before `completed`. */
@@ -5806,11 +5821,15 @@ export interface ManagerServiceServer extends UntypedServiceImplementation {
   registerPayment: handleUnaryCall<RegisterPaymentRequest, RegisterPaymentResponse>;
   /** No more parts will be sent, or the node abandons the payment. */
   closePayment: handleUnaryCall<ClosePaymentRequest, ClosePaymentResponse>;
-  /** Payee side: the preimage is made durable for every part, then ClaimInbound follows for each. */
+  /**
+   * Payee side: the preimage is made durable for every part, then ClaimInbound follows for each. The same
+   * request again: OK. `preimageMismatch`; `malformed` when a part is not an inbound HTLC of that hash and
+   * amount in an accepted counterparty commitment, or has another use.
+   */
   claimPayment: handleUnaryCall<ClaimPaymentRequest, ClaimPaymentResponse>;
   /**
    * Fast path: the peer's update_fulfill arrived, not yet committed. Optional for safety, wanted for speed
-   * and for dust.
+   * and for dust. `claimNotFound` when no accepted update of the channel has the HTLC, `preimageMismatch`.
    */
   htlcFulfilled: handleUnaryCall<HtlcFulfilledRequest, HtlcFulfilledResponse>;
   /** The HTLC never entered a counterparty commitment. `htlcCommitted` if any accepted update has it. */
@@ -5843,7 +5862,8 @@ export interface ManagerServiceServer extends UntypedServiceImplementation {
 export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
   /**
    * Starts a session and compares the node's channels with what was accepted. Idempotent for the same
-   * (node_key, node_epoch); an older node_epoch is refused as `fenced`.
+   * (node_key, node_epoch); an older node_epoch is refused as `fenced`, another role than the node's first
+   * one as `unknownRole`.
    */
   openNodeSession(
     request: OpenNodeSessionRequest,
@@ -5918,7 +5938,11 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ClosePaymentResponse) => void,
   ): ClientUnaryCall;
-  /** Payee side: the preimage is made durable for every part, then ClaimInbound follows for each. */
+  /**
+   * Payee side: the preimage is made durable for every part, then ClaimInbound follows for each. The same
+   * request again: OK. `preimageMismatch`; `malformed` when a part is not an inbound HTLC of that hash and
+   * amount in an accepted counterparty commitment, or has another use.
+   */
   claimPayment(
     request: ClaimPaymentRequest,
     callback: (error: ServiceError | null, response: ClaimPaymentResponse) => void,
@@ -5936,7 +5960,7 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
   ): ClientUnaryCall;
   /**
    * Fast path: the peer's update_fulfill arrived, not yet committed. Optional for safety, wanted for speed
-   * and for dust.
+   * and for dust. `claimNotFound` when no accepted update of the channel has the HTLC, `preimageMismatch`.
    */
   htlcFulfilled(
     request: HtlcFulfilledRequest,
