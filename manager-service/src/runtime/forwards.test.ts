@@ -204,7 +204,8 @@ describe("forwards in the shell", () => {
   it("takes the fast path: the preimage goes out before any commitment says so", async () => {
     await forwarding();
     const { sourceKey } = DOWN.source;
-    const fulfilled = { channelId: OUT, sourceKey, preimage: secretOf(1), skimmedFeeMsat: msat(7) };
+    const known = { preimage: secretOf(1), skimmedFeeMsat: msat(7), attributionData: undefined };
+    const fulfilled = { channelId: OUT, sourceKey, ...known };
     const wrong = await bench.host.htlcFulfilled(WHO, { ...fulfilled, preimage: secretOf(2) });
     assert.equal(!wrong.ok && wrong.error.reason, "preimageMismatch");
     assert.ok((await bench.host.htlcFulfilled(WHO, fulfilled)).ok);
