@@ -9,12 +9,13 @@ import { toHex } from "@farwatch/protocol/bytes";
 import type { HtlcLocator, PaymentForwarded } from "@farwatch/protocol/gen/manager/v1/event";
 import { channelId } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
+import type { Side } from "../../harness/channel/setup.js";
 import type { Secret } from "../../harness/channel/test-channel.js";
 import type { Link, OnLink } from "../../harness/routing/link.js";
 import type { ForwardOptions } from "../../harness/routing/outgoing.js";
 import type { Received } from "../../harness/routing/routing-node.js";
 import type { World } from "../world/world.js";
-import type { Sent } from "./chain.js";
+import { outputOf, type Sent } from "./chain.js";
 
 export interface Hops {
   readonly ab: Link;
@@ -98,6 +99,32 @@ export function answersTo({ inbound: { link, htlc } }: Forward): readonly string
 export function endOf(one: Forward): string {
   const { link, htlc } = one.inbound;
   return `${link.stageOf(htlc.id)} ${answersTo(one).join()}`.trim();
+}
+
+/**
+ * Mines what is broadcast; then B must have taken A's HTLC from the commitment of `side` (default: A's
+ * newest) with the preimage.
+ */
+export async function assertClaimedOnChain(
+  world: World,
+  { inbound, secret }: Forward,
+  side: Side = "counterparty",
+): Promise<void> {
+  await world.mineBroadcasts();
+  const { link, htlc } = inbound;
+  const number = side === "holder" ? link.channel.received("holder") : undefined;
+  const taken = { payment: { secret }, part: { link, htlc } };
+  const spender = world.chain.spenderOf(outputOf(taken, side, number));
+  const ours = world.chain.broadcasts.find(({ txid }) => txid === spender);
+  assert.ok(ours !== undefined, "A's HTLC is claimed by a monitor");
+  assert.ok(toHex(ours.raw).includes(toHex(secret.preimage)), "with the preimage");
+}
+
+/** B gives A's channel up: its newest commitment confirms. */
+export async function closeByUs(world: World, link: Link): Promise<void> {
+  link.giveUp(true, "the scenario says so");
+  await link.closing;
+  await world.mineBroadcasts();
 }
 
 /** A PaymentForwarded as a scenario compares it. */

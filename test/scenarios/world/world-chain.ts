@@ -86,11 +86,13 @@ export class WorldChain {
     }
   }
 
-  /** What was broadcast, is not confirmed, and may stand in the next block together. */
+  /** What was broadcast, is not confirmed, and may stand in the next block together; of rivals the first. */
   minable(): readonly Uint8Array[] {
-    const raws = [...this.#mempool.values()];
-    const reasons = this.#sim.hindrances(raws);
-    return raws.filter((_, index) => reasons[index] === undefined);
+    const chosen: Uint8Array[] = [];
+    for (const raw of this.#mempool.values()) {
+      if (this.#sim.fits([...chosen, raw])) chosen.push(raw);
+    }
+    return chosen;
   }
 
   /** Takes `depth` blocks off; what they held is broadcastable again. */
