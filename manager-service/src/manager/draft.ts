@@ -42,6 +42,7 @@ export function createTables() {
     inbound: new Table<InboundRow>("inbound", {
       /** Not carried out yet: by channel, and all. */
       open: (row) => (row.settled ? [] : [row.channelId, ALL]),
+      record: (row) => [rowKeys.preimage(row)],
     }),
     forward: new Table<ForwardRow>("forward", {
       inbound: (row) => row.inbound.map(rowKeys.inbound),

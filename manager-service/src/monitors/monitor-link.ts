@@ -98,7 +98,7 @@ export interface LinkHost {
   pendingAcks(monitor: LinkIdentity): readonly EventAck[];
   /** Records of channels this monitor must hold that this store has not confirmed; asked at each connect. */
   pendingPreimages(monitor: LinkIdentity, storeId: StoreId): readonly StoredPreimage[];
-  /** Every record of a channel that this monitor must hold, confirmed or not. */
+  /** Records of a channel that this monitor must hold, confirmed or not, but those whose HTLCs are gone. */
   preimagesOf(monitor: LinkIdentity, channelId: ChannelId): readonly StoredPreimage[];
   /** What this store told us so far; asked before the monitor is asked where it stands. */
   toldBy(monitor: LinkIdentity, storeId: StoreId, channelId: ChannelId): ToldByStore;

@@ -5,6 +5,7 @@ import type { ChannelId, MonitorKey, StoreId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Tables } from "../manager/draft.js";
 import type { ManagerInput } from "../manager/input.js";
+import { isRecordWanted } from "../manager/preimages/record.js";
 import { toldBy } from "../manager/restart/channel-compared.js";
 import { rowKeys, type AckRow, type PreimageRow, type WatchRow } from "../manager/rows.js";
 import type {
@@ -94,7 +95,7 @@ export function createLinkHost(parts: LinkHostParts): LinkHost {
     preimagesOf: ({ monitorKey }, channelId) =>
       tables.preimage
         .select("channel", channelId)
-        .filter((row) => mustHold(parts, row, monitorKey)),
+        .filter((row) => mustHold(parts, row, monitorKey) && isRecordWanted(tables, row)),
     async preimagesStored({ monitorKey }, storeId, stored) {
       const records = stored.map(({ channelId, paymentHash }) => ({ channelId, paymentHash }));
       await run({ kind: "preimagesStored", monitorKey, storeId, records });

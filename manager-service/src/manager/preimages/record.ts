@@ -12,7 +12,7 @@ import {
 } from "@farwatch/protocol/ids";
 import type { ManagerInput } from "../input.js";
 import type { ManagerView } from "../draft.js";
-import { rowKeys } from "../rows.js";
+import { rowKeys, type InboundRow, type PreimageRow } from "../rows.js";
 import type { Work } from "../work.js";
 
 /** Effects: the record, sent when it is on disk. A record that exists stays as it is. */
@@ -66,4 +66,19 @@ export function isPreimageDurable(
     const has = row.durableOn.find(({ monitorKey }) => monitorKey === monitor);
     return has !== undefined && (now === undefined || now === has.storeId);
   });
+}
+
+/**
+ * False once claims took every inbound HTLC of this hash out of the channel: only a monitor that had the
+ * preimage could store those removals, and it may drop the preimage with the HTLCs. A record that came
+ * after a fail, or is of no HTLC that we know, stays wanted.
+ */
+export function isRecordWanted(
+  { inbound }: Pick<ManagerView, "inbound">,
+  record: Pick<PreimageRow, "channelId" | "paymentHash">,
+): boolean {
+  const rows = inbound.select("record", rowKeys.preimage(record));
+  const isGone = ({ settled, removedBy, lost }: InboundRow): boolean =>
+    settled && removedBy !== undefined && !lost;
+  return rows.length === 0 || !rows.every(isGone);
 }
