@@ -36,6 +36,13 @@ export class OpenUpdates {
     return this.#open.flatMap(({ request }) => request ?? []);
   }
 
+  /** The node's process is gone: whoever waits must ask its next life. */
+  lose(): void {
+    const open = this.#open;
+    this.#open = [];
+    for (const { reject } of open) reject(new Error("the node was restarted"));
+  }
+
   answered({ item }: UpdateChannelResponse): void {
     if (item?.$case === "completed") {
       const id = toHex(item.value.channelId);

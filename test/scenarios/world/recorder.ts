@@ -27,7 +27,7 @@ export type Entry =
   | { readonly kind: "told"; readonly itemId: bigint; readonly key: string; readonly item: Item }
   /** The manager has confirmed the node's Done. */
   | { readonly kind: "handled"; readonly itemId: bigint; readonly key: string }
-  /** The node sent an update (first time). */
+  /** The node sent an update; again in another life of the node. */
   | { readonly kind: "update"; readonly channelId: ChannelId; readonly updateId: bigint }
   /** Reached a monitor; again after a reconnect. */
   | {
@@ -77,8 +77,10 @@ export class Recorder {
 
   /** Distinct updates that the node sent. */
   updates(channelId?: ChannelId): number {
-    const all = this.of("update");
-    return all.filter((entry) => channelId === undefined || entry.channelId === channelId).length;
+    const all = this.of("update").filter(
+      (entry) => channelId === undefined || entry.channelId === channelId,
+    );
+    return new Set(all.map((one) => `${one.channelId}/${one.updateId}`)).size;
   }
 
   /** Distinct (monitor, channel, payment hash) of preimage records that reached monitors. */

@@ -83,6 +83,7 @@ export class WorldClient implements ManagerConnection {
     const session = this.#session;
     this.#session = undefined;
     session?.client.close();
+    this.#open.lose();
   }
 
   get rpc(): ManagerServiceClient {
