@@ -4,6 +4,8 @@ import { inspect } from "node:util";
 import { must } from "@farwatch/protocol/assert";
 import { utf8 } from "@farwatch/protocol/bytes";
 import { decodeRow, decodeUpdateRow, encodeRow, encodeUpdateRow, UnreadableRow } from "./codec.js";
+import { Hops } from "./testing/hops.js";
+import { forwardOf, IN, incoming, OUT } from "./testing/htlcs.js";
 import { claimed, failed, MONITOR_A, PAYMENT, Scene, sign } from "./testing/scene.js";
 
 describe("row codec", () => {
@@ -21,6 +23,25 @@ describe("row codec", () => {
       }
     }
     assert.ok(rows >= 10, `${rows} rows`);
+  });
+
+  it("reads back every row of forwards, claims and records", () => {
+    const hops = new Hops();
+    const inbound = incoming(IN, 1);
+    const paid = incoming(IN, 2, 2);
+    const outbound = forwardOf(inbound, OUT, 7);
+    hops.add(inbound, paid, outbound);
+    hops.fails(MONITOR_A, outbound);
+    hops.claims(MONITOR_A, outbound);
+    assert.ok(hops.claimPayment([paid], 2).ok);
+    hops.kept(IN);
+    for (const table of ["forward", "leg", "inbound", "claim", "preimage", "item"] as const) {
+      const rows = [...hops.tables[table].values()];
+      assert.ok(rows.length > 0, table);
+      for (const row of rows) {
+        assert.deepEqual({ ...decodeRow<object>(encodeRow(row)) }, withoutUndefined(row));
+      }
+    }
   });
 
   it("reads back an update with the hash of its header", () => {

@@ -301,6 +301,9 @@ class World {
     assert.deepEqual(this.hops.open, []);
     this.hops.ackEverything();
     assert.deepEqual([...this.hops.tables.inbox.values()], [], "no event is left un-acked");
+    assert.deepEqual(this.hops.redeliver(), [], "what returns after its ack tells nothing");
+    this.hops.ackEverything();
+    assert.deepEqual([...this.hops.tables.inbox.values()], [], "and is acked again");
   }
   get isDone(): boolean {
     const { ack, inbox } = this.hops.tables;

@@ -18,7 +18,7 @@ import {
 } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import type { Decision } from "../effect.js";
-import type { CommandResult, DoneAnswer, NodeChannel } from "../input.js";
+import type { CommandResult, DoneAnswer, ManagerInput, NodeChannel } from "../input.js";
 import {
   rowKeys,
   type ChannelRow,
@@ -27,7 +27,7 @@ import {
   type ItemRow,
   type Role,
 } from "../rows.js";
-import { isCommand, type ItemContent } from "../user-event.js";
+import type { ItemContent } from "../user-event.js";
 import type { Change } from "../tables.js";
 import { Core } from "./core.js";
 import {
@@ -44,6 +44,7 @@ import {
   type Outgoing,
   type TestHtlc,
 } from "./htlcs.js";
+import { labelOf, nameOf } from "./labels.js";
 import {
   byte,
   confirmed,
@@ -61,20 +62,11 @@ import {
 } from "./scene.js";
 
 export const MONITORS = [MONITOR_A, MONITOR_B] as const;
-const NAMES: Readonly<Record<string, string>> = {
-  [IN]: "in",
-  [IN2]: "in2",
-  [OUT]: "out",
-  [OUT2]: "out2",
-};
-const nameOf = (id: ChannelId): string => NAMES[id] ?? id;
-/** As the labels of its commands end: "in/1". */
-export const labelOfHtlc = ({ on, id }: Incoming): string => `${nameOf(on)}/${id}`;
-
 export const ALL_CHANNELS = [IN, IN2, OUT, OUT2] as const;
 
 export class Hops extends Core {
   readonly #events = new Map<string, number>();
+  readonly #delivered: Extract<ManagerInput, { kind: "monitorEvent" }>[] = [];
   /** Monitors that lost their first store. */
   readonly #replaced = new Map<MonitorKey, StoreId>();
   readonly #carried = new Map<ChannelId, readonly TestHtlc[]>();
@@ -211,8 +203,8 @@ export class Hops extends Core {
     const key = `${monitor}/${on}`;
     const next = id ?? (this.#events.get(key) ?? 0) + 1;
     if (id === undefined) this.#events.set(key, next);
-    return this.expectOk({
-      kind: "monitorEvent",
+    const event = {
+      kind: "monitorEvent" as const,
       monitorKey: monitor,
       storeId: this.#storeOf(monitor),
       channelId: on,
@@ -222,7 +214,9 @@ export class Hops extends Core {
       body,
       origin,
       createdAtMs: 1,
-    });
+    };
+    this.#delivered.push(event);
+    return this.expectOk(event);
   }
   claims(monitor: MonitorKey, htlc: Outgoing, origin: EventOrigin = ON_CHAIN, skim?: Msat) {
     return this.event(monitor, htlc.on, claimOf(htlc, skim), { origin });
@@ -241,6 +235,15 @@ export class Hops extends Core {
   /** The preimage record is durable on every required monitor. */
   kept(on: ChannelId, secret = 1): void {
     for (const monitor of MONITORS) this.stored(monitor, on, secret);
+  }
+  /** Every event that ever arrived, again: as after a monitor lost its acks. Returns what was told. */
+  redeliver(): readonly string[] {
+    return this.#delivered.flatMap((event) => {
+      this.expectOk(event);
+      return this.effects.flatMap((effect) =>
+        effect.kind === "deliver" ? [labelOf(effect.item.event)] : [],
+      );
+    });
   }
   /** Every event that is not acked yet, again; returns what that changed. */
   replay(): readonly Change[] {
@@ -353,29 +356,4 @@ export class Hops extends Core {
       .map(({ channelId }) => nameOf(channelId))
       .sort();
   }
-}
-
-const LABELS: Readonly<Partial<Record<ItemContent["kind"], string>>> = {
-  claimInbound: "claim",
-  failInbound: "fail",
-  closeChannel: "close",
-  paymentForwarded: "forwarded",
-  htlcHandlingFailed: "handling failed",
-  forwardLost: "lost",
-  paymentClaimed: "paid",
-  channelClosed: "closed",
-  monitorEvent: "event",
-};
-
-function labelOf(event: ItemContent): string {
-  const label = LABELS[event.kind] ?? event.kind;
-  if (event.kind === "alarm") return `alarm ${event.code}`;
-  if (event.kind === "channelClosed" || event.kind === "closeChannel") {
-    return `${label} ${nameOf(event.channelId)}`;
-  }
-  if (event.kind === "forwardLost")
-    return `${label} ${nameOf(event.prev.channelId)}/${event.prev.htlcId}`;
-  if (isCommand(event)) return `${label} ${nameOf(event.channelId)}/${event.htlcId}`;
-  if (event.kind === "monitorEvent") return `${label} ${nameOf(event.channelId)}`;
-  return label;
 }

@@ -4,8 +4,9 @@
  * what a property test compares the manager with: it knows how each HTLC really ended.
  */
 import type { CommandResult } from "../input.js";
-import { labelOfHtlc, type Hops } from "./hops.js";
+import type { Hops } from "./hops.js";
 import type { Incoming } from "./htlcs.js";
+import { labelOfHtlc } from "./labels.js";
 
 type Answer = "claim" | "fail";
 interface Held {
