@@ -142,6 +142,22 @@ export const forwardsTold = (world: World): readonly ForwardTold[] =>
     event.$case === "paymentForwarded" ? [inWords(world, event.value)] : [],
   );
 
+/** The inbound HTLCs of every HTLCHandlingFailed, in the order first told. */
+export const failsTold = (world: World): readonly string[] =>
+  world.node
+    .eventsOf("htlcHandlingFailed")
+    .flatMap(({ value }) => value.prev.map((htlc) => locatorName(world, htlc)));
+
+/** Why A's HTLC was failed, as A reads it. */
+export function reasonSent({ inbound: { link, htlc } }: Forward): HtlcFailReason {
+  const sent = must(
+    link.sent.findLast(({ htlcId }) => htlcId === htlc.id),
+    "an answer to A",
+  );
+  assert.ok(sent.kind === "fail");
+  return sent.reason;
+}
+
 /** What one forward is told as when it is claimed; one fee of HOP_FEE_MSAT unless said otherwise. */
 export const toldOf = (
   { inbound, leg }: Forward,
@@ -170,4 +186,4 @@ function locatorName({ node }: World, { channelId: id, htlcId }: HtlcLocator): s
   return `${link.name}/${htlcId}`;
 }
 
-const nameOf = ({ link, htlc }: OnLink): string => `${link.name}/${htlc.id}`;
+export const nameOf = ({ link, htlc }: OnLink): string => `${link.name}/${htlc.id}`;
