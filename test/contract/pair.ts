@@ -57,6 +57,7 @@ export class Pair {
   #port = 0;
   #process: ManagerProcess | undefined;
   #channel: Channel | undefined;
+  #first: Uint8Array | undefined;
   /** What the node sent, by update id. */
   readonly sent: UpdateStep[][] = [];
   atManager: Failpoint = () => undefined;
@@ -80,11 +81,17 @@ export class Pair {
         await pair.send(pair.sent.length);
       },
     }).open(NOWHERE);
-    const first = encodeInitialState(pair.channel.initialState("holder"));
-    const watched = await pair.host.watchChannel(WHO, first, updateId(1));
-    assert.ok(watched.ok, watched.ok ? "" : watched.error.message);
+    pair.#first = encodeInitialState(pair.channel.initialState("holder"));
+    await pair.watch();
     await pair.completed(0);
     return pair;
+  }
+
+  /** The channel's first state; again with the same bytes. */
+  async watch(): Promise<void> {
+    const first = must(this.#first, "first state");
+    const watched = await this.host.watchChannel(WHO, first, updateId(1));
+    assert.ok(watched.ok, watched.ok ? "" : watched.error.message);
   }
   async end(): Promise<void> {
     await this.stopManager();
@@ -142,6 +149,10 @@ export class Pair {
       fs.rmSync(this.#place("manager"), { recursive: true });
       fs.cpSync(this.#place(name), this.#place("manager"), { recursive: true });
     };
+  }
+  /** The stopped manager's database is gone; its key is not. */
+  loseManager(): void {
+    fs.rmSync(this.#place("manager"), { recursive: true });
   }
   #place(name: string): string {
     return path.join(this.#folder, name);
@@ -301,11 +312,12 @@ export class Pair {
   }
   /** "code: text" of the alarms this process told. */
   get alarms(): readonly string[] {
-    return this.manager.items.items.flatMap(({ item }) => {
+    const texts = this.manager.items.items.flatMap(({ item }) => {
       if (item?.$case !== "userEvent") return [];
       const { event } = item.value;
       return event?.$case === "alarm" ? [`${event.value.code}: ${event.value.text}`] : [];
     });
+    return [...new Set(texts)];
   }
   /** Semantic keys of what this process told, but alarms. */
   get facts(): readonly string[] {

@@ -86,6 +86,31 @@ describe("a manager and a monitor that were restarted or restored", function () 
     assert.deepEqual([verdict?.verdict, verdict?.behindBy], [Verdict.NODE_BEHIND, BigInt(lost)]);
   });
 
+  it("a manager that lost its database is caught up by its node too", async () => {
+    await pair.pay("one");
+    await pair.settle();
+    await pair.stopManager();
+    pair.loseManager();
+    await pair.startManager();
+    const { link } = pair.manager;
+    await until("fenced", () => link.status().lastError?.includes("older copy") === true);
+    await restartManager();
+    const [unknown] = await pair.openSession();
+    assert.equal(unknown?.verdict, Verdict.UNKNOWN);
+    await pair.watch();
+    await until("compared", () => pair.alarms.length > 0);
+    const by = `by ${count(pair)} updates (it holds 0, the monitor ${count(pair)}) and by 1 event`;
+    assert.ok(pair.alarms[0]?.includes(by), pair.alarms[0]);
+    const [verdict] = await pair.openSession();
+    assert.equal(verdict?.verdict, Verdict.NODE_AHEAD);
+    for (let id = 1; id <= count(pair); id++) await pair.offer(id);
+    await pair.completed(count(pair));
+    await pair.handleAll();
+    await pair.pay("two");
+    await pair.settle();
+    assert.equal(pair.alarms.length, 1);
+  });
+
   it("a restored monitor is named, sent what it lost, and its events count under their own hashes", async () => {
     await pair.pay("one");
     await pair.settle();
@@ -118,6 +143,23 @@ describe("a manager and a monitor that were restarted or restored", function () 
       pair.alarms.filter((alarm) => /Conflict|Gap/.test(alarm)),
       [],
     );
+  });
+
+  it("an event that only a restored monitor forgot to have acked is acked again, and told nobody", async () => {
+    await pair.pay("one");
+    await pair.cutOff();
+    const restore = await pair.world.backUp();
+    await pair.listen();
+    await pair.settle();
+    const facts = pair.facts;
+    await pair.cutOff();
+    await restore();
+    const held = pair.eventsHeld();
+    assert.ok(held.length > 0, "un-acked in the copy");
+    await pair.listen();
+    await until("acked again", () => pair.eventsHeld().length === 0);
+    assert.deepEqual([pair.facts, pair.alarms], [facts, []]);
+    assert.deepEqual(await pair.host.pendingEvents(WHO), []);
   });
 
   it("a monitor with a new store is brought up from the first state", async () => {

@@ -56,10 +56,10 @@ export class ChannelSync {
     await Promise.all(Array.from({ length: COMPARE_AT_ONCE }, worker));
   }
 
-  /** A channel that was just accepted: the monitor cannot have it yet. */
+  /** A channel that was just accepted. The monitor may have it all the same: our database may be new. */
   watch(watch: StoredWatch): void {
     const lane = this.#newLane(watch);
-    if (lane !== undefined) this.#context.spawn(() => this.#sendWatch(lane));
+    if (lane !== undefined) this.#context.spawn(() => this.#compare(lane));
   }
 
   send(updates: readonly StoredUpdate[]): void {
