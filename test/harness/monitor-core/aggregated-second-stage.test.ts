@@ -7,14 +7,11 @@ import assert from "node:assert/strict";
 import { Transaction } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
 import { txid } from "@farwatch/protocol/ids";
-import { SIGHASH_ALL } from "@farwatch/monitor-service/bolt/signature";
-import { htlcTxWitness } from "@farwatch/monitor-service/tx/second-stage";
 import { claimWithPreimage } from "../channel/claims.js";
-import { findUntrimmed, secondStageOf } from "../channel/commitment.js";
+import { aggregatedSuccess } from "../channel/aggregated-success.js";
 import { htlcSuccessTx } from "../channel/broadcast.js";
-import type { Htlc } from "../channel/ledger.js";
 import { secretNamed } from "../channel/test-channel.js";
-import { protectedChannel, type ProtectedChannel } from "./protected-channel.js";
+import { protectedChannel } from "./protected-channel.js";
 import {
   assertClaims,
   CHANNEL_TYPES,
@@ -26,37 +23,6 @@ import {
   pay,
   revokedOutputs,
 } from "./scenario.js";
-
-/** HTLC-success of several HTLCs in one transaction: their signatures bind each input to its output. */
-function aggregatedSuccess(p: ProtectedChannel, at: number, htlcs: readonly Htlc[], name: string) {
-  const { setup } = p.channel;
-  const commitment = p.channel.commitment("counterparty", at);
-  const parts = htlcs.map((htlc) => {
-    const found = findUntrimmed(commitment, htlc);
-    return { found, ...secondStageOf(setup, commitment, found) };
-  });
-  const tx = new Transaction();
-  tx.version = must(parts[0], "part").tx.version;
-  for (const { tx: single } of parts) {
-    const { hash, index, sequence } = must(single.ins[0], "input");
-    tx.addInput(hash, index, sequence);
-    const { script, value } = must(single.outs[0], "output");
-    tx.addOutput(script, value);
-  }
-  for (const [index, { found, witnessScript, amountSat }] of parts.entries()) {
-    const digest = tx.hashForWitnessV0(index, witnessScript, amountSat, SIGHASH_ALL);
-    const key = { kind: "htlc", perCommitmentPoint: commitment.keys.perCommitmentPoint } as const;
-    const witness = htlcTxWitness({
-      channelType: setup.channelType,
-      counterpartySignature: must(commitment.htlcSignatures[found.position], "signature"),
-      broadcasterSignature: setup.sides.counterparty.party.sign(key, digest),
-      preimage: secretNamed(name).preimage,
-      htlcScript: witnessScript,
-    });
-    tx.setWitness(index, witness);
-  }
-  return Uint8Array.from(tx.toBuffer());
-}
 
 const outputsOf = (raw: Uint8Array) => {
   const tx = Transaction.fromBuffer(raw);
@@ -77,7 +43,9 @@ for (const channelType of CHANNEL_TYPES.filter((type) => type !== "static_remote
       for (const htlc of ours) await fulfill(p, htlc, "same");
       counterpartyCloses(p, old);
       p.mineEmpty(1);
-      const taken = aggregatedSuccess(p, old, ours, "same");
+      const { preimage } = secretNamed("same");
+      const all = ours.map((htlc) => ({ htlc, preimage }));
+      const taken = aggregatedSuccess(p.channel, "counterparty", old, all);
       p.mine(taken);
       const [toLocal] = revokedOutputs(p, old);
       assertClaims(p, [must(toLocal, "to_local"), ...outputsOf(taken)]);

@@ -21,7 +21,9 @@ export interface HandFunding {
 export function handFunding({
   fundingScriptPubkey,
   setup,
-}: Pick<ChannelPlan, "fundingScriptPubkey" | "setup">): HandFunding {
+}: Pick<ChannelPlan, "fundingScriptPubkey"> & {
+  readonly setup: Pick<ChannelPlan["setup"], "capacitySat">;
+}): HandFunding {
   const tx = new Transaction();
   tx.version = 2;
   tx.addInput(reversed(fromHex(COIN.txid)), COIN.vout);
