@@ -142,13 +142,24 @@ export class WorldChain {
     const parents = [...this.#mempool].filter(([id]) => !unknown.some((raw) => idOf(raw) === id));
     const all = [...parents.map(([, raw]) => raw), ...unknown];
     const reasons = this.#sim.hindrances(all).slice(parents.length);
-    for (const raw of unknown) this.#mempool.set(idOf(raw), raw);
+    for (const raw of unknown) this.#replace(raw);
     const reason = reasons.find((found) => found !== undefined);
     if (reason === undefined) return { kind: "accepted" };
     if (reason === "not final" || reason === "not mature") {
       return { kind: "refused", reason: "nonFinal", message: reason };
     }
     return { kind: "refused", reason: "missingInputs", message: reason };
+  }
+
+  /** BIP 125, without its fees: whatever spends the same leaves. */
+  #replace(raw: Uint8Array): void {
+    const spent = new Set(this.#sim.inputsOf(raw).map(outpointKey));
+    for (const [id, other] of this.#mempool) {
+      if (this.#sim.inputsOf(other).some((input) => spent.has(outpointKey(input)))) {
+        this.#mempool.delete(id);
+      }
+    }
+    this.#mempool.set(idOf(raw), raw);
   }
 
   #mempoolSpender(outpoint: Outpoint): Txid | undefined {

@@ -20,6 +20,7 @@ import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import { txid, type ChannelId, type Txid } from "@farwatch/protocol/ids";
 import type { Side } from "../../harness/channel/setup.js";
 import { testChannelOptions } from "../../harness/channel/test-channel.js";
+import { handFunding } from "../../harness/monitor-core/hand-funding.js";
 import type { Link, LinkOptions, PreparedFunding } from "../../harness/routing/link.js";
 import type { NodeMemory } from "../../harness/routing/memory.js";
 import { RoutingNode } from "../../harness/routing/routing-node.js";
@@ -39,6 +40,8 @@ import { WorldClient } from "./world-client.js";
 export interface WorldOptions {
   readonly monitors?: 1 | 2;
   readonly disk?: DiskKind;
+  /** "mined": the funding of its one channel is in a block, which may go away. Default: as old as the world. */
+  readonly funding?: "old" | "mined";
   /** Index of the crash point at which its victim dies and is started again. */
   readonly crashAt?: number;
 }
@@ -59,6 +62,8 @@ export class World {
   readonly record = new Recorder();
   readonly lines: LogLine[] = [];
   readonly fatal: unknown[] = [];
+  /** Transactions of fundings that were mined. */
+  readonly fundings: Uint8Array[] = [];
   readonly points: CrashPoints;
   readonly manager: ManagerProcess;
   readonly monitors: readonly MonitorProcess[];
@@ -70,6 +75,7 @@ export class World {
   readonly #around: Surroundings;
   #wasDisturbed = false;
   #nodeEpoch = 0n;
+  readonly #isFundingMined: boolean;
   #funded = 0;
   /** Channels that existed when the node was restarted last. */
   #before: ReadonlySet<ChannelId> = new Set();
@@ -81,6 +87,7 @@ export class World {
     const draw = seededBytes("node");
     this.curve = around.curve;
     this.#crashAt = options.crashAt;
+    this.#isFundingMined = options.funding === "mined";
     this.points = new CrashPoints(options.crashAt, (point) => this.#crashedAt(point));
     this.#folder = disk === "sqlite" ? mkdtempSync(join(tmpdir(), "farwatch-world-")) : undefined;
     const all: Surroundings = {
@@ -330,6 +337,13 @@ export class World {
 
   /** A coin as old as the world. */
   #fund(script: Uint8Array, value: Sat): PreparedFunding {
+    if (this.#isFundingMined) {
+      const setup = { capacitySat: value };
+      const { raw, outpoint, coin } = handFunding({ fundingScriptPubkey: script, setup });
+      this.chain.grant(coin.outpoint, coin.prevout);
+      this.fundings.push(raw);
+      return { funding: outpoint, publish: () => this.mine(1, [raw]) };
+    }
     this.#funded += 1;
     const funding = { txid: txid(toHex(named(`funding ${this.#funded}`))), vout: 0 };
     this.chain.grant(funding, { script, value });
