@@ -11,7 +11,7 @@ import { must } from "@farwatch/protocol/assert";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { findInbound, inboundRow } from "../inbound/inbound-htlcs.js";
 import { rowKeys, type ForwardRow, type LegRow } from "../rows.js";
-import type { Work } from "../work.js";
+import { roleOf, type Work } from "../work.js";
 
 export interface NewLeg {
   readonly sourceKey: SourceKey;
@@ -57,7 +57,8 @@ export function forwardKeyOf({ paymentHash, inbound }: Pick<NewLeg, "paymentHash
 
 /**
  * Errors: duplicateForward, channelUnknown, notYourChannel, malformed (the inbound HTLC is in no un-revoked
- * counterparty commitment, or has another hash).
+ * counterparty commitment, or has another hash; of a node that leaves it to us, another amount or expiry:
+ * the fee is told by the one, the monitor fails back in time (R27) by the other).
  */
 export function checkLeg(work: Work, leg: NewLeg): Refusal | undefined {
   const refusal = checkOwner(work, leg) ?? checkDuplicate(work, leg);
@@ -126,9 +127,12 @@ function checkInbound(work: Work, leg: NewLeg, htlc: InboundHtlc): Refusal | und
   if (found === undefined) {
     return refuse("malformed", "the inbound HTLC is in no un-revoked commitment", field);
   }
-  return found.paymentHash === leg.paymentHash
-    ? undefined
-    : refuse("malformed", "the inbound HTLC has another payment hash", field);
+  const bad = (why: string): Refusal => refuse("malformed", `the inbound HTLC has ${why}`, field);
+  if (found.paymentHash !== leg.paymentHash) return bad("another payment hash");
+  // LDK's sources leave both out; who resolves by itself goes by its own.
+  if (roleOf(work, leg.nodeKey) !== "managerResolves") return undefined;
+  if (found.amountMsat !== htlc.amountMsat) return bad("another amount");
+  return found.cltvExpiry === htlc.cltvExpiry ? undefined : bad("another expiry");
 }
 
 /** Creates the leg, its forward and its inbound rows; known ones stay as they are. */

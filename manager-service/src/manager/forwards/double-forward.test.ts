@@ -3,6 +3,8 @@
  * persistent-events R15, S25, S26, S58, D26).
  */
 import assert from "node:assert/strict";
+import { msat } from "@farwatch/protocol/amount";
+import { blockHeight } from "@farwatch/protocol/block";
 import type { Result } from "@farwatch/protocol/result";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Decision } from "../effect.js";
@@ -31,6 +33,15 @@ const reasonOf = (decided: Result<Decision, Refusal>): string | undefined =>
   decided.ok ? decided.value.refusal?.reason : decided.error.reason;
 const signing = (hops: Hops, htlc: Outgoing): string | undefined =>
   reasonOf(hops.sign(htlc.on, [...hops.carried(htlc.on), htlc]));
+
+/** Its source says that the inbound HTLC expires a block later than it does. */
+function laterExpiry(htlc: Outgoing): Outgoing {
+  const { origin } = htlc.source;
+  assert(origin.kind === "forward");
+  const cltvExpiry = blockHeight(origin.inbound.cltvExpiry + 1);
+  const changed = { ...origin, inbound: { ...origin.inbound, cltvExpiry } };
+  return { ...htlc, source: { ...htlc.source, origin: changed } };
+}
 
 describe("the double-forward guard", () => {
   it("refuses a second outbound HTLC while the first is live, on any channel", () => {
@@ -91,6 +102,25 @@ describe("a forward", () => {
     assert.equal(signing(hops, trampolineOf([], OUT, 8)), "malformed");
     assert.equal(hops.tables.forward.size + hops.tables.leg.size, 0);
     assert.equal(signing(hops, outbound), undefined);
+  });
+
+  it("names its inbound HTLC with the committed amount and expiry: the fee and R27 are reckoned by them", () => {
+    const hops = new Hops();
+    hops.add(inbound);
+    const more = { ...inbound, amountMsat: msat(inbound.amountMsat + 1n) };
+    assert.equal(signing(hops, forwardOf(more, OUT, 7)), "malformed");
+    assert.equal(signing(hops, trampolineOf([more], OUT, 7)), "malformed");
+    assert.equal(signing(hops, laterExpiry(outbound)), "malformed");
+    assert.equal(hops.tables.forward.size + hops.tables.leg.size, 0);
+    assert.equal(signing(hops, outbound), undefined);
+  });
+
+  it("of a node that resolves by itself may name neither: LDK's sources do not", () => {
+    const hops = new Hops("nodeResolves");
+    hops.add(inbound);
+    const unnamed = { ...inbound, amountMsat: msat(0) };
+    assert.equal(signing(hops, laterExpiry(forwardOf(unnamed, OUT, 7))), undefined);
+    assert.equal(hops.tables.leg.size, 1);
   });
 
   it("in a refused commitment leaves no trace", () => {
