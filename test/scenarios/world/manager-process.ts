@@ -150,13 +150,14 @@ export class ManagerProcess {
   }
 
   #rpc(life: Life, monitor: MonitorProcess): Rpc {
-    const { pump, points, certificates, record } = this.around;
+    const { pump, points, holds, certificates, record } = this.around;
     const channelOverride = new MemoryChannel({
       client: life,
       server: () => monitor.server(),
       certificate: certificates.manager.raw,
       pump,
       points,
+      holds,
       tap: (path, bytes) => record.toMonitor(monitor.name, path, bytes),
     });
     monitor.connections.add(channelOverride);

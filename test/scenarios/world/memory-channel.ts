@@ -10,6 +10,7 @@ import {
   type ChannelInterface,
   type ServerErrorResponse,
 } from "@grpc/grpc-js";
+import type { Holds } from "./holds.js";
 import type { CrashPoints, Life } from "./life.js";
 import type { IncomingCall, MemoryServer } from "./memory-server.js";
 import { turn, type Pump } from "./pump.js";
@@ -25,6 +26,7 @@ export interface ChannelParts {
   readonly certificate: Buffer;
   readonly pump: Pump;
   readonly points: CrashPoints;
+  readonly holds: Holds;
   /** Sees what reaches the server. */
   readonly tap?: (path: string, bytes: Uint8Array) => void;
 }
@@ -98,27 +100,32 @@ export class MemoryChannel implements ChannelInterface {
 class Direction {
   readonly #queue: (() => void)[] = [];
   #busy = false;
+  #open = true;
 
   constructor(
-    private readonly parts: Pick<ChannelParts, "pump" | "points">,
+    private readonly parts: Pick<ChannelParts, "pump" | "points" | "holds">,
     private readonly lives: readonly Life[],
   ) {}
 
-  /** `name` undefined: no message of its own (the end of a call). */
-  send(name: string | undefined, deliver: () => void): void {
-    this.parts.pump.moved();
-    const { points, pump } = this.parts;
-    this.#queue.push(() => {
-      pump.moved();
-      if (name !== undefined) points.pass(`before ${name}`, ...this.lives);
-      if (this.lives.some(({ alive }) => !alive)) return;
-      deliver();
-      if (name !== undefined) points.pass(`after ${name}`, ...this.lives);
+  /** `name` undefined: no message of its own (the start or the end of a call). */
+  send(call: ClientCall, name: string | undefined, deliver: () => void): void {
+    const { points, pump, holds } = this.parts;
+    pump.moved();
+    holds.pass(call, name, () => {
+      if (!this.#open) return;
+      this.#queue.push(() => {
+        pump.moved();
+        if (name !== undefined) points.pass(`before ${name}`, ...this.lives);
+        if (this.lives.some(({ alive }) => !alive)) return;
+        deliver();
+        if (name !== undefined) points.pass(`after ${name}`, ...this.lives);
+      });
+      void this.#work();
     });
-    void this.#work();
   }
 
   drop(): void {
+    this.#open = false;
     this.#queue.length = 0;
   }
 
@@ -161,18 +168,18 @@ class ClientCall implements Call {
     const name = `${server.life.owner} to ${this.#name} answer`;
     const answers = {
       message: (bytes: Buffer): void =>
-        channel.back.send(name, () => {
+        channel.back.send(this, name, () => {
           this.#received.push(bytes);
           this.#flush();
         }),
       end: (error: Partial<ServerErrorResponse> | undefined): void =>
-        channel.back.send(undefined, () => {
+        channel.back.send(this, undefined, () => {
           this.#status = error ?? "ok";
           channel.forget(this);
           this.#flush();
         }),
     };
-    channel.there.send(undefined, () => {
+    channel.there.send(this, undefined, () => {
       listener.onReceiveMetadata(new Metadata());
       this.#incoming = server.open(path, { metadata, certificate: parts.certificate }, answers);
     });
@@ -225,7 +232,7 @@ class ClientCall implements Call {
 
   /** To nobody: an attempt that fails is no progress. */
   #send(name: string | undefined, deliver: () => void): void {
-    if (this.server !== undefined) this.channel.there.send(name, deliver);
+    if (this.server !== undefined) this.channel.there.send(this, name, deliver);
   }
 
   #flush(): void {

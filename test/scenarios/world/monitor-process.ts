@@ -148,7 +148,7 @@ export class MonitorProcess {
   }
 
   async #deps(life: Life): Promise<HostDeps> {
-    const { curve, chain, pump, onFatal } = this.around;
+    const { curve, chain, pump, onFatal, monitorOptions } = this.around;
     const floors = this.#floorsOf(life);
     return {
       curve,
@@ -166,6 +166,7 @@ export class MonitorProcess {
       onFatal: (error) => {
         if (life.alive) onFatal(this.name, error);
       },
+      ...monitorOptions,
     };
   }
 

@@ -7,8 +7,11 @@ import type { LinkClock, LinkTimer } from "@farwatch/manager-service/monitors/li
 
 /** Turns of the event loop without a move after which everything stands still. */
 const IDLE_TURNS = 8;
-/** Ms of the clock: longer than the longest wait of a link, so that every retry gets its chance. */
-const HORIZON_MS = 60_000;
+/**
+ * Ms of the clock without progress: longer than the longest wait of a link, so that every retry gets its
+ * chance; shorter than its patience with a receipt, so that what is held does not make it start over for ever.
+ */
+const HORIZON_MS = 25_000;
 /** Ms of the clock without a word from the test: something repeats itself for ever. */
 const ENDLESS_MS = 3_600_000;
 /** Ms of real time in which a test that is not waiting for the world has to ask it something. */

@@ -1,6 +1,8 @@
 /** What every process of a world is given. */
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import type { Certificates } from "./certificates.js";
+import type { HostDeps } from "@farwatch/monitor-service/runtime/deps";
+import type { Holds } from "./holds.js";
 import type { CrashPoints } from "./life.js";
 import type { Pump } from "./pump.js";
 import type { Recorder } from "./recorder.js";
@@ -16,12 +18,19 @@ export interface LogLine {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
+/** What a monitor is configured with beside the defaults. */
+export type MonitorOptions = Partial<
+  Pick<HostDeps, "feeWallet" | "asksManagers" | "sweep" | "maxFeerate">
+>;
+
 export interface Surroundings {
   readonly curve: Curve;
   readonly pump: Pump;
   readonly points: CrashPoints;
   readonly chain: WorldChain;
   readonly certificates: Certificates;
+  readonly holds: Holds;
+  readonly monitorOptions: MonitorOptions;
   readonly record: Recorder;
   readonly disk: DiskKind;
   /** For the files of real stores. */

@@ -8,8 +8,8 @@ import { fromHex, toHex } from "@farwatch/protocol/bytes";
 import { must } from "@farwatch/protocol/assert";
 import { ERROR_TRAILER } from "@farwatch/protocol/convert/error";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
+import type { Role } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import {
-  Role,
   type ClaimPaymentRequest,
   type ClosePaymentRequest,
   type Completed,
@@ -42,6 +42,7 @@ export interface ClientParts {
   readonly pump: Pump;
   readonly record: Recorder;
   readonly nodeEpoch: bigint;
+  readonly role: Role;
   /** What OpenNodeSession names; channels that are being opened are added. */
   readonly cursors: () => readonly NodeChannel[];
 }
@@ -179,7 +180,7 @@ export class WorldClient implements ManagerConnection {
     const request: OpenNodeSessionRequest = {
       nodeKey: Buffer.from(fromHex(this.#parts.nodeKey)),
       nodeEpoch: this.#parts.nodeEpoch,
-      role: Role.MANAGER_RESOLVES,
+      role: this.#parts.role,
       ldkVersion: undefined,
       channels: this.#named(),
     };

@@ -62,6 +62,32 @@ describe("the world of the scenarios", () => {
     assert.equal(ab.lastUpdateId, 3n);
   });
 
+  it("holds what a test names, and lets the rest pass", async () => {
+    const { world, ab, bc, inbound, leg } = await forwarded();
+    const release = world.hold(/manager PutPreimages$/);
+    await bc.channel.fulfillHtlc(leg.htlc, inbound.secret.preimage);
+    await world.run();
+    assert.equal(bc.lastUpdateId, 6n, "the outbound channel goes on");
+    assert.deepEqual(world.record.userEvents(), []);
+    assert.equal(world.holds.names.length, 2);
+    assert.equal(ab.stageOf(inbound.htlc.id), "standing");
+    await release();
+    await world.run();
+    assert.deepEqual(world.record.userEvents(), ["paymentForwarded"]);
+    assert.equal(ab.stageOf(inbound.htlc.id), "gone");
+  });
+
+  it("puts a backup of the manager back: the monitors are ahead of it", async () => {
+    const world = await create({ monitors: 1 });
+    const ab = await world.open("ab");
+    const restore = world.manager.disk.backup();
+    await world.node.receive(ab, AMOUNT);
+    world.crash("manager");
+    restore();
+    await world.restart("manager");
+    assert.ok(world.lines.some(({ facts }) => facts["reason"] === "managerBehind"));
+  });
+
   it("keeps what was durable over crashes of everything", async () => {
     const { world, bc, inbound, leg } = await forwarded();
     for (const name of ["manager", "m1", "m2"]) world.crash(name);

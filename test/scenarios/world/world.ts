@@ -3,53 +3,46 @@
  * for sockets, disks, clocks and chain, in one process. Every run is the same, and a sweep can crash any
  * process at any point of it. See README.md.
  */
-import { credentials } from "@grpc/grpc-js";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { must } from "@farwatch/protocol/assert";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
-import {
-  ManagerServiceClient,
-  type NodeChannel,
-} from "@farwatch/protocol/gen/manager/v1/manager_service";
-import type { Sat } from "@farwatch/protocol/amount";
-import { toHex } from "@farwatch/protocol/bytes";
+import { Role } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import { txid, type ChannelId, type Txid } from "@farwatch/protocol/ids";
-import type { Side } from "../../harness/channel/setup.js";
-import { testChannelOptions } from "../../harness/channel/test-channel.js";
-import { handFunding } from "../../harness/monitor-core/hand-funding.js";
-import type { Link, LinkOptions, PreparedFunding } from "../../harness/routing/link.js";
+import type { Txid } from "@farwatch/protocol/ids";
+import type { Link, LinkOptions } from "../../harness/routing/link.js";
 import type { NodeMemory } from "../../harness/routing/memory.js";
-import { RoutingNode } from "../../harness/routing/routing-node.js";
+import type { RoutingNode } from "../../harness/routing/routing-node.js";
 import { cachedCurve } from "./cached-curve.js";
 import { certificates } from "./certificates.js";
-import { CrashPoints, Life, type CrashPoint, type ProcessName } from "./life.js";
+import { Holds } from "./holds.js";
+import { CrashPoints, type CrashPoint, type ProcessName } from "./life.js";
 import { MANAGER, ManagerProcess } from "./manager-process.js";
-import { MemoryChannel } from "./memory-channel.js";
 import { MonitorProcess } from "./monitor-process.js";
 import { Pump } from "./pump.js";
+import { NODE_KEY, NodeSide } from "./node-side.js";
 import { Recorder } from "./recorder.js";
-import { named, seededBytes } from "./seeded.js";
-import type { DiskKind, LogLine, Surroundings } from "./surroundings.js";
+import type { DiskKind, LogLine, MonitorOptions, Surroundings } from "./surroundings.js";
 import { WorldChain } from "./world-chain.js";
-import { WorldClient } from "./world-client.js";
+import type { WorldClient } from "./world-client.js";
 
 export interface WorldOptions {
   readonly monitors?: 1 | 2;
   readonly disk?: DiskKind;
   /** "mined": the funding of its one channel is in a block, which may go away. Default: as old as the world. */
   readonly funding?: "old" | "mined";
+  /** Of every monitor. */
+  readonly monitorOptions?: MonitorOptions;
+  /** Default: MANAGER_RESOLVES. */
+  readonly role?: Role;
   /** Index of the crash point at which its victim dies and is started again. */
   readonly crashAt?: number;
 }
 
 /** Ms of the world's clock until a supervisor has noticed and started a crashed process again. */
 const RESTART_MS = 1_000;
-const NODE_KEY = "02".repeat(33);
-const DRAWN_BYTES = 32;
 
 let curve: Promise<Curve> | undefined;
 /** One for all worlds, so that it remembers. */
@@ -60,10 +53,9 @@ export class World {
   readonly pump = new Pump();
   readonly chain = new WorldChain();
   readonly record = new Recorder();
+  readonly holds = new Holds();
   readonly lines: LogLine[] = [];
   readonly fatal: unknown[] = [];
-  /** Transactions of fundings that were mined. */
-  readonly fundings: Uint8Array[] = [];
   readonly points: CrashPoints;
   readonly manager: ManagerProcess;
   readonly monitors: readonly MonitorProcess[];
@@ -72,22 +64,15 @@ export class World {
   readonly curve: Curve;
   readonly #folder: string | undefined;
   readonly #crashAt: number | undefined;
-  readonly #around: Surroundings;
+  readonly #nodeSide: NodeSide;
   #wasDisturbed = false;
-  #nodeEpoch = 0n;
-  readonly #isFundingMined: boolean;
-  #funded = 0;
-  /** Channels that existed when the node was restarted last. */
-  #before: ReadonlySet<ChannelId> = new Set();
   /** Those that a supervisor starts again. */
   readonly #wanted = new Set<ProcessName>();
 
   private constructor(around: Pick<Surroundings, "curve" | "certificates">, options: WorldOptions) {
     const { disk = "simulated", monitors = 2 } = options;
-    const draw = seededBytes("node");
     this.curve = around.curve;
     this.#crashAt = options.crashAt;
-    this.#isFundingMined = options.funding === "mined";
     this.points = new CrashPoints(options.crashAt, (point) => this.#crashedAt(point));
     this.#folder = disk === "sqlite" ? mkdtempSync(join(tmpdir(), "farwatch-world-")) : undefined;
     const all: Surroundings = {
@@ -96,6 +81,8 @@ export class World {
       points: this.points,
       chain: this.chain,
       record: this.record,
+      holds: this.holds,
+      monitorOptions: options.monitorOptions ?? {},
       disk,
       folder: this.#folder ?? "",
       log: (line) => this.lines.push(line),
@@ -107,13 +94,12 @@ export class World {
       .slice(0, monitors)
       .map((name) => new MonitorProcess(name, this.manager.managerKey, all));
     this.manager.monitors = this.monitors;
-    this.#around = all;
-    this.node = new RoutingNode({
-      connection: this.#newClient(() => this.#cursors()),
-      funder: { prepare: (script, value) => Promise.resolve(this.#fund(script, value)) },
-      height: () => this.chain.height,
-      draw: () => draw(DRAWN_BYTES),
+    this.#nodeSide = new NodeSide(all, {
+      role: options.role ?? Role.MANAGER_RESOLVES,
+      manager: () => this.manager.server(),
+      ...(options.funding === "mined" ? { mine: (raw) => this.mine(1, [raw]) } : {}),
     });
+    this.node = this.#nodeSide.node;
   }
 
   /** `made` is told before anything starts, and must see that the world ends. */
@@ -148,16 +134,12 @@ export class World {
 
   /** A channel of B: `counterparty` is the peer. Watched, and durable everywhere. */
   open(name: string, options: Partial<LinkOptions> = {}): Promise<Link> {
-    const { curve: own } = this;
-    const keys = (side: Side) => ({ channelKeysId: named(`${side} keys of ${name}`) });
-    return this.node.openChannel(name, {
-      ...testChannelOptions,
-      curve: own,
-      holder: keys("holder"),
-      counterparty: keys("counterparty"),
-      initialState: { bestBlock: this.chain.tip },
-      ...options,
-    });
+    return this.#nodeSide.open(name, options);
+  }
+
+  /** Transactions of fundings that were mined. */
+  get fundings(): readonly Uint8Array[] {
+    return this.#nodeSide.fundings;
   }
 
   /** The node's client of this life. */
@@ -166,17 +148,8 @@ export class World {
   }
 
   /** The node's process starts anew with this memory. */
-  async restartNode(memory: NodeMemory = this.node.memory()): Promise<void> {
-    this.#before = new Set([...this.node.links.values()].map(({ channelId }) => channelId));
-    await this.node.restart(async (cursors) => {
-      this.client.close();
-      let restarting = true;
-      const client = this.#newClient(() => (restarting ? cursors : this.#cursors(memory)));
-      client.connect();
-      await this.quiesce();
-      restarting = false;
-      return client;
-    }, memory);
+  restartNode(memory: NodeMemory = this.node.memory()): Promise<void> {
+    return this.#nodeSide.restart(memory, () => this.quiesce());
   }
 
   monitor(name: ProcessName): MonitorProcess {
@@ -222,6 +195,21 @@ export class World {
   }
   async releasePreimages(): Promise<void> {
     for (const { preimages } of this.monitors) preimages.open();
+    await this.quiesce();
+  }
+
+  /** Keeps messages on their way whose name matches; what is returned lets them go on. */
+  hold(pattern: RegExp): () => Promise<void> {
+    const release = this.holds.hold(pattern);
+    return async () => {
+      release();
+      await this.quiesce();
+    };
+  }
+
+  /** B's node is dead until `restartNode`. */
+  async stopNode(): Promise<void> {
+    this.client.close();
     await this.quiesce();
   }
 
@@ -302,53 +290,6 @@ export class World {
   }
 
   // ---- inside ----
-
-  #newClient(cursors: () => readonly NodeChannel[]): WorldClient {
-    const { certificates: made, pump, points, record } = this.#around;
-    const life = new Life("node", false);
-    this.#nodeEpoch += 1n;
-    return new WorldClient({
-      nodeKey: NODE_KEY,
-      nodeEpoch: this.#nodeEpoch,
-      cursors,
-      pump,
-      record,
-      open: () => {
-        const server = () => this.manager.server();
-        const parts = { client: life, server, certificate: made.node.raw, pump, points };
-        const options = { channelOverride: new MemoryChannel(parts) };
-        return new ManagerServiceClient("memory", credentials.createInsecure(), options);
-      },
-    });
-  }
-
-  /** What the node says of its channels: of those on which it is behind, what it remembers. */
-  #cursors(memory?: NodeMemory): readonly NodeChannel[] {
-    const remembered = new Map(
-      memory?.cursors.map((cursor) => [toHex(cursor.channelId), cursor] as const),
-    );
-    const known = (link: Link): boolean =>
-      memory === undefined || remembered.has(link.channelId) || !this.#before.has(link.channelId);
-    return [...this.node.links.values()].filter(known).map((link) => {
-      const cursor = remembered.get(link.channelId);
-      return link.isBehind && cursor !== undefined ? cursor : link.cursor();
-    });
-  }
-
-  /** A coin as old as the world. */
-  #fund(script: Uint8Array, value: Sat): PreparedFunding {
-    if (this.#isFundingMined) {
-      const setup = { capacitySat: value };
-      const { raw, outpoint, coin } = handFunding({ fundingScriptPubkey: script, setup });
-      this.chain.grant(coin.outpoint, coin.prevout);
-      this.fundings.push(raw);
-      return { funding: outpoint, publish: () => this.mine(1, [raw]) };
-    }
-    this.#funded += 1;
-    const funding = { txid: txid(toHex(named(`funding ${this.#funded}`))), vout: 0 };
-    this.chain.grant(funding, { script, value });
-    return { funding, publish: () => Promise.resolve() };
-  }
 
   #process(name: ProcessName): ManagerProcess | MonitorProcess {
     return name === MANAGER ? this.manager : this.monitor(name);
