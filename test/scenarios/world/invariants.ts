@@ -23,6 +23,7 @@ export async function checkFinalState(world: World, { mayDangle }: FinalChecks):
   for (const name of world.down()) await world.restart(name);
   await world.quiesce();
   assert.deepEqual(world.fatal, [], "no process failed");
+  assert.equal(world.points.stillDue, 0, "every kill of the scenario has happened");
   assert.deepEqual(repetitions(world.record), []);
   if (mayDangle === "") assert.deepEqual(namesOfDangling(world), [], "events left un-acked");
   assertNoUpdateAfterResult(world.record);

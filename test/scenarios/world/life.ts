@@ -55,6 +55,8 @@ export interface CrashPoint {
 
 export class CrashPoints {
   readonly passed: CrashPoint[] = [];
+  /** Kills that a scenario itself asked for. */
+  readonly #due: { readonly victim: ProcessName; readonly name: RegExp }[] = [];
   readonly #crashAt: number | undefined;
   readonly #crash: (point: CrashPoint) => void;
 
@@ -64,13 +66,28 @@ export class CrashPoints {
     this.#crash = crash;
   }
 
+  /** The victim dies at its next point of such a name. */
+  killNext(victim: ProcessName, name: RegExp): void {
+    this.#due.push({ victim, name });
+  }
+  /** Kills that have not happened. */
+  get stillDue(): number {
+    return this.#due.length;
+  }
+
   /** Counts one point for each of these that is alive. */
   pass(name: string, ...lives: readonly Life[]): void {
     for (const { alive, owner, mortal } of lives) {
       if (!alive || !mortal) continue;
       const point = { index: this.passed.length, name, victim: owner };
       this.passed.push(point);
-      if (point.index === this.#crashAt) this.#crash(point);
+      if (point.index === this.#crashAt || this.#takeDue(point)) this.#crash(point);
     }
+  }
+
+  #takeDue({ victim, name }: CrashPoint): boolean {
+    const found = this.#due.findIndex((due) => due.victim === victim && due.name.test(name));
+    if (found !== -1) this.#due.splice(found, 1);
+    return found !== -1;
   }
 }

@@ -28,7 +28,7 @@ import { SqliteFiles } from "./sqlite-stores.js";
 import type { LogLine, Surroundings } from "./surroundings.js";
 
 export const MANAGER = "manager";
-const SECRET = named("secret of the manager");
+export const MANAGER_SECRET = named("secret of the manager");
 const NONCE_BYTES = 32;
 
 interface Running {
@@ -50,7 +50,7 @@ export class ManagerProcess {
     private readonly around: Surroundings,
     private readonly nodeKey: string,
   ) {
-    this.managerKey = managerKey(keyOfSecret(around.curve, SECRET));
+    this.managerKey = managerKey(keyOfSecret(around.curve, MANAGER_SECRET));
     this.#files = new SqliteFiles(around);
   }
 
@@ -130,7 +130,7 @@ export class ManagerProcess {
           monitorKey: monitor.monitorKey,
           curve,
           managerKey: this.managerKey,
-          managerSecret: SECRET,
+          managerSecret: MANAGER_SECRET,
           epoch,
           bootNonce,
           chainHash: REGTEST_CHAIN_HASH,

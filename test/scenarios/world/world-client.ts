@@ -59,6 +59,8 @@ interface Session {
 export class WorldClient implements ManagerConnection {
   /** Every delivery, redelivered ones again. */
   readonly items: Item[] = [];
+  /** Every `completed`, with how much had been recorded when it came. */
+  readonly completions: { readonly completed: Completed; readonly after: number }[] = [];
   session: OpenNodeSessionResponse | undefined;
   replayDone = false;
   readonly #parts: ClientParts;
@@ -208,7 +210,7 @@ export class WorldClient implements ManagerConnection {
     const session = { client, metadata, updates };
     this.session = opened;
     this.#session = session;
-    updates.on("data", (response: UpdateChannelResponse) => this.#open.answered(response));
+    updates.on("data", (response: UpdateChannelResponse) => this.#answered(response));
     updates.on("error", () => this.#lost(session));
     const items = client.subscribe({}, metadata);
     items.on("data", (response: SubscribeResponse) => this.#told(response));
@@ -222,6 +224,14 @@ export class WorldClient implements ManagerConnection {
     this.#session = undefined;
     session.client.close();
     if (!this.#closed) this.#later();
+  }
+
+  #answered(response: UpdateChannelResponse): void {
+    if (response.item?.$case === "completed") {
+      const after = this.#parts.record.entries.length;
+      this.completions.push({ completed: response.item.value, after });
+    }
+    this.#open.answered(response);
   }
 
   #told({ item: told }: SubscribeResponse): void {

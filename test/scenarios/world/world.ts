@@ -179,6 +179,11 @@ export class World {
     this.#up(name);
   }
 
+  /** Dies at its next point of such a name (README, crash sweep), and is started again as there. */
+  killAt(name: ProcessName, point: RegExp): void {
+    this.points.killNext(name, point);
+  }
+
   /** Nobody reaches the monitor, which itself goes on. */
   async partition(name: ProcessName): Promise<void> {
     this.monitor(name).isReachable = false;
