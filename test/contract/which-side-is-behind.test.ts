@@ -29,6 +29,32 @@ describe("a manager and a monitor that were restarted or restored", function () 
     await pair.replayed();
   }
 
+  it("nothing is amiss after a reconnect or a restart at any point of a channel's life", async () => {
+    const { channel } = pair;
+    const reconnected = async (): Promise<void> => {
+      await pair.cutOff();
+      await until("cut", () => !pair.manager.link.status().connected);
+      await pair.listen();
+      await pair.replayed();
+      await restartManager();
+      assert.deepEqual([pair.alarms, pair.monitorUpdateId], [[], count(pair)]);
+    };
+    await reconnected();
+    const htlc = offer(channel, "holder", 20_000, "one");
+    await channel.signCommitment("holder");
+    await reconnected();
+    await channel.settle();
+    await reconnected();
+    const outputs = [{ script: Uint8Array.of(0, 20, ...new Uint8Array(20)), valueSat: 49_000n }];
+    await channel.splices.negotiate({ addSat: { holder: -50_000n }, outputs });
+    await reconnected();
+    await channel.fulfillHtlc(htlc, secretNamed("one").preimage);
+    await channel.settle();
+    await reconnected();
+    await channel.forceClose("holder");
+    await reconnected();
+  });
+
   it("a restored manager is named, kept from forking, and repaired by its node", async () => {
     await pair.pay("one");
     await pair.settle();
@@ -159,7 +185,7 @@ describe("a manager and a monitor that were restarted or restored", function () 
     await pair.listen();
     await until("acked again", () => pair.eventsHeld().length === 0);
     assert.deepEqual([pair.facts, pair.alarms], [facts, []]);
-    assert.deepEqual(await pair.host.pendingEvents(WHO), []);
+    await until("confirmed", async () => (await pair.host.pendingEvents(WHO)).length === 0);
   });
 
   it("a monitor with a new store is brought up from the first state", async () => {
