@@ -50,6 +50,7 @@ export function waitingHost(store: EmptyStore): MonitorHost {
       zeroFeeChannels: 0,
       archivedChannels: 0,
       pendingEvents: 0,
+      oldestPendingEventAtMs: undefined,
       feeReserveSat: sat(0),
       features: [],
     }),

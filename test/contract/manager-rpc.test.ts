@@ -42,6 +42,8 @@ const INFO: Awaited<ReturnType<ManagerHost["info"]>> = {
   channels: 1,
   unhandledItems: 2,
   pendingAcks: 3,
+  pendingEvents: 4,
+  oldestPendingEventAtMs: 1_700_000_000_000,
   replayDone: true,
 };
 const bytes = (hex: string): Buffer => Buffer.from(fromHex(hex));
@@ -71,6 +73,8 @@ describe("ManagerService, unary calls", () => {
         Role.OBSERVE,
       ]);
       assert.deepEqual([info.channels, info.unhandledItems, info.pendingAcks], [1n, 2n, 3n]);
+      assert.equal(info.pendingEvents, 4n);
+      assert.equal(info.oldestPendingEventAtMs, 1_700_000_000_000n);
       assert.equal(info.replayDone, true);
     });
 

@@ -14,6 +14,7 @@ export const getInfo = (context: RpcContext): Rpc =>
     needsSession: false,
     async serve() {
       const info = await context.host.info();
+      const oldest = info.oldestPendingEventAtMs;
       return ok({
         version: context.version,
         managerKey: Buffer.from(fromHex(info.managerKey)),
@@ -23,6 +24,8 @@ export const getInfo = (context: RpcContext): Rpc =>
         channels: BigInt(info.channels),
         unhandledItems: BigInt(info.unhandledItems),
         pendingAcks: BigInt(info.pendingAcks),
+        pendingEvents: BigInt(info.pendingEvents),
+        oldestPendingEventAtMs: oldest === undefined ? undefined : BigInt(oldest),
         replayDone: info.replayDone,
       });
     },

@@ -178,6 +178,10 @@ export interface ManagerHost {
     readonly channels: number;
     readonly unhandledItems: number;
     readonly pendingAcks: number;
+    /** Monitor events whose ack is not confirmed. */
+    readonly pendingEvents: number;
+    /** By the clock of the monitor that has it; undefined: none is pending. */
+    readonly oldestPendingEventAtMs: number | undefined;
     /** Every monitor has replayed its un-acked events since this process started. */
     readonly replayDone: boolean;
   }>;

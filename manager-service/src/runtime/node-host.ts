@@ -19,6 +19,7 @@ import {
   forwardViews,
   monitorStatuses,
   paymentViews,
+  oldestPendingEvent,
   pendingEvents,
 } from "./views.js";
 
@@ -189,6 +190,8 @@ function readCalls({ deps, tables, replays, epoch }: HostParts) {
         channels: tables.channel.size,
         unhandledItems: tables.item.count("open", ALL),
         pendingAcks: tables.ack.size,
+        pendingEvents: tables.inbox.size,
+        oldestPendingEventAtMs: oldestPendingEvent(tables),
         replayDone: replays.isComplete,
       }),
   } satisfies Partial<ManagerHost>;

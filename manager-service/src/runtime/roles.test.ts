@@ -67,6 +67,25 @@ describe("roles in the shell", () => {
     assert.equal(bench.a.acked.length, 1);
   });
 
+  it("says how many events wait for their ack, and since when the oldest does", async () => {
+    await openedAs(Role.NODE_RESOLVES);
+    await bench.update(1, [sign(1, [{ part: 1 }])]);
+    const waiting = async () => {
+      const { pendingEvents, oldestPendingEventAtMs } = await bench.host.info();
+      return [pendingEvents, oldestPendingEventAtMs];
+    };
+    assert.deepEqual(await waiting(), [0, undefined]);
+    await bench.a.event(CLAIM);
+    await bench.a.event(confirmed(false));
+    assert.deepEqual(await waiting(), [2, 1_000]);
+    await done(await subscribed(), 0);
+    assert.deepEqual(await waiting(), [2, 1_000], "the ack is not confirmed yet");
+    const acks = bench.a.host.pendingAcks(bench.a);
+    const told = acks.map((ack) => ({ ack, result: "acked" as const }));
+    await bench.a.host.acked(bench.a, told);
+    assert.deepEqual(await waiting(), [1, 2_000]);
+  });
+
   it("acks an event at once for a node with monitors of its own", async () => {
     await openedAs(Role.OBSERVE);
     await bench.update(1, [sign(1, [{ part: 1 }])]);

@@ -135,6 +135,15 @@ export function pendingEvents(
   }));
 }
 
+/** When it came to be at its monitor; undefined: no event is pending. */
+export function oldestPendingEvent(tables: Tables): number | undefined {
+  let oldest: number | undefined;
+  for (const { createdAtMs } of tables.inbox.values()) {
+    oldest = Math.min(oldest ?? createdAtMs, createdAtMs);
+  }
+  return oldest;
+}
+
 export function monitorStatuses(
   tables: Tables,
   links: readonly MonitorLink[],

@@ -33,8 +33,12 @@ export const getInfo =
       channels: BigInt(info.channels),
       archivedChannels: BigInt(info.archivedChannels),
       pendingEvents: BigInt(info.pendingEvents),
+      oldestPendingEventAtMs: optionalBigInt(info.oldestPendingEventAtMs),
       packageRelay: deps.packageRelay(),
       feeReserveSat: info.feeReserveSat,
       walletConfirmedSat: deps.walletConfirmedSat(),
     });
   };
+
+const optionalBigInt = (ms: number | undefined): bigint | undefined =>
+  ms === undefined ? undefined : BigInt(ms);

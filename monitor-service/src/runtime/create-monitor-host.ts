@@ -47,10 +47,16 @@ export function createMonitorHost(core: Core): MonitorHost {
 
 function infoOf(core: Core): HostInfo {
   let pendingEvents = 0;
+  let oldestPendingEventAtMs: number | undefined;
   let zeroFeeChannels = 0;
   let feeReserve = 0n;
   for (const { pending, state } of core.monitors.all()) {
     pendingEvents += pending.size;
+    const [oldest] = pending.values();
+    if (oldest !== undefined) {
+      const { createdAtMs } = oldest.event;
+      oldestPendingEventAtMs = Math.min(oldestPendingEventAtMs ?? createdAtMs, createdAtMs);
+    }
     feeReserve += feeReserveSat(state);
     if (state.parameters.channelType === "zero_fee_commitments") zeroFeeChannels += 1;
   }
@@ -67,6 +73,7 @@ function infoOf(core: Core): HostInfo {
     zeroFeeChannels,
     archivedChannels: core.archive.size,
     pendingEvents,
+    oldestPendingEventAtMs,
     feeReserveSat: sat(feeReserve),
     features: core.sweeper === undefined ? [] : ["sweep"],
   };

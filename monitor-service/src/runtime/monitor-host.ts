@@ -198,6 +198,8 @@ export interface HostInfo {
   readonly zeroFeeChannels: number;
   readonly archivedChannels: number;
   readonly pendingEvents: number;
+  /** undefined: none is pending. */
+  readonly oldestPendingEventAtMs: number | undefined;
   /** Over all channels (monitor/bumps/fee-reserve.ts). */
   readonly feeReserveSat: Sat;
   /** Names of optional behaviour a manager may rely on. */

@@ -26,6 +26,7 @@ const INFO = {
   archivedChannels: 4,
   features: [],
   pendingEvents: 1,
+  oldestPendingEventAtMs: 1_700_000_000_000,
   feeReserveSat: sat(123_456n),
 };
 

@@ -15,6 +15,7 @@ import {
   ChannelFilter,
   ClosingState,
   type GetChannelResponse,
+  type GetInfoResponse,
   type ListChannelsResponse,
   type MonitorServiceClient,
   type ReceiptBatch,
@@ -201,6 +202,7 @@ describe("MonitorService over a whole host", function () {
     assert.ok(event.body.kind === "htlcEvent" && event.body.resolution.kind === "claimed");
     const before = await show(channel.channelId);
     assert.deepEqual(before.unackedEventIds, [1n]);
+    assert.deepEqual(await waiting(), [1n, BigInt(event.createdAtMs)]);
     assert.equal(before.unresolvedOutboundHtlcs.length, 0);
 
     const { header, signature, acks } = world.manager.acks(world.host.info(), event, event);
@@ -217,7 +219,14 @@ describe("MonitorService over a whole host", function () {
       client.listPendingEvents({ channelId: undefined }, done),
     );
     assert.equal(pending.events.length, 0);
+    assert.deepEqual(await waiting(), [0n, undefined]);
   });
+
+  /** Un-acked events, and since when. */
+  const waiting = async () => {
+    const info = await call<GetInfoResponse>((done) => client.getInfo({}, done));
+    return [info.pendingEvents, info.oldestPendingEventAtMs];
+  };
 
   const page = (pageSize: number, pageToken: Uint8Array): Promise<ListChannelsResponse> =>
     call((done) =>

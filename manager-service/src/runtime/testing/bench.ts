@@ -143,7 +143,7 @@ export class ScriptedLink implements MonitorLink {
       header: new Uint8Array(),
       payload: new Uint8Array(),
       signature: new Uint8Array(64),
-      createdAtMs: 1,
+      createdAtMs: 1_000 * id,
       body,
       origin,
     });

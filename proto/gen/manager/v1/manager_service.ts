@@ -515,6 +515,13 @@ export interface GetInfoResponse {
    * out is known. Nothing waits for it; it is for operators and tests.
    */
   readonly replayDone: boolean;
+  /** Monitor events that are recorded here and not acknowledged yet. They are kept however many they become. */
+  readonly pendingEvents: bigint;
+  /**
+   * When the oldest of them came to be at its monitor, in Unix milliseconds; absent without any. One that
+   * grows old waits for somebody: ListPendingEvents says for whom.
+   */
+  readonly oldestPendingEventAtMs?: bigint | undefined;
 }
 
 function createBaseOpenNodeSessionRequest(): OpenNodeSessionRequest {
@@ -5390,6 +5397,8 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     unhandledItems: 0n,
     pendingAcks: 0n,
     replayDone: false,
+    pendingEvents: 0n,
+    oldestPendingEventAtMs: undefined,
   };
 }
 
@@ -5437,6 +5446,18 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     }
     if (message.replayDone !== false) {
       writer.uint32(72).bool(message.replayDone);
+    }
+    if (message.pendingEvents !== 0n) {
+      if (BigInt.asUintN(64, message.pendingEvents) !== message.pendingEvents) {
+        throw new globalThis.Error("value provided for field message.pendingEvents of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.pendingEvents);
+    }
+    if (message.oldestPendingEventAtMs !== undefined) {
+      if (BigInt.asUintN(64, message.oldestPendingEventAtMs) !== message.oldestPendingEventAtMs) {
+        throw new globalThis.Error("value provided for field message.oldestPendingEventAtMs of type uint64 too large");
+      }
+      writer.uint32(88).uint64(message.oldestPendingEventAtMs);
     }
     return writer;
   },
@@ -5536,6 +5557,22 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             message.replayDone = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.pendingEvents = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.oldestPendingEventAtMs = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5566,6 +5603,13 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
       ? BigInt(object.pendingAcks)
       : 0n;
     message.replayDone = object.replayDone ?? false;
+    message.pendingEvents = (object.pendingEvents !== undefined && object.pendingEvents !== null)
+      ? BigInt(object.pendingEvents)
+      : 0n;
+    message.oldestPendingEventAtMs =
+      (object.oldestPendingEventAtMs !== undefined && object.oldestPendingEventAtMs !== null)
+        ? BigInt(object.oldestPendingEventAtMs)
+        : undefined;
     return message;
   },
 };

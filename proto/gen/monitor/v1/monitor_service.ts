@@ -685,7 +685,14 @@ export interface GetInfoResponse {
    * Confirmed satoshis of the wallet named in `bitcoind.wallet`, as it said within the last ten minutes.
    * Absent without such a wallet, before its first answer, and once it does not answer.
    */
-  readonly walletConfirmedSat?: bigint | undefined;
+  readonly walletConfirmedSat?:
+    | bigint
+    | undefined;
+  /**
+   * When the oldest un-acknowledged event came to be, in Unix milliseconds; absent without any. Such events
+   * are kept however many they become: one that grows old needs its manager, or a person.
+   */
+  readonly oldestPendingEventAtMs?: bigint | undefined;
 }
 
 export interface SetMembersRequest {
@@ -6021,6 +6028,7 @@ function createBaseGetInfoResponse(): GetInfoResponse {
     chainReason: "",
     feeReserveSat: 0n,
     walletConfirmedSat: undefined,
+    oldestPendingEventAtMs: undefined,
   };
 }
 
@@ -6101,6 +6109,12 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
         throw new globalThis.Error("value provided for field message.walletConfirmedSat of type uint64 too large");
       }
       writer.uint32(176).uint64(message.walletConfirmedSat);
+    }
+    if (message.oldestPendingEventAtMs !== undefined) {
+      if (BigInt.asUintN(64, message.oldestPendingEventAtMs) !== message.oldestPendingEventAtMs) {
+        throw new globalThis.Error("value provided for field message.oldestPendingEventAtMs of type uint64 too large");
+      }
+      writer.uint32(184).uint64(message.oldestPendingEventAtMs);
     }
     return writer;
   },
@@ -6272,6 +6286,14 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
             message.walletConfirmedSat = reader.uint64() as bigint;
             continue;
           }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.oldestPendingEventAtMs = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6317,6 +6339,10 @@ export const GetInfoResponse: MessageFns<GetInfoResponse> = {
     message.walletConfirmedSat = (object.walletConfirmedSat !== undefined && object.walletConfirmedSat !== null)
       ? BigInt(object.walletConfirmedSat)
       : undefined;
+    message.oldestPendingEventAtMs =
+      (object.oldestPendingEventAtMs !== undefined && object.oldestPendingEventAtMs !== null)
+        ? BigInt(object.oldestPendingEventAtMs)
+        : undefined;
     return message;
   },
 };
