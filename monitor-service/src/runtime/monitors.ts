@@ -9,6 +9,7 @@ import { assert } from "@farwatch/protocol/assert";
 import type { Watch } from "../chain/scan-block.js";
 import type { MonitorState } from "../monitor/state.js";
 import type { Outbox } from "../outbox/event-feed.js";
+import { pendingAbove } from "./pending-above.js";
 import { WatchIndex } from "./watch-index.js";
 
 export interface PendingEvent {
@@ -130,11 +131,13 @@ export class Monitors implements Outbox {
   }
 
   committedEvents(channel: ChannelId, after: EventId): readonly SealedMonitorEvent[] {
-    const events: SealedMonitorEvent[] = [];
-    for (const { event, committed } of this.#byId.get(channel)?.pending.values() ?? []) {
-      if (committed && event.eventId > after) events.push(event);
-    }
-    return events;
+    const entry = this.#byId.get(channel);
+    if (entry === undefined) return [];
+    // A state halted while it was loaded may be older than the channel's events.
+    const next = entry.halt === undefined ? entry.state.nextEventId : undefined;
+    return pendingAbove(entry.pending, after, next)
+      .filter(({ committed }) => committed)
+      .map(({ event }) => event);
   }
 
   isPending(channel: ChannelId, id: EventId): boolean {
