@@ -16,7 +16,7 @@ import {
   OUT,
   PEER_REASON,
 } from "../testing/htlcs.js";
-import { fromUpdate, MONITOR_A, MONITOR_B, NODE, secretOf } from "../testing/scene.js";
+import { fromUpdate, MONITOR_A, MONITOR_B, secretOf } from "../testing/scene.js";
 
 const inbound = incoming(IN, 1);
 const outbound = forwardOf(inbound, OUT, 7);
@@ -80,10 +80,16 @@ describe("the claim of a forward", () => {
     const resolution = { ...body.resolution, attributionData };
     hops.event(MONITOR_A, OUT, { ...body, resolution });
     hops.kept(IN);
-    const [command] = hops.tables.item
-      .select("unhandled", NODE)
-      .flatMap(({ event }) => (event.kind === "claimInbound" ? [event] : []));
-    assert.deepEqual(command?.attributionData, attributionData);
+    assert.deepEqual(hops.content("claimInbound").attributionData, attributionData);
+    const told = forwarding();
+    told.fulfilled(outbound);
+    told.event(MONITOR_A, OUT, { ...body, resolution });
+    told.kept(IN);
+    assert.deepEqual(
+      told.content("claimInbound").attributionData,
+      attributionData,
+      "the fast path did not know it",
+    );
   });
 
   it("is acked when the removal is durable on both monitors and PaymentForwarded is handled", () => {

@@ -51,9 +51,7 @@ export function claimLeg(work: Work, named: NewLeg, claim: Claim): readonly stri
   const leg = changeLeg(work, addLeg(work, named), "claimed");
   const forward = forwardOf(work, leg);
   if (forward.state === "claimed") {
-    // The fast path may not have known what was skimmed.
-    const skimmedFeeMsat = forward.skimmedFeeMsat ?? claim.skimmedFeeMsat;
-    changeForward(work, forward, { skimmedFeeMsat });
+    learnMore(work, forward, claim);
     return conditionsOf(forward);
   }
   const { preimage, onChain: claimFromOnchain, skimmedFeeMsat } = claim;
@@ -66,6 +64,19 @@ export function claimLeg(work: Work, named: NewLeg, claim: Claim): readonly stri
   // No peer can have a fail: it never became one. Otherwise tellForwarded decides.
   if (!rows.some(({ failTold }) => failTold)) takeFailBack(work, claimed);
   return conditionsOf(claimed);
+}
+
+/** The fast path may not have known what was skimmed, or what the peer says of hold times. */
+function learnMore(work: Work, forward: ForwardRow, claim: Claim): void {
+  const { attributionData } = claim;
+  const skimmedFeeMsat = forward.skimmedFeeMsat ?? claim.skimmedFeeMsat;
+  changeForward(work, forward, { skimmedFeeMsat });
+  if (attributionData === undefined) return;
+  for (const row of inboundOf(work, forward)) {
+    const { decision } = row;
+    if (decision?.kind !== "claim" || decision.attributionData !== undefined) continue;
+    changeInbound(work, row, { decision: { ...decision, attributionData } });
+  }
 }
 
 const takeFailBack = (work: Work, { forwardKey }: ForwardRow): unknown =>

@@ -26,7 +26,7 @@ const claiming = (htlc: Outgoing, secret: number, number = 1): UpdateStep => ({
       sourceKey: htlc.source.sourceKey,
       preimage: secretOf(secret),
       skimmedFeeMsat: msat(20),
-      attributionData: undefined,
+      attributionData: new Uint8Array([7]),
     },
   ],
   failed: [],
@@ -51,6 +51,7 @@ describe("a claimed entry of a forward", () => {
     assert.deepEqual(hops.open, ["alarm preimageKept", "claim in/1", "forwarded"]);
     assert.equal(hops.content("paymentForwarded").skimmedFeeMsat, 20n);
     assert.equal(hops.content("paymentForwarded").claimFromOnchain, false);
+    assert.deepEqual(hops.content("claimInbound").attributionData, new Uint8Array([7]), "G14");
   });
 
   it("with a preimage of another hash claims nothing", () => {

@@ -23,14 +23,20 @@ export interface Revealed {
   readonly sourceKey: SourceKey | undefined;
   readonly preimage: Preimage;
   readonly skimmedFeeMsat: Msat | undefined;
+  readonly attributionData: Uint8Array | undefined;
 }
+
+const NAMELESS = {
+  sourceKey: undefined,
+  skimmedFeeMsat: undefined,
+  attributionData: undefined,
+} as const;
 
 export const revealedBy = (steps: readonly UpdateStep[]): readonly Revealed[] =>
   steps.flatMap((step): readonly Revealed[] => {
     if (step.kind === "latestHolderCommitment") return step.claimed;
-    return step.kind === "paymentPreimage"
-      ? [{ sourceKey: undefined, preimage: step.preimage, skimmedFeeMsat: undefined }]
-      : [];
+    const { kind } = step;
+    return kind === "paymentPreimage" ? [{ ...NAMELESS, preimage: step.preimage }] : [];
   });
 
 /** Effects: a row and an alarm each; where a claimed entry proves it, PaymentSent or the claim of a forward. */
@@ -41,11 +47,12 @@ export function keepPreimages(
   refusal: Refusal,
 ): void {
   const { nodeKey } = channelOf(work, channelId);
-  for (const { sourceKey, preimage, skimmedFeeMsat } of revealed) {
+  for (const { sourceKey, preimage, skimmedFeeMsat, attributionData } of revealed) {
     const paymentHash = hashOfPreimage(preimage);
     recordPreimage(work, channelId, preimage, sourceKey);
     if (sourceKey !== undefined) {
-      claimKnownLeg(work, sourceKey, { preimage, onChain: false, skimmedFeeMsat });
+      const claim = { preimage, onChain: false, skimmedFeeMsat, attributionData };
+      claimKnownLeg(work, sourceKey, claim);
       for (const payment of work.draft.payment.select("hash", paymentHash)) {
         if (payment.nodeKey === nodeKey) paymentSucceeded(work, payment, preimage);
       }
