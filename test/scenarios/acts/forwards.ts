@@ -102,17 +102,18 @@ export function endOf(one: Forward): string {
 }
 
 /**
- * Mines what is broadcast; then B must have taken A's HTLC from the commitment of `side` (default: A's
- * newest) with the preimage.
+ * Mines what is broadcast; then B must have taken A's HTLC with the preimage, from the commitment of
+ * `side` (default: A's) with this number (default: the newest).
  */
 export async function assertClaimedOnChain(
   world: World,
   { inbound, secret }: Forward,
   side: Side = "counterparty",
+  given?: number,
 ): Promise<void> {
   await world.mineBroadcasts();
   const { link, htlc } = inbound;
-  const number = side === "holder" ? link.channel.received("holder") : undefined;
+  const number = given ?? (side === "holder" ? link.channel.received("holder") : undefined);
   const taken = { payment: { secret }, part: { link, htlc } };
   const spender = world.chain.spenderOf(outputOf(taken, side, number));
   const ours = world.chain.broadcasts.find(({ txid }) => txid === spender);
