@@ -51,3 +51,11 @@ export function toldBefore(
   );
   return told !== -1 && (completion === undefined || told < completion.after);
 }
+
+/** Updates are accepted, and no monitor is reached. */
+export async function cutOff(world: World): Promise<void> {
+  for (const { name } of world.monitors) await world.partition(name);
+}
+export async function reconnect(world: World): Promise<void> {
+  for (const { name } of world.monitors) await world.heal(name);
+}
