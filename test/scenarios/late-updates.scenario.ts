@@ -3,15 +3,15 @@
  * S9): applied, and `completed` says that the channel is closed once the node was told of the close.
  */
 import assert from "node:assert/strict";
+import { FINAL_DEPTH, mineTo, theirClaim, theyClose, weClose, weTakeBack } from "./acts/chain.js";
 import {
-  FINAL_DEPTH,
-  mineTo,
-  theirClaim,
-  theyClose,
-  weClose,
-  weTakeBack,
-} from "./acts/chain.js";
-import { completionsOf, cutOff, newestAt, pending, reconnect, toldBefore } from "./acts/durability.js";
+  completionsOf,
+  cutOff,
+  newestAt,
+  pending,
+  reconnect,
+  toldBefore,
+} from "./acts/durability.js";
 import { receive } from "./acts/forwards.js";
 import { eventsOf, eventsOfAll, paymentEvents, userEvents } from "./acts/look.js";
 import { inSat, pay, type Paid } from "./acts/payments.js";
