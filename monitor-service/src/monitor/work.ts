@@ -73,7 +73,7 @@ export function claimOutbound(
   htlc: OutboundHtlc,
   preimage: Preimage,
   origin: EventOrigin,
-  details: ClaimDetails = NO_DETAILS,
+  { skimmedFeeMsat, attributionData }: ClaimDetails = NO_DETAILS,
 ): void {
   const key = htlc.source.sourceKey;
   change(work, { fulfilled: withEntry(work.state.fulfilled, key, preimage) });
@@ -81,7 +81,8 @@ export function claimOutbound(
   const reported = reportedFor(work.state, key);
   if (onChain ? reported.claimedOnChain : reported.claimedOffChain) return;
   markReported(work, key, onChain ? { claimedOnChain: true } : { claimedOffChain: true });
-  emit(work, htlcEvent(work, htlc, { kind: "claimed", preimage, ...details }), origin);
+  const claimed = { kind: "claimed", preimage, skimmedFeeMsat, attributionData } as const;
+  emit(work, htlcEvent(work, htlc, claimed), origin);
   relayPreimage(work, htlc.source, preimage);
 }
 

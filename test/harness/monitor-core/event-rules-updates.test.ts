@@ -3,13 +3,15 @@
  * Which test proves which rule: test/README.md, "Event rules".
  */
 import assert from "node:assert/strict";
+import { msat } from "@farwatch/protocol/amount";
 import { sourceKey } from "@farwatch/protocol/ids";
+import type { UpdateStep } from "@farwatch/protocol/update";
 import { decodeState, encodeState } from "@farwatch/monitor-service/monitor/codec";
 import { step } from "@farwatch/monitor-service/monitor/step";
 import { htlcSuccessTx } from "../channel/broadcast.js";
 import { forwardSource } from "../channel/sources.js";
 import { secretNamed } from "../channel/test-channel.js";
-import { outcomesOf } from "./event-rules.js";
+import { bodiesOf, outcomesOf } from "./event-rules.js";
 import { forwarded, inboundHtlc, recordInputs, takeRemoval } from "./forwarded.js";
 import type { ProtectedChannel } from "./protected-channel.js";
 import { CHANNEL_TYPES, counterpartyCloses, fulfill, number, outcomes, pay } from "./scenario.js";
@@ -18,6 +20,15 @@ import { CHANNEL_TYPES, counterpartyCloses, fulfill, number, outcomes, pay } fro
 async function unheard(p: ProtectedChannel, dance: () => Promise<void>): Promise<void> {
   p.held = [];
   await dance();
+}
+
+type HolderStep = Extract<UpdateStep, { kind: "latestHolderCommitment" }>;
+
+/** The monitor is told what it had not heard, with its holder commitments changed. */
+function tellHeld(p: ProtectedChannel, change: (step: HolderStep) => HolderStep): void {
+  for (const steps of p.held?.splice(0) ?? []) {
+    p.update(steps.map((item) => (item.kind === "latestHolderCommitment" ? change(item) : item)));
+  }
 }
 
 for (const channelType of CHANNEL_TYPES) {
@@ -100,18 +111,43 @@ for (const channelType of CHANNEL_TYPES) {
         await takeRemoval(p);
       });
       const unknown = sourceKey("dd".repeat(32));
-      for (const steps of p.held?.splice(0) ?? []) {
-        p.update(
-          steps.map((item) =>
-            item.kind === "latestHolderCommitment"
-              ? { ...item, claimed: item.claimed.map((one) => ({ ...one, sourceKey: unknown })) }
-              : item,
-          ),
-        );
-      }
+      tellHeld(p, (step) => ({
+        ...step,
+        claimed: step.claimed.map((one) => ({ ...one, sourceKey: unknown })),
+      }));
       assert.deepEqual(outcomesOf(p.events, unknown), ["claimed:update"]);
       const { paymentHash, preimage } = secretNamed("ours");
       assert.deepEqual(p.state.preimages.get(paymentHash), preimage);
+    });
+
+    it("G14: a claim tells what the entry says of the skimmed fee and of hold times", async () => {
+      const { p, htlc } = await forwarded(channelType);
+      await unheard(p, async () => {
+        await p.channel.fulfillHtlc(htlc, secretNamed("ours").preimage);
+        await takeRemoval(p);
+      });
+      const more = { skimmedFeeMsat: msat(7), attributionData: new Uint8Array([1, 2, 3]) };
+      tellHeld(p, (step) => ({
+        ...step,
+        claimed: step.claimed.map((one) => ({ ...one, ...more })),
+      }));
+      const [told] = bodiesOf(p.events, "htlcEvent");
+      const { preimage } = secretNamed("ours");
+      assert.deepEqual(told?.resolution, { kind: "claimed", preimage, ...more });
+    });
+
+    it("G19: a failure whose reason nobody told is still told; its secret is never refused", async () => {
+      const { p, htlc } = await forwarded(channelType);
+      await unheard(p, async () => {
+        p.channel.failHtlc(htlc);
+        await p.channel.settle();
+      });
+      tellHeld(p, (step) => ({ ...step, failed: [] }));
+      assert.deepEqual(outcomes(p, htlc), ["failed:update"]);
+      const [told] = bodiesOf(p.events, "htlcEvent");
+      assert.ok(told?.resolution.kind === "failed");
+      assert.deepEqual(told.resolution.reason.cause, { kind: "onChainTimeout" });
+      assert.equal(p.state.counterpartyPrevious, undefined, "revoked");
     });
 
     describe("HTLCs revoked while they stand in the commitment on chain", () => {

@@ -3,6 +3,7 @@
  * durable there, a fail at once (contract section 1, "Removed"; persistent-events R53, R57, R59, S46, S57).
  */
 import assert from "node:assert/strict";
+import { msat } from "@farwatch/protocol/amount";
 import { Hops } from "../testing/hops.js";
 import { forwardOf, IN, IN2, incoming, OUT, OUT2 } from "../testing/htlcs.js";
 import { fromUpdate, MONITOR_A, MONITOR_B, secretOf } from "../testing/scene.js";
@@ -36,6 +37,16 @@ describe("a claim on a closed inbound channel", () => {
     assert.deepEqual(hops.acks, []);
     hops.handle("forwarded");
     assert.deepEqual(hops.acks, ["A1 out"]);
+  });
+
+  it("tells what was skimmed with the fee, the skimming included, also when it is more than that (G27)", () => {
+    for (const skimmed of [40n, 4_000n]) {
+      const hops = closedInbound();
+      hops.claims(MONITOR_A, outbound, fromUpdate(2), msat(skimmed));
+      hops.kept(IN);
+      assert.equal(hops.content("paymentForwarded").totalFeeMsat, 100n);
+      assert.equal(hops.content("paymentForwarded").skimmedFeeMsat, skimmed);
+    }
   });
 
   it("carries a fee and is told once, whatever is replayed (D17)", () => {

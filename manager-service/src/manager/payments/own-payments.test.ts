@@ -106,6 +106,7 @@ describe("a claimed HTLC of an own payment", () => {
     scene.event(MONITOR_A, claimed(part(1)));
     scene.event(MONITOR_A, claimed(part(2)));
     assert.deepEqual(scene.open, [SENT]);
+    assert.deepEqual(scene.acks, [], "the second part's event waits like the first's (G26)");
     scene.handle(SENT);
     assert.deepEqual(scene.acks, ["A1", "A2"]);
   });
@@ -154,6 +155,20 @@ describe("a failed HTLC of an own payment", () => {
     scene.handle(pathFailed(1));
     assert.deepEqual(scene.acks, ["A1"]);
     assert.equal(scene.tables.payment.get(PAYMENT)?.state, "pending", "no answer, no guess");
+  });
+
+  it("is told of a payment that these rows never had, and so is a claim (G7)", () => {
+    const scene = Scene.opened();
+    scene.event(MONITOR_A, failed(part(1)));
+    assert.deepEqual(scene.open, [pathFailed(1)]);
+    assert.deepEqual(scene.acks, [], "not acked silently");
+    scene.handle(pathFailed(1), "no route left");
+    assert.deepEqual(scene.open, [FAILED]);
+    scene.handle(FAILED);
+    assert.deepEqual(scene.acks, ["A1"]);
+    const other = Scene.opened();
+    other.event(MONITOR_A, claimed(part(1)));
+    assert.deepEqual(other.open, [SENT, pathSuccessful(1)]);
   });
 
   it("is told once when both monitors report it", () => {
