@@ -82,6 +82,10 @@ export interface BumpTransaction {
   readonly ended: boolean;
 }
 
+/**
+ * Final: a preimage is proof, so PaymentFailed never follows it for the same payment. It may follow a
+ * PaymentFailed that the node had asked for (ClosePayment, ABANDON), with an alarm if that was handled.
+ */
 export interface PaymentSent {
   readonly paymentId: Buffer;
   readonly paymentHash: Buffer;
