@@ -14,7 +14,7 @@ export interface Outcome {
 }
 
 /** What a run changes about the worlds of its scenario. */
-export type Disturbance = Pick<WorldOptions, "crashAt" | "disk">;
+export type Disturbance = Pick<WorldOptions, "crashAt" | "disk" | "watch">;
 
 /** Rejects when the scenario or a check fails, or nothing moves any more. */
 export async function runScenario(

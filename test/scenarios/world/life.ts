@@ -59,11 +59,17 @@ export class CrashPoints {
   readonly #due: { readonly victim: ProcessName; readonly name: RegExp }[] = [];
   readonly #crashAt: number | undefined;
   readonly #crash: (point: CrashPoint) => void;
+  readonly #watch: (point: CrashPoint) => void;
 
-  /** `crash` must end the victim's life before it returns. */
-  constructor(crashAt: number | undefined, crash: (point: CrashPoint) => void) {
+  /** `crash` must end the victim's life before it returns; `watch` sees every point. */
+  constructor(
+    crashAt: number | undefined,
+    crash: (point: CrashPoint) => void,
+    watch: (point: CrashPoint) => void = () => undefined,
+  ) {
     this.#crashAt = crashAt;
     this.#crash = crash;
+    this.#watch = watch;
   }
 
   /** The victim dies at its next point of such a name. */
@@ -81,6 +87,7 @@ export class CrashPoints {
       if (!alive || !mortal) continue;
       const point = { index: this.passed.length, name, victim: owner };
       this.passed.push(point);
+      this.#watch(point);
       if (point.index === this.#crashAt || this.#takeDue(point)) this.#crash(point);
     }
   }

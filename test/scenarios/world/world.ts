@@ -39,6 +39,8 @@ export interface WorldOptions {
   readonly role?: Role;
   /** Index of the crash point at which its victim dies and is started again. */
   readonly crashAt?: number;
+  /** Sees every crash point, when the disks are what a crash there would leave. Must not throw. */
+  readonly watch?: (world: World, point: CrashPoint) => void;
 }
 
 /** Ms of the world's clock until a supervisor has noticed and started a crashed process again. */
@@ -73,7 +75,11 @@ export class World {
     const { disk = "simulated", monitors = 2 } = options;
     this.curve = around.curve;
     this.#crashAt = options.crashAt;
-    this.points = new CrashPoints(options.crashAt, (point) => this.#crashedAt(point));
+    this.points = new CrashPoints(
+      options.crashAt,
+      (point) => this.#crashedAt(point),
+      (point) => options.watch?.(this, point),
+    );
     this.#folder = disk === "sqlite" ? mkdtempSync(join(tmpdir(), "farwatch-world-")) : undefined;
     const all: Surroundings = {
       ...around,
