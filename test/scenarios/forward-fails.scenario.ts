@@ -214,6 +214,7 @@ scenario({
     await world.quiesce();
     await world.restartNode(behindOn(world, bc, old));
     assert.ok(bc.isBehind && !ab.isBehind);
+    assert.deepEqual(unackedOf(world), [FAILED]);
     await node.closeByMonitors(bc, "the node is behind");
     await world.run();
     assert.deepEqual([...userEvents(world)].sort(), ["channelClosed", "htlcHandlingFailed"]);

@@ -62,7 +62,11 @@ export enum Verdict {
 
 export enum CommandResult {
   UNSPECIFIED = 0,
-  /** SENT - The peer has it. After a fail was sent, no claim takes its place any more. */
+  /**
+   * SENT - The peer has it. After a fail was sent, no claim takes its place any more. A node says so again of a
+   * claim it has sent, whatever became of the HTLC: its first answer may be lost, and after a fail was told
+   * the other answers mean that the peer has the fail (ForwardLost).
+   */
   SENT = 1,
   /** QUEUED - It goes out when the channel allows it, and can still be replaced. */
   QUEUED = 2,
