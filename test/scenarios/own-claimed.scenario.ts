@@ -50,33 +50,35 @@ for (const who of ["manager", "node"] as const) {
   });
 }
 
-scenario({
-  id: "S13",
-  variant: "the manager is killed with an update that one monitor lacks",
-  async run(make) {
-    const world = await make();
-    const { record } = world;
-    const ab = await world.open("ab");
-    const paid = await pay(world, ab, 50_000);
-    await fulfil(paid);
-    await ab.channel.signCommitment("counterparty");
-    await world.partition("m2");
-    const dance = ab.settle();
-    await world.quiesce();
-    assert.equal(ab.channel.revokedBelow("holder"), 1, "not completed: nothing is released");
-    world.crash("manager");
-    await world.restart("manager");
-    assert.equal(ab.channel.revokedBelow("holder"), 1);
-    await world.heal("m2");
-    await dance;
-    await world.run();
-    assert.equal(ab.channel.revokedBelow("holder"), 2, "completed is told again");
-    assert.deepEqual(userEvents(world), SENT);
-    assert.deepEqual(eventsOfAll(world, ab), ["50000 claimed:update"]);
-    assert.deepEqual(world.dangling(), []);
-    assert.equal(record.updates(ab.channelId), UPDATES);
-  },
-});
+for (const who of ["manager", "node"] as const) {
+  scenario({
+    id: "S13",
+    variant: `the ${who} is killed with an update that one monitor lacks`,
+    async run(make) {
+      const world = await make();
+      const { record } = world;
+      const ab = await world.open("ab");
+      const paid = await pay(world, ab, 50_000);
+      await fulfil(paid);
+      await ab.channel.signCommitment("counterparty");
+      await world.partition("m2");
+      const dance = ab.settle();
+      await world.quiesce();
+      assert.equal(ab.channel.revokedBelow("holder"), 1, "not completed: nothing is released");
+      if (who === "manager") await world.restart("manager");
+      else await world.restartNode();
+      assert.equal(ab.channel.revokedBelow("holder"), 1);
+      await world.heal("m2");
+      await dance;
+      await world.run();
+      assert.equal(ab.channel.revokedBelow("holder"), 2, "completed is told again");
+      assert.deepEqual(userEvents(world), SENT);
+      assert.deepEqual(eventsOfAll(world, ab), ["50000 claimed:update"]);
+      assert.deepEqual(world.dangling(), []);
+      assert.equal(record.updates(ab.channelId), UPDATES);
+    },
+  });
+}
 
 // A node that lost its newest states is behind, and its monitors close (contract section 3): the
 // manager told the result when it stored it, and tells it once.
