@@ -110,6 +110,9 @@ export class WorldChain {
   spenderOf(outpoint: Outpoint): Txid | undefined {
     return this.#sim.spenderOf(outpoint);
   }
+  inputsOf(raw: Uint8Array): readonly Outpoint[] {
+    return this.#sim.inputsOf(raw);
+  }
   hindrance(raw: Uint8Array): string | undefined {
     return this.#sim.hindrance(raw);
   }
