@@ -12,8 +12,10 @@ export interface Job {
 /** Per scenario name. */
 export type JobResult = Readonly<Record<string, SweepResult>>;
 
+/** Each loads and warms everything for itself; more would not pay. */
+const MAX_JOBS = 8;
 const WORKER = fileURLToPath(new URL("./sweep-worker.js", import.meta.url));
-export const DEFAULT_JOBS = Math.max(1, Math.min(4, availableParallelism()));
+export const DEFAULT_JOBS = Math.max(1, Math.min(MAX_JOBS, availableParallelism()));
 
 /** Rejects when a worker dies, or when an undisturbed run fails. */
 export async function sweepInParallel(

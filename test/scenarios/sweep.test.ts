@@ -1,6 +1,7 @@
 /** The sweep sees what it is there to see. */
 import assert from "node:assert/strict";
 import { must } from "@farwatch/protocol/assert";
+import { runScenario } from "./run-scenario.js";
 import { loadScenarios } from "./scenario.js";
 import { sweep } from "./sweep.js";
 
@@ -23,9 +24,16 @@ describe("the sweep", function () {
     assert.deepEqual(failures, []);
   });
 
-  it("notices a disk that says durable before it is", async () => {
-    const sample = { first: 3, every: EVERY, disk: "lying" } as const;
+  it("notices a manager whose disk says durable before it is", async () => {
+    const sample = { first: 3, every: EVERY, disk: "lying manager" } as const;
     const { points, failures } = await sweep(first("S11"), sample);
     assert.ok(failures.length > points / 10, `${failures.length} of ${points}`);
+  });
+
+  it("is not needed to notice a monitor's: its receipts say so", async () => {
+    await assert.rejects(
+      runScenario(first("S11"), { disk: "lying monitors" }),
+      /a receipt for update 1, which is not durable/,
+    );
   });
 });

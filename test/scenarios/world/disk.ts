@@ -16,6 +16,11 @@ interface Work {
   readonly failed: (error: Error) => void;
 }
 
+/**
+ * Turns that a sync takes: more than a message needs to reach its receiver and its receiver to act, so that
+ * whatever leaves before its commit is seen by somebody before a crash undoes it.
+ */
+const SYNC_TURNS = 6;
 /** Turns by which a lying disk is late: long enough for what it told to have left the process. */
 const LATE_TURNS = 24;
 
@@ -71,7 +76,7 @@ export class DiskSession {
     if (this.#busy) return;
     this.#busy = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      for (let late = this.lies ? LATE_TURNS : 1; late > 0; late--) {
+      for (let late = this.#turns(next); late > 0; late--) {
         this.pump.moved();
         await turn();
       }
@@ -79,6 +84,11 @@ export class DiskSession {
       else this.#serve(next);
     }
     this.#busy = false;
+  }
+
+  #turns({ name }: Work): number {
+    if (name === undefined) return 1;
+    return this.lies ? LATE_TURNS : SYNC_TURNS;
   }
 
   #serve({ name, run, told, failed }: Work): void {

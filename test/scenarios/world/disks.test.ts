@@ -45,7 +45,7 @@ describe("a disk in memory at a crash", () => {
     for (const name of ["a", "b", "c"]) {
       void session.write(name, () => void durable.push(name)).then(() => told.push(name));
     }
-    for (let turns = 0; turns < 9; turns++) await turn();
+    for (let turns = 0; turns < 99; turns++) await turn();
     pump.end();
     return { durable: durable.join(""), told: told.join("") };
   }

@@ -24,6 +24,7 @@ export async function checkFinalState(world: World, { mayDangle }: FinalChecks):
   await world.quiesce();
   assert.deepEqual(world.fatal, [], "no process failed");
   assert.equal(world.points.stillDue, 0, "every kill of the scenario has happened");
+  assert.deepEqual(world.record.broken, [], "promises of monitors");
   assert.deepEqual(repetitions(world.record), []);
   if (mayDangle === "") assert.deepEqual(namesOfDangling(world), [], "events left un-acked");
   assertNoUpdateAfterResult(world.record);

@@ -116,7 +116,9 @@ export class ManagerProcess {
   #store(life: Life): Promise<ManagerStore> {
     const { disk, pump, points } = this.around;
     if (disk === "sqlite") return this.#files.manager(life, this.managerKey);
-    return Promise.resolve(this.disk.open(new DiskSession(life, pump, points, disk === "lying")));
+    return Promise.resolve(
+      this.disk.open(new DiskSession(life, pump, points, disk === "lying manager")),
+    );
   }
 
   #links(life: Life, epoch: bigint): readonly MonitorLink[] {
@@ -159,6 +161,7 @@ export class ManagerProcess {
       points,
       holds,
       tap: (path, bytes) => record.toMonitor(monitor.name, path, bytes),
+      tapAnswer: (path, bytes) => record.broken.push(...monitor.brokenPromises(path, bytes)),
     });
     monitor.connections.add(channelOverride);
     const options = { channelOverride };

@@ -29,6 +29,8 @@ export interface ChannelParts {
   readonly holds: Holds;
   /** Sees what reaches the server. */
   readonly tap?: (path: string, bytes: Uint8Array) => void;
+  /** Sees what reaches the client. */
+  readonly tapAnswer?: (path: string, bytes: Uint8Array) => void;
 }
 
 export class MemoryChannel implements ChannelInterface {
@@ -169,6 +171,7 @@ class ClientCall implements Call {
     const answers = {
       message: (bytes: Buffer): void =>
         channel.back.send(this, name, () => {
+          parts.tapAnswer?.(path, bytes);
           this.#received.push(bytes);
           this.#flush();
         }),

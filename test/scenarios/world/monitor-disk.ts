@@ -4,7 +4,7 @@
  */
 import { assertNever, must } from "@farwatch/protocol/assert";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import { eventId, type StoreId } from "@farwatch/protocol/ids";
+import { eventId, type ChannelId, type StoreId } from "@farwatch/protocol/ids";
 import { StoreFailure } from "@farwatch/monitor-service/store/store";
 import type {
   ArchivedRow,
@@ -60,6 +60,22 @@ export class MonitorDisk {
   }
   logRows(): readonly LogRow[] {
     return byNumber(this.#log);
+  }
+
+  /** Newest durable update of a channel; 0 while it has only its first state, or nothing. */
+  newestUpdate(channelId: ChannelId): bigint {
+    const no = this.#numberOf(channelId);
+    const ids = this.logRows()
+      .filter(({ channelNo, kind }) => channelNo === no && kind === "update")
+      .map(({ updateId }) => updateId);
+    return ids.at(-1) ?? 0n;
+  }
+  /** Newest event that was ever durable. */
+  newestEvent(channelId: ChannelId): bigint {
+    return this.#heads.get(this.#numberOf(channelId))?.lastEventId ?? 0n;
+  }
+  #numberOf(channelId: ChannelId): number {
+    return byNumber(this.#channels).find((row) => row.channelId === channelId)?.channelNo ?? 0;
   }
 
   open(session: DiskSession): MonitorStore {

@@ -25,6 +25,7 @@ import { Life } from "./life.js";
 import type { MemoryChannel } from "./memory-channel.js";
 import { MemoryServer } from "./memory-server.js";
 import { MonitorDisk } from "./monitor-disk.js";
+import { brokenPromises } from "./monitor-promises.js";
 import { named, seededBytes } from "./seeded.js";
 import { SqliteFiles } from "./sqlite-stores.js";
 import type { LogLine, Surroundings } from "./surroundings.js";
@@ -73,6 +74,12 @@ export class MonitorProcess {
   }
   get who() {
     return { name: "manager", managerKey: this.managerKey, admin: true };
+  }
+  /** What an answer of this monitor says and its disk does not; SQLite is asked nothing. */
+  brokenPromises(path: string, bytes: Uint8Array): readonly string[] {
+    const { disk } = this.around;
+    if (disk === "sqlite") return [];
+    return brokenPromises(this.disk, path, bytes).map((text) => `${this.name}: ${text}`);
   }
   /** Where managers get through to. */
   server(): MemoryServer | undefined {
@@ -144,7 +151,9 @@ export class MonitorProcess {
   #store(life: Life): Promise<MonitorStore> {
     const { disk, pump, points } = this.around;
     if (disk === "sqlite") return this.#files.monitor(life);
-    return Promise.resolve(this.disk.open(new DiskSession(life, pump, points, disk === "lying")));
+    return Promise.resolve(
+      this.disk.open(new DiskSession(life, pump, points, disk === "lying monitors")),
+    );
   }
 
   async #deps(life: Life): Promise<HostDeps> {

@@ -53,6 +53,8 @@ export type Entry =
 
 export class Recorder {
   readonly entries: Entry[] = [];
+  /** What a monitor said and was not so. */
+  readonly broken: string[] = [];
 
   add(entry: Entry): void {
     this.entries.push(entry);

@@ -8,8 +8,8 @@ import type { Pump } from "./pump.js";
 import type { Recorder } from "./recorder.js";
 import type { WorldChain } from "./world-chain.js";
 
-/** "lying": says durable before it is; only to see that the sweep notices. */
-export type DiskKind = "simulated" | "sqlite" | "lying";
+/** The lying ones say durable before it is; only to see that the suite notices. */
+export type DiskKind = "simulated" | "sqlite" | "lying manager" | "lying monitors";
 
 export interface LogLine {
   readonly by: string;
