@@ -10,7 +10,15 @@ import { toHex } from "@farwatch/protocol/bytes";
 import { checkPreimageReceipt, openEvent } from "@farwatch/protocol/envelope/open-monitor-message";
 import { hashPreimageRecord } from "@farwatch/protocol/envelope/preimage-record";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
-import { channelId, eventId, hash32, preimage, storeId, type Hash32 } from "@farwatch/protocol/ids";
+import {
+  channelId,
+  eventId,
+  hash32,
+  preimage,
+  storeId,
+  type ChannelId,
+  type Hash32,
+} from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { EventSubscriber } from "@farwatch/monitor-service/runtime/monitor-host";
 import type { Channel } from "../../harness/channel/channel.js";
@@ -121,6 +129,29 @@ describe("events and preimages", function () {
     const header = openEvent(world.curve, world.host.info(), closed);
     assert.ok(header.ok);
     assert.equal(header.value.header.prevEventHash, must(reader.events[0], "event 1").eventHash);
+  });
+
+  it("replays by channel id and event id, whatever came first (G21)", async () => {
+    const ids: ChannelId[] = [];
+    for (const number of [90, 30, 60]) {
+      const { channelId } = await world.open({}, world.manager, number);
+      ids.push(channelId);
+      const request = { channelId, reason: "test", overrideStale: false, epoch: 1n };
+      assert.ok((await world.host.broadcastHolder(world.manager.who, request)).ok);
+    }
+    const sorted = [...ids].sort();
+    assert.notDeepEqual(ids, sorted);
+    for (const _again of [1, 2]) {
+      const reader = new Reader();
+      world.host.subscribe(world.manager.who, 1n, reader);
+      await settle();
+      assert.deepEqual(
+        reader.events.map((event) => event.channelId),
+        sorted,
+      );
+      await world.restart();
+      await world.openSession();
+    }
   });
 
   it("acks by id and hash, durably, and tells repeated, unknown and wrong ones apart", async () => {

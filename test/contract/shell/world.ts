@@ -177,9 +177,15 @@ export class World {
     assert.ok(opened.ok, "session");
   }
 
-  /** A channel of the harness whose holder this host watches; its steps are submitted one by one. */
-  async open(options: Partial<ChannelOptions> = {}, manager = this.manager): Promise<Channel> {
-    const number = ++this.#channels;
+  /**
+   * A channel of the harness whose holder this host watches; its steps are submitted one by one. Channel
+   * ids are in the order of `number`.
+   */
+  async open(
+    options: Partial<ChannelOptions> = {},
+    manager = this.manager,
+    number = ++this.#channels,
+  ): Promise<Channel> {
     const channel = createChannel({
       ...testChannelOptions,
       curve: this.curve,
