@@ -202,6 +202,17 @@ describe("a failed HTLC of an own payment", () => {
     assert.equal(event?.kind === "paymentFailed" && event.reason, "given up");
   });
 
+  it("is never told after PaymentSent, also when the node closes the payment then (G20)", () => {
+    const scene = paying(1, 2);
+    scene.event(MONITOR_A, claimed(part(1)));
+    scene.closePayment("given up");
+    scene.event(MONITOR_A, failed(part(2)));
+    const whole = paying(1);
+    whole.event(MONITOR_A, claimed(part(1)));
+    whole.closePayment("given up");
+    assert.deepEqual([scene.open, whole.open], [[SENT], [SENT]]);
+  });
+
   it("after a claim of the same HTLC tells nothing and is acked", () => {
     const scene = paying(1);
     scene.event(MONITOR_A, claimed(part(1)));
