@@ -1,5 +1,6 @@
 /** WatchChannel and UpdateChannel from the node: parse, look up what is stored, decide, commit. */
 import { parseInitialState } from "@farwatch/protocol/convert/channel";
+import { readImportedEvents } from "@farwatch/protocol/convert/imported-events";
 import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
 import { checkPayloadSize } from "@farwatch/protocol/envelope/limits";
 import type { ChannelId, UpdateId } from "@farwatch/protocol/ids";
@@ -25,6 +26,8 @@ export async function offerWatch(
   if (tooLarge !== undefined) return err(tooLarge);
   const parsed = parseInitialState(bytes);
   if (!parsed.ok) return parsed;
+  const imported = readImportedEvents(bytes, firstUpdateId);
+  if (!imported.ok) return imported;
   const offered = await run({
     kind: "watchOffered",
     nodeKey,

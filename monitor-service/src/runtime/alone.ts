@@ -24,9 +24,20 @@ export interface Alone {
   readonly stored: FirstCommitments;
 }
 
-export const startAlone = (first: MonitorState, stored: FirstCommitments): Alone => ({
+/** `told`: what it has to say before any block, and the state after that. */
+export const startAlone = (
+  first: MonitorState,
+  stored: FirstCommitments,
+  told: Pick<Transition, "state" | "events" | "relays"> = { state: first, events: [], relays: [] },
+): Alone => ({
   first,
-  now: { state: first, events: [], relays: [], persist: true, afterClose: false },
+  now: {
+    state: told.state,
+    events: told.events,
+    relays: told.relays,
+    persist: true,
+    afterClose: false,
+  },
   stored,
 });
 

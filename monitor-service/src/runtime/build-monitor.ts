@@ -6,6 +6,7 @@
 import type { BlockPoint } from "@farwatch/protocol/block";
 import type { InitialState } from "@farwatch/protocol/channel";
 import { must } from "@farwatch/protocol/assert";
+import type { ImportedEvent } from "@farwatch/protocol/convert/imported-events";
 import type { InitialStateHeader } from "@farwatch/protocol/envelope/initial-state";
 import type { Opened } from "@farwatch/protocol/envelope/open-manager-batch";
 import { updateId, type Hash32, type UpdateId } from "@farwatch/protocol/ids";
@@ -16,6 +17,7 @@ import { pointOf } from "../chain/follow-chain.js";
 import { scanBlock } from "../chain/scan-block.js";
 import { verifyBlock } from "../chain/verify-block.js";
 import { createMonitor } from "../monitor/create.js";
+import { importEvents } from "../monitor/import-events.js";
 import { connectAlone, startAlone, type Alone } from "./alone.js";
 import type { CaughtUp } from "./catch-up.js";
 import { tipOf, type Core } from "./core.js";
@@ -37,13 +39,14 @@ export const genesisOf = (
 
 /**
  * The first state and the transition that leads from it to this monitor's tip. Errors: those of
- * createMonitor and CatchUp; chainBehind when the blocks cannot be read now. Throws when a block breaks
+ * createMonitor, importEvents and CatchUp; chainBehind when the blocks cannot be read now. Throws when a block breaks
  * the channel.
  */
 export async function buildMonitor(
   core: Core,
   { header, hash }: Pick<Opened<InitialStateHeader>, "header" | "hash">,
   initial: InitialState,
+  imported: readonly ImportedEvent[] = [],
 ): Promise<Result<Alone, Refusal>> {
   const create = (best: BlockPoint): Result<Alone, Refusal> => {
     const holderFloor = core.deps.floors.floorOf(header.channelId);
@@ -53,8 +56,10 @@ export async function buildMonitor(
       holderFloor,
     });
     if (!created.ok) return created;
+    const told = importEvents(core.context, created.value, imported);
+    if (!told.ok) return told;
     const stored = firstCommitmentsIn(initial).map((first) => [first.txid, first] as const);
-    return ok(startAlone(created.value, new Map(stored)));
+    return ok(startAlone(created.value, new Map(stored), told.value));
   };
   const start = ownBlock(core, initial);
   if (start !== undefined) {

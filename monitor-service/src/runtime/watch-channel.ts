@@ -6,6 +6,7 @@
 import { equalBytes } from "@farwatch/protocol/bytes";
 import type { ChannelParameters, ChannelPubkeys, InitialState } from "@farwatch/protocol/channel";
 import { parseInitialState } from "@farwatch/protocol/convert/channel";
+import { readImportedEvents } from "@farwatch/protocol/convert/imported-events";
 import { checkEpoch, checkPayload } from "@farwatch/protocol/envelope/checks";
 import type { InitialStateHeader } from "@farwatch/protocol/envelope/initial-state";
 import { openWatch, type Opened } from "@farwatch/protocol/envelope/open-manager-batch";
@@ -110,6 +111,8 @@ async function build(
   const parsed = parseInitialState(payload);
   if (!parsed.ok) return parsed;
   const initial = parsed.value;
+  const imported = readImportedEvents(payload, header.firstUpdateId);
+  if (!imported.ok) return imported;
   const refusal =
     checkNames(header, initial) ??
     [initial, ...initial.pendingFundings]
@@ -117,7 +120,7 @@ async function build(
       .find((problem) => problem !== undefined);
   if (refusal !== undefined) return err(refusal);
   try {
-    const built = await buildMonitor(core, watch, initial);
+    const built = await buildMonitor(core, watch, initial, imported.value);
     return built.ok ? ok({ initial, ...built.value }) : built;
   } catch (error) {
     const incident = newIncident(core);

@@ -71,6 +71,7 @@ export const encodeInitialState = (initial: InitialState): Uint8Array =>
       secret: Buffer.from(secret),
     })),
     bestBlock: optional(initial.bestBlock, writeBlockPoint),
+    pendingEvents: [], // see imported-events.ts
   }).finish();
 
 function readPendingFundings(

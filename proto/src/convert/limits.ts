@@ -21,3 +21,5 @@ export const MAX_TEXT_BYTES = 1024;
 export const MAX_INBOUND_PER_SOURCE = 64;
 /** Commitment numbers have 48 bits (BOLT 3). */
 export const MAX_COMMITMENT_NUMBER = 2n ** 48n - 1n;
+/** As many results as a channel can have HTLCs that we offered, each claimed or failed once. */
+export const MAX_IMPORTED_EVENTS = MAX_HTLCS_PER_SIDE;

@@ -7,6 +7,7 @@ import type { Msat, Sat } from "@farwatch/protocol/amount";
 import { assert, must } from "@farwatch/protocol/assert";
 import { fromHex } from "@farwatch/protocol/bytes";
 import { encodeInitialState } from "@farwatch/protocol/convert/channel";
+import { withImportedEvents, type ImportedEvent } from "@farwatch/protocol/convert/imported-events";
 import { encodeUpdatePayload } from "@farwatch/protocol/convert/update";
 import type { NodeChannel } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { ChannelId, HtlcId, Outpoint, Preimage } from "@farwatch/protocol/ids";
@@ -33,6 +34,8 @@ export interface LinkOptions extends SetupOptions {
   readonly initialState?: InitialStateOptions;
   /** How many updates its manager's rows count before; the first id is one above. */
   readonly firstUpdateId?: bigint;
+  /** What a monitor from before told, and nobody acked. */
+  readonly imported?: readonly ImportedEvent[];
 }
 
 /** How the node ends an inbound HTLC. */
@@ -75,7 +78,7 @@ export class Link {
     funder: Funder,
     options: LinkOptions,
   ): Promise<Link> {
-    const { initialState, firstUpdateId, ...setup } = options;
+    const { initialState, firstUpdateId, imported = [], ...setup } = options;
     const link = new Link(
       name,
       uplink,
@@ -86,7 +89,8 @@ export class Link {
     const { funding, publish } = await funder.prepare(plan.fundingScriptPubkey, setup.capacitySat);
     const channel = plan.open(funding);
     link.#channel = channel;
-    const first = encodeInitialState(channel.initialState("holder", initialState));
+    const state = encodeInitialState(channel.initialState("holder", initialState));
+    const first = withImportedEvents(state, imported);
     await uplink.connection.watchChannel(channel.channelId, first, link.firstUpdateId);
     await publish();
     return link;

@@ -31,7 +31,7 @@ import {
   Outpoint,
 } from "./channel.js";
 import { ErrorDetail } from "./error.js";
-import { BumpRequest, FundingSpendKind, MonitorEvent } from "./event.js";
+import { BumpRequest, FundingSpendKind, MonitorEvent, MonitorEventPayload } from "./event.js";
 import { CommitmentSecret, RenegotiatedFunding, SignedUpdateBatch } from "./update.js";
 
 /**
@@ -182,6 +182,11 @@ export interface InitialState {
    * those that are punished go to their second stages, which are.
    */
   readonly revokedSecrets: readonly CommitmentSecret[];
+  /**
+   * Of a channel that was in use: what its monitor had told and nobody has acked, in the order in which it
+   * was stored. They get event ids from 1 here. HTLC events only, of updates before the first one.
+   */
+  readonly pendingEvents: readonly MonitorEventPayload[];
 }
 
 export interface WatchChannelResponse {
@@ -1169,6 +1174,7 @@ function createBaseInitialState(): InitialState {
     pendingFundings: [],
     manualBroadcast: false,
     revokedSecrets: [],
+    pendingEvents: [],
   };
 }
 
@@ -1194,6 +1200,9 @@ export const InitialState: MessageFns<InitialState> = {
     }
     for (const v of message.revokedSecrets) {
       CommitmentSecret.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.pendingEvents) {
+      MonitorEventPayload.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1267,6 +1276,14 @@ export const InitialState: MessageFns<InitialState> = {
             message.revokedSecrets.push(CommitmentSecret.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.pendingEvents.push(MonitorEventPayload.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1300,6 +1317,7 @@ export const InitialState: MessageFns<InitialState> = {
     message.pendingFundings = object.pendingFundings?.map((e) => RenegotiatedFunding.fromPartial(e)) || [];
     message.manualBroadcast = object.manualBroadcast ?? false;
     message.revokedSecrets = object.revokedSecrets?.map((e) => CommitmentSecret.fromPartial(e)) || [];
+    message.pendingEvents = object.pendingEvents?.map((e) => MonitorEventPayload.fromPartial(e)) || [];
     return message;
   },
 };
