@@ -18,6 +18,7 @@ import {
 } from "./acts/forwards.js";
 import { eventsOf, eventsOfAll, unackedOf, userEvents } from "./acts/look.js";
 import { handleHeld, hold, pay, fulfil as fulfilOwn } from "./acts/payments.js";
+import { assertRefused } from "./acts/refusals.js";
 import { scenario, type MakeWorld } from "./scenario.js";
 import type { World } from "./world/world.js";
 
@@ -72,8 +73,7 @@ scenario({
     await world.restart("manager");
     await world.restartNode(forgetful(node.memory()));
     assert.deepEqual(node.undecidedInbound(), [], "the manager owns it");
-    const again = node.plan(inbound, ab);
-    await assert.rejects(node.notSent({ ...again, link: bc }, "no"), /htlcCommitted|commit/);
+    await assertRefused(node.notSent(node.plan(inbound, bc), "forgotten"), "htlcCommitted");
     await world.heal("m2");
     await committed;
     await world.run();
@@ -201,7 +201,7 @@ scenario({
     const plan = node.plan(inbound, bc, { intercepted: true });
     const leg = node.offer(plan);
     await bc.settle();
-    await assert.rejects(node.notSent(plan, "too late"), /htlcCommitted|commit/);
+    await assertRefused(node.notSent(plan, "too late"), "htlcCommitted");
     await world.run();
     assert.deepEqual(
       [userEvents(world), answersTo({ inbound, leg, secret: inbound.secret })],
