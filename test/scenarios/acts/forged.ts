@@ -1,6 +1,5 @@
 /** What somebody with the manager's key could send a monitor besides the manager: the past, or nonsense. */
 import { must } from "@farwatch/protocol/assert";
-import { fromHex } from "@farwatch/protocol/bytes";
 import { hash32 } from "@farwatch/protocol/ids";
 import type { MonitorState } from "@farwatch/monitor-service/monitor/state";
 import type { Link } from "../../harness/routing/link.js";
@@ -36,6 +35,3 @@ export function forgerAt(world: World, link: Link, by: ProcessName, epoch: bigin
   manager.heads.set(link.channelId, { funding, id: must(newest, "it").updateId, hash });
   return manager;
 }
-
-/** Bytes of a channel id, as messages carry it. */
-export const idBytes = ({ channelId }: Link): Buffer => Buffer.from(fromHex(channelId));
