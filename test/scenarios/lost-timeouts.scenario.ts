@@ -5,17 +5,21 @@
 import assert from "node:assert/strict";
 import { blockHeight } from "@farwatch/protocol/block";
 import type { ChannelType } from "@farwatch/protocol/channel";
+import type { Link } from "../harness/routing/link.js";
+import { planPart } from "../harness/routing/outgoing.js";
 import { FINAL_DEPTH, theyClose, weClose, weTakeBack } from "./acts/chain.js";
 import { assertFailedBack } from "./acts/finality.js";
 import { claim, forward, sentOn, type Forward, type Hops } from "./acts/forwards.js";
 import { eventsOf, paymentEvents } from "./acts/look.js";
-import { inSat, pay, type Paid } from "./acts/payments.js";
+import { inSat, type Paid } from "./acts/payments.js";
 import { scenario } from "./scenario.js";
+import { named } from "./world/seeded.js";
+import { FIRST_HEIGHT } from "./world/world-chain.js";
 import type { World } from "./world/world.js";
 
 const FAILED = ["paymentPathFailed", "paymentFailed"];
-/** A forward of it, and a payment, expire at one height. */
-const INBOUND_EXPIRY = blockHeight(320);
+/** Of everything that is sent: soon, for every block is a point at which the sweep crashes somebody. */
+const EXPIRY = blockHeight(FIRST_HEIGHT + 12);
 
 interface Sending {
   readonly hops: Hops;
@@ -23,16 +27,29 @@ interface Sending {
   readonly payments: Paid[];
 }
 
-/** 50000 and 60000 sat, 300 and 320: the small ones are dust. */
+/** 50000 and 60000 sat, 300 and 320: the small ones are dust. Each channel dances once for all. */
 async function send(world: World, channelType: ChannelType): Promise<Sending> {
-  const hops = { ab: await world.open("ab"), bc: await world.open("bc", { channelType }) };
-  const given = { cltvExpiry: INBOUND_EXPIRY };
-  const forwards = [
-    await forward(world, hops, 50_000, { given }),
-    await forward(world, hops, 300, { given }),
-  ];
-  const payments = [await pay(world, hops.bc, 60_000), await pay(world, hops.bc, 320)];
-  return { hops, forwards, payments };
+  const { node } = world;
+  const [ab, bc] = [await world.open("ab"), await world.open("bc", { channelType })];
+  const inbound = [await node.offered(ab, inSat(50_000)), await node.offered(ab, inSat(300))];
+  await ab.settle();
+  const forwards = inbound.map((one) => ({
+    secret: one.secret,
+    inbound: one,
+    leg: node.offer(node.plan(one, bc, { cltvExpiry: EXPIRY })),
+  }));
+  const payments = [await offerPart(world, bc, 60_000), await offerPart(world, bc, 320)];
+  await bc.settle();
+  return { hops: { ab, bc }, forwards, payments };
+}
+
+/** update_add_htlc of a payment in one part; the dance is up to the caller. */
+async function offerPart({ node }: World, link: Link, amountSat: number): Promise<Paid> {
+  const amountMsat = inSat(amountSat);
+  const payment = await node.registerPayment(amountMsat);
+  const sessionKey = named(`part of ${amountSat}`);
+  const part = node.offer(planPart(payment, link, { amountMsat, cltvExpiry: EXPIRY, sessionKey }));
+  return { payment, part };
 }
 
 interface Closing {
@@ -85,14 +102,6 @@ const CLOSINGS: readonly Closing[] = [
   },
 ];
 
-/** The peer of this one does not answer. */
-async function payUnanswered({ node }: World, { bc }: Hops): Promise<Paid> {
-  const payment = await node.registerPayment(inSat(70_000));
-  const part = node.offer(await node.planPart(payment, bc, inSat(70_000)));
-  await bc.commit("holder");
-  return { payment, part };
-}
-
 for (const { name, spend, channelType = "static_remote_key", last, close } of CLOSINGS) {
   scenario({
     id: "S82",
@@ -101,7 +110,10 @@ for (const { name, spend, channelType = "static_remote_key", last, close } of CL
       const world = await make({ monitors: 1 });
       const { hops, forwards, payments } = await send(world, channelType);
       const { number } = hops.bc.channel.commitment("counterparty");
-      if (last) payments.push(await payUnanswered(world, hops));
+      if (last) {
+        payments.push(await offerPart(world, hops.bc, 70_000));
+        await hops.bc.commit("holder"); // and C does not answer
+      }
       await close(world, hops, number);
       world.crash("manager");
       await weTakeBack(world, ...forwards.map(sentOn), ...payments);
