@@ -10,12 +10,13 @@ import { readmeOf } from "./readme.js";
 import { runScenario } from "./run-scenario.js";
 import { loadScenarios, missingIds, nameOf, type Scenario } from "./scenario.js";
 import { describeFailure } from "./sweep.js";
-import { sweepInParallel } from "./sweep-jobs.js";
+import { strideOf, sweepInParallel } from "./sweep-jobs.js";
 
 interface Options {
   readonly json: boolean;
   readonly only: readonly string[];
   readonly sweep: boolean;
+  readonly allPoints: boolean;
   readonly crashAt: number | undefined;
   readonly writeReadme: boolean;
 }
@@ -27,6 +28,7 @@ function readOptions(): Options {
     .option("--json", "last line is the result as JSON", false)
     .option("--only <ids...>", "only these ids", [])
     .option("--no-sweep", "no crash sweep")
+    .option("--all-points", "sweep every point of every variant, not only of the first", false)
     .option("--crash-at <index>", "one run of each with a crash at this point", Number)
     .option("--write-readme", "write the table of README.md and stop", false);
   return program.parse().opts<Options>();
@@ -40,7 +42,9 @@ async function main(): Promise<void> {
   if (options.crashAt !== undefined) return crashOnce(wanted, options.crashAt);
   const passed = await runAll(wanted);
   const swept = wanted.filter(({ id }) => SWEPT.includes(id));
-  const { points, failures } = options.sweep ? await sweepAll(swept) : { points: 0, failures: 0 };
+  const { points, failures } = options.sweep
+    ? await sweepAll(swept, all, options)
+    : { points: 0, failures: 0 };
   const missing = options.only.length === 0 ? missingIds(all) : [];
   const result = {
     scenarios: wanted.length,
@@ -66,12 +70,18 @@ async function runAll(scenarios: readonly Scenario[]): Promise<number> {
   return passed;
 }
 
-async function sweepAll(scenarios: readonly Scenario[]) {
+async function sweepAll(
+  scenarios: readonly Scenario[],
+  all: readonly Scenario[],
+  { allPoints }: Options,
+) {
   let points = 0;
   let failures = 0;
-  for (const name of scenarios.map(nameOf)) {
+  for (const scenario of scenarios) {
+    const name = nameOf(scenario);
     const started = Date.now();
-    const result = must((await sweepInParallel([name]))[name], "a result");
+    const stride = allPoints ? 1 : strideOf(scenario, all);
+    const result = must((await sweepInParallel([name], stride))[name], "a result");
     points += result.points;
     failures += result.failures.length;
     for (const failure of result.failures) console.error(describeFailure(failure));
