@@ -23,6 +23,10 @@ import { Table, TableDraft, type Change, type Lookup } from "./tables.js";
 /** Every row of an index that takes all. */
 export const ALL = "all";
 
+/** Something is wanted of it: only then can an input about its channel change anything. */
+const isOpen = ({ decision, lost, settled }: InboundRow): boolean =>
+  !settled && (decision !== undefined || lost);
+
 export function createTables() {
   return {
     channel: new Table<ChannelRow>("channel", { node: (row) => [row.nodeKey] }),
@@ -40,8 +44,10 @@ export function createTables() {
     part: new Table<PartRow>("part", { payment: (row) => [row.paymentId] }),
     preimage: new Table<PreimageRow>("preimage", { channel: (row) => [row.channelId] }),
     inbound: new Table<InboundRow>("inbound", {
-      /** Not carried out yet: by channel, and all. */
-      open: (row) => (row.settled ? [] : [row.channelId, ALL]),
+      /** Decided and not carried out yet: by channel, and all. */
+      open: (row) => (isOpen(row) ? [row.channelId, ALL] : []),
+      /** Not carried out yet, decided or not. */
+      owned: (row) => (row.settled ? [] : [row.channelId, ALL]),
       record: (row) => [rowKeys.preimage(row)],
     }),
     forward: new Table<ForwardRow>("forward", {

@@ -27,6 +27,17 @@ function withUnhandled(forwards: number): Hops {
   return hops;
 }
 
+/** Forwards under way, of which nothing is known yet: a busy channel has hundreds. */
+function withPending(forwards: number): Hops {
+  const hops = new Hops();
+  for (let index = 0; index < forwards; index += 1) {
+    const secret = 100 + index;
+    const inbound = incoming(IN, secret, secret);
+    hops.add(inbound, forwardOf(inbound, OUT, secret));
+  }
+  return hops;
+}
+
 /** Counts rows that indexes find; a walk over a table is an error. */
 function countRows(hops: Hops): { rows: number } {
   const count = { rows: 0 };
@@ -79,5 +90,9 @@ function costs(hops: Hops): readonly number[] {
 describe("the cost of an input", () => {
   it("does not grow with un-acked events, un-handled items and what is over (G23)", () => {
     assert.deepEqual(costs(withUnhandled(40)), costs(withUnhandled(0)));
+  });
+
+  it("does not grow with forwards that are under way on the same channels", () => {
+    assert.deepEqual(costs(withPending(40)), costs(withPending(0)));
   });
 });

@@ -104,7 +104,7 @@ export function forwardViews(
 
 /** Inbound HTLCs that must not be forwarded again: their forward is under way or not settled. */
 export const ownedInbound = (tables: Tables, nodeKey: string): readonly HtlcLocator[] =>
-  [...tables.inbound.select("open", ALL)]
+  [...tables.inbound.select("owned", ALL)]
     .filter((row) => row.nodeKey === nodeKey)
     .map(locatorToWire);
 

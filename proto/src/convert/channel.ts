@@ -51,7 +51,7 @@ const SECRET_BYTES = 32;
 /** farwatch/update/v1 gives vout 16 bits, as BOLT 2 `funding_output_index` does. */
 const MAX_FUNDING_VOUT = 0xffff;
 
-/** Errors: malformed, wrongLength, rangeExceeded, tooLarge, unsupportedChannelType, unimplemented. */
+/** Errors: malformed, wrongLength, rangeExceeded, tooLarge, unsupportedChannelType. */
 export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refusal> =>
   parseWith(WireInitialState, bytes, (message) => ({
     ...readFunding(message, ""),

@@ -45,7 +45,7 @@ import {
   textUpTo,
 } from "./reader.js";
 
-/** Errors: malformed, unknownStep, wrongLength, rangeExceeded, tooLarge, unimplemented. */
+/** Errors: malformed, unknownStep, wrongLength, rangeExceeded, tooLarge. */
 export const parseUpdatePayload = (bytes: Uint8Array): Result<readonly UpdateStep[], Refusal> =>
   parseWith(ChannelMonitorUpdate, bytes, ({ steps }) => {
     if (steps.length === 0) fail("malformed", "steps", "an update has at least one step");

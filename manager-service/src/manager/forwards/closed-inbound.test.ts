@@ -176,6 +176,14 @@ describe("an outbound HTLC whose inbound channel is not watched", () => {
     assert.deepEqual(hops.acks, ["A1 out"]);
   });
 
+  it("is lost when that channel is watched without it, before anything was decided", () => {
+    const hops = imported();
+    hops.watch(IN);
+    hops.durable(IN);
+    hops.claims(MONITOR_A, outbound);
+    assert.deepEqual(hops.open, ["alarm forwardLost", "lost in/1"]);
+  });
+
   it("is failed when that channel is watched", () => {
     const hops = imported();
     hops.fails(MONITOR_A, outbound);

@@ -30,7 +30,8 @@ const OTHER_HASH = hash32("ff".repeat(32));
 
 /**
  * Errors: channelUnknown, notYourChannel, channelHalted (frozen), nodeBehind, managerBehind, updateGap,
- * updateConflict, noFurtherUpdates, unimplemented, malformed, invalidSecret, claimNotFound, preimageMismatch.
+ * updateConflict, noFurtherUpdates, unknownStep, malformed, invalidSecret, claimNotFound, preimageMismatch,
+ * duplicateForward, and channelUnknown and notYourChannel of an inbound channel too.
  */
 export function acceptUpdate(work: Work, offered: OfferedUpdate): Acceptance {
   const { channelId, nodeKey } = offered;

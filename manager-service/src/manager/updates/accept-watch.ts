@@ -12,13 +12,13 @@ import { digestPayload, genesisHash } from "@farwatch/protocol/envelope/update";
 import { updateId, type ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ManagerInput } from "../input.js";
-import { META_KEY, type ChannelRow, type WatchRow } from "../rows.js";
+import { META_KEY, rowKeys, type ChannelRow, type WatchRow } from "../rows.js";
 import { metaOf, type Work } from "../work.js";
 import { takeOutbound, viewOf } from "./outbound-htlcs.js";
 
 type Offered = Extract<ManagerInput, { kind: "watchOffered" }>;
 
-/** Errors: otherNetwork, rangeExceeded, notYourChannel, alreadyWatched, unimplemented, malformed. */
+/** Errors: otherNetwork, rangeExceeded, notYourChannel, alreadyWatched, duplicateForward, malformed. */
 export function acceptWatch(work: Work, offered: Offered): Refusal | undefined {
   const { parameters } = offered.initial;
   const { channelId, chainHash } = parameters;
@@ -108,4 +108,8 @@ function start(work: Work, offered: Offered, channelId: ChannelId): void {
     work.effects.push({ kind: "sendPreimage", channel, record });
   }
   work.touched.add(channelId);
+  // Named by forwards before their inbound channel was watched: some may be gone already.
+  for (const row of work.draft.inbound.select("owned", channelId)) {
+    work.inbounds.add(rowKeys.inbound(row));
+  }
 }
