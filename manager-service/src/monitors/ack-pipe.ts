@@ -4,11 +4,10 @@
  */
 import { assertNever } from "@farwatch/protocol/assert";
 import { AckResult as WireAckResult } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
-import { REASONS, refuse, type Refusal } from "@farwatch/protocol/reasons";
-import { backoffDelayMs, jitterFrom } from "./backoff.js";
+import { refuse, type Refusal } from "@farwatch/protocol/reasons";
+import { BatchLoop } from "./batch-loop.js";
 import type { LinkContext } from "./link-context.js";
 import type { AckResult, EventAck } from "./monitor-link.js";
-import { ConnectionLost } from "./rpc.js";
 
 const KEPT = refuse("storedStateUnreadable", "the monitor cannot judge the channel's events");
 
@@ -18,34 +17,21 @@ const keyOf = ({ channelId, eventId, eventHash }: EventAck): string =>
 export class AckPipe {
   readonly #context: LinkContext;
   readonly #waiting = new Map<string, EventAck>();
-  #busy = false;
-  #attempts = 0;
+  readonly #loop: BatchLoop;
 
   constructor(context: LinkContext) {
     this.#context = context;
+    this.#loop = new BatchLoop(context, {
+      waiting: this.#waiting,
+      send: () => this.#sendBatch(),
+    });
   }
 
   /** Acks for another store than the connected one are left alone: that store's events are not here. */
   push(acks: readonly EventAck[]): void {
     const { storeId } = this.#context.session;
     for (const ack of acks) if (ack.storeId === storeId) this.#waiting.set(keyOf(ack), ack);
-    this.#start();
-  }
-
-  #start(): void {
-    if (this.#busy || this.#waiting.size === 0 || this.#context.isOver()) return;
-    this.#busy = true;
-    this.#context.spawn(() => this.#sendAll());
-  }
-
-  async #sendAll(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve)); // what is acked together leaves together
-    while (this.#waiting.size > 0 && !this.#context.isOver()) {
-      const refusal = await this.#sendBatch();
-      if (refusal !== undefined) return this.#troubled(refusal);
-      this.#attempts = 0;
-    }
-    this.#busy = false;
+    this.#loop.start();
   }
 
   async #sendBatch(): Promise<Refusal | undefined> {
@@ -66,21 +52,6 @@ export class AckPipe {
     });
     await host.acked(identity, told);
     return undefined;
-  }
-
-  #troubled(refusal: Refusal): void {
-    const { options, later, fail, host, identity } = this.#context;
-    if (refusal.reason === "fenced" || refusal.reason === "sessionNotOpen") {
-      return fail(new ConnectionLost(refusal.message, refusal));
-    }
-    if (REASONS[refusal.reason].retry === "never") {
-      this.#waiting.clear();
-      host.alarm(identity, undefined, refusal);
-    }
-    later(backoffDelayMs(this.#attempts++, jitterFrom(options.randomBytes)), () => {
-      this.#busy = false;
-      this.#start();
-    });
   }
 }
 

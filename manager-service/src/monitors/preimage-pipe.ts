@@ -13,7 +13,7 @@ import type {
 } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import type { ChannelId, Hash32 } from "@farwatch/protocol/ids";
 import { REASONS, refuse, type Refusal } from "@farwatch/protocol/reasons";
-import { backoffDelayMs, jitterFrom } from "./backoff.js";
+import { BatchLoop } from "./batch-loop.js";
 import type { LinkContext } from "./link-context.js";
 import type { StoredPreimage } from "./monitor-link.js";
 import { ConnectionLost } from "./rpc.js";
@@ -35,16 +35,19 @@ export class PreimagePipe {
   readonly #watchedMeanwhile = new Set<ChannelId>();
   /** Answered for good on this connection, durable or refused. */
   readonly #answered = new Set<string>();
-  #busy = false;
-  #attempts = 0;
+  readonly #loop: BatchLoop;
 
   constructor(context: LinkContext) {
     this.#context = context;
+    this.#loop = new BatchLoop(context, {
+      waiting: this.#waiting,
+      send: () => this.#sendBatch(),
+    });
   }
 
   push(records: readonly StoredPreimage[]): void {
     for (const record of records) this.#waiting.set(keyOf(record), record);
-    this.#start();
+    this.#loop.start();
   }
 
   /** The monitor has the channel's first state now. */
@@ -72,22 +75,6 @@ export class PreimagePipe {
         (record) => !known.has(record.paymentHash) && !this.#answered.has(keyOf(record)),
       ),
     );
-  }
-
-  #start(): void {
-    if (this.#busy || this.#waiting.size === 0 || this.#context.isOver()) return;
-    this.#busy = true;
-    this.#context.spawn(() => this.#sendAll());
-  }
-
-  async #sendAll(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve)); // what is learnt together leaves together
-    while (this.#waiting.size > 0 && !this.#context.isOver()) {
-      const refusal = await this.#sendBatch();
-      if (refusal !== undefined) return this.#troubled(refusal);
-      this.#attempts = 0;
-    }
-    this.#busy = false;
   }
 
   /** Returns why the monitor did not answer all of it for good. */
@@ -158,20 +145,5 @@ export class PreimagePipe {
   #settle(record: StoredPreimage): void {
     this.#waiting.delete(keyOf(record));
     this.#answered.add(keyOf(record));
-  }
-
-  #troubled(refusal: Refusal): void {
-    const { options, later, fail, host, identity } = this.#context;
-    if (refusal.reason === "fenced" || refusal.reason === "sessionNotOpen") {
-      return fail(new ConnectionLost(refusal.message, refusal));
-    }
-    if (REASONS[refusal.reason].retry === "never") {
-      this.#waiting.clear();
-      host.alarm(identity, undefined, refusal);
-    }
-    later(backoffDelayMs(this.#attempts++, jitterFrom(options.randomBytes)), () => {
-      this.#busy = false;
-      this.#start();
-    });
   }
 }
