@@ -1,6 +1,6 @@
 /**
  * At each connect, before anything else is exchanged on a channel: which side is behind, by how much, and
- * what follows (issue "Restart"; persistent-events R61, D4; ADR G-04). Nothing is read out of a monitor's
+ * what follows (persistent-events R61, D4; ADR G-04). Nothing is read out of a monitor's
  * HTLC sets: what was lost comes back as updates and events, or a person is told that it does not.
  *
  * | found | follows |
