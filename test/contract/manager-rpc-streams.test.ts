@@ -40,7 +40,7 @@ const accepted = (updateId: bigint): UpdateChannelResponse => ({
 const completed = (updateId: bigint): UpdateChannelResponse => ({
   item: {
     $case: "completed",
-    value: { channelId: ID, updateId, eventWatermark: 0n, closed: false },
+    value: { channelId: ID, updateId, eventWatermark: 0n, closed: false, itemWatermark: 0n },
   },
 });
 

@@ -196,8 +196,8 @@ describe("ManagerService, unary calls", () => {
   it("refuses what is not served as `unimplemented`, without asking the host", async () => {
     const client = await bench.open({});
     const meta = sessionMetadata();
-    const asked = { channelId: Buffer.alloc(0), told: 0n };
-    const { code, refusal } = await failureIn((done) => client.getLdkMonitor(asked, meta, done));
+    const asked = { channelId: Buffer.alloc(0), updateId: 0n, monitor: Buffer.alloc(0) };
+    const { code, refusal } = await failureIn((done) => client.putLdkCheckpoint(asked, meta, done));
     assert.equal(code, status.UNIMPLEMENTED);
     assert.equal(refusal?.reason, "unimplemented");
   });

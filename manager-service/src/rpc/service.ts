@@ -20,7 +20,7 @@ import { registerPayment } from "./register-payment.js";
 import { signBump } from "./sign-bump.js";
 import { subscribe } from "./subscribe.js";
 import type { Rpc } from "./unary.js";
-import { getLdkMonitor } from "./unimplemented.js";
+import { getLdkMonitor, putLdkCheckpoint } from "./unimplemented.js";
 import { updateChannel } from "./update-channel.js";
 import { watchChannel } from "./watch-channel.js";
 
@@ -45,6 +45,7 @@ const RPCS: Readonly<Record<RpcName, (context: RpcContext) => Rpc>> = {
   listPendingEvents,
   listMonitors,
   getLdkMonitor,
+  putLdkCheckpoint,
   forceClose,
   getInfo,
 };

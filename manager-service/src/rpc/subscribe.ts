@@ -52,7 +52,7 @@ function feed(context: RpcContext, call: Call, who: NodePrincipal): void {
   const subscription = context.host.subscribe(who, {
     item: (item) => writer.write({ item: { $case: "event", value: item } }),
     replayDone(replayed, bumpsKnownOf) {
-      const value = { replayed: BigInt(replayed), bumpsKnownOf: [...bumpsKnownOf] };
+      const value = { replayed: BigInt(replayed), bumpsKnownOf: [...bumpsKnownOf], lastItemId: 0n };
       return writer.write({ item: { $case: "replayDone", value } });
     },
     end,

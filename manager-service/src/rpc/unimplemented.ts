@@ -5,11 +5,21 @@
 import { ManagerServiceService as Service } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err } from "@farwatch/protocol/result";
+import type { ServerWritableStream } from "@grpc/grpc-js";
 import type { RpcContext } from "./admission.js";
+import { toStatus } from "./to-status.js";
 import { unary, type Rpc } from "./unary.js";
 
-const notServed = (): { readonly ok: false; readonly error: Refusal } =>
-  err(refuse("unimplemented", "this call is not served; nothing was changed"));
+const refusal = (): Refusal =>
+  refuse("unimplemented", "this call is not served; nothing was changed");
+const notServed = (): { readonly ok: false; readonly error: Refusal } => err(refusal());
 
-export const getLdkMonitor = (context: RpcContext): Rpc =>
-  unary(context, { method: Service.getLdkMonitor, serve: notServed });
+export const putLdkCheckpoint = (context: RpcContext): Rpc =>
+  unary(context, { method: Service.putLdkCheckpoint, serve: notServed });
+
+export const getLdkMonitor = (): Rpc => ({
+  definition: Service.getLdkMonitor,
+  handler(call: ServerWritableStream<unknown, unknown>): void {
+    call.emit("error", toStatus(refusal()));
+  },
+});

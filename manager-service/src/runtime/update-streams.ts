@@ -77,7 +77,13 @@ export class UpdateStreams {
     }
     this.#withheld.delete(channelId);
     const { updateId, eventWatermark, closed } = told.completion;
-    const value = { channelId: hex(channelId), updateId, eventWatermark, closed };
+    const value = {
+      channelId: hex(channelId),
+      updateId,
+      eventWatermark,
+      closed,
+      itemWatermark: 0n,
+    };
     this.#tell(told.nodeKey, { item: { $case: "completed", value } });
   }
 

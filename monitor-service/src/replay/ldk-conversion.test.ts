@@ -14,10 +14,15 @@ import { decodeChannelMonitor, type LdkChannelMonitor } from "@farwatch/protocol
 import { vectorRows, type VectorRow } from "@farwatch/protocol/ldk/load-vectors.test";
 import { decodeMonitorUpdate, type LdkUpdateStep } from "@farwatch/protocol/ldk/update";
 import type { Reason } from "@farwatch/protocol/reasons";
-import { onNewFunding, toCommitmentNumber, toHtlcs, withSources } from "./ldk-commitment.js";
-import { toInitialState } from "./ldk-initial-state.js";
-import { firstChannelId, sourceKeyOf, toSource } from "./ldk-source.js";
-import { toUpdateSteps, type CurrentChannel } from "./ldk-update-steps.js";
+import {
+  onNewFunding,
+  toCommitmentNumber,
+  toHtlcs,
+  withSources,
+} from "@farwatch/protocol/ldk/convert/commitment";
+import { toInitialState } from "@farwatch/protocol/ldk/convert/initial-state";
+import { firstChannelId, sourceKeyOf, toSource } from "@farwatch/protocol/ldk/convert/source";
+import { toUpdateSteps, type CurrentChannel } from "@farwatch/protocol/ldk/convert/update-steps";
 
 const REGTEST = "06226e46111a0b59caaf126043eb5bbf28c34f3a5e332a1fc7b2b73cf188910f";
 const FUNDING = { txid: txid("ab".repeat(32)), vout: 258 };

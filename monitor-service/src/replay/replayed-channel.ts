@@ -33,8 +33,8 @@ import { counterpartyCommitmentsIn } from "../runtime/stored-commitments.js";
 import type { MemoryFloors } from "../signer/holder-floors.js";
 import type { ChannelSigner } from "../signer/signer.js";
 import { parseTx, type ParsedTx } from "../tx/parsed-tx.js";
-import { toInitialState } from "./ldk-initial-state.js";
-import { toUpdateSteps } from "./ldk-update-steps.js";
+import { toInitialState } from "@farwatch/protocol/ldk/convert/initial-state";
+import { toUpdateSteps } from "@farwatch/protocol/ldk/convert/update-steps";
 import type { RecordedBlock } from "./recorded-chain.js";
 import { ReplayError } from "./replay-error.js";
 

@@ -14,8 +14,8 @@ import { vectorRows, type VectorRow } from "@farwatch/protocol/ldk/load-vectors.
 import { deriveSecret, minSeenIndex, NO_INDEX_SEEN } from "../bolt/per-commitment-secrets.js";
 import type { MonitorState } from "../monitor/state.js";
 import { parseTx } from "../tx/parsed-tx.js";
-import { toCommitmentNumber } from "./ldk-commitment.js";
-import { sourceKeyOf } from "./ldk-source.js";
+import { toCommitmentNumber } from "@farwatch/protocol/ldk/convert/commitment";
+import { sourceKeyOf } from "@farwatch/protocol/ldk/convert/source";
 import { confirmedIn, decoded, VectorRun } from "./testing/vector-run.js";
 
 const EMPTY_SLOT = 2n ** 48n;

@@ -2,7 +2,9 @@
  * Bitcoin's own encoding inside LDK's: a transaction is delimited by its structure alone, so it has to be
  * walked to know where it ends (BIP 144). Its meaning is left to the reader; the bytes are kept.
  */
-import type { Cursor, Decode } from "./cursor.js";
+import { reversed, toHex } from "../bytes.js";
+import { txid, type Outpoint } from "../ids.js";
+import { decodeWhole, type Cursor, type Decode } from "./cursor.js";
 
 export interface TxOutput {
   readonly valueSat: bigint;
@@ -68,3 +70,21 @@ export const transaction: Decode<Uint8Array> = (cursor) => {
   cursor.take(4);
   return cursor.since(start);
 };
+
+const firstInput: Decode<Outpoint | undefined> = (cursor) => {
+  cursor.take(4);
+  if (compactSize(cursor) === 0n) {
+    cursor.take(1);
+    if (compactSize(cursor) === 0n) return undefined;
+  }
+  const hash = cursor.take(OUTPOINT_BYTES - 4);
+  const vout = Number(littleEndian(cursor, 4));
+  cursor.take(cursor.left);
+  return { txid: txid(toHex(reversed(hash))), vout };
+};
+
+/** The output that the first input of a transaction spends; undefined: it has none. */
+export function firstInputOf(transaction: Uint8Array): Outpoint | undefined {
+  const read = decodeWhole("transaction", firstInput, transaction);
+  return read.ok ? read.value : undefined;
+}

@@ -128,11 +128,17 @@ export interface ChannelVerdict {
   readonly behindBy: bigint;
 }
 
+/** Exactly one of initial_state and ldk_monitor. */
 export interface WatchChannelRequest {
   /** Serialized farwatch.monitor.v1.InitialState; these exact bytes are hashed, signed and stored. */
   readonly initialState: Buffer;
-  /** Id of the first update that will follow, at least 1. The first state counts as the id before it. */
+  /**
+   * Id of the first update that will follow, at least 1. The first state counts as the id before it.
+   * With ldk_monitor 0, or its latest_update_id + 1.
+   */
   readonly firstUpdateId: bigint;
+  /** LDK's ChannelMonitor.write(), new or of a channel that was in use; role NODE_RESOLVES only. */
+  readonly ldkMonitor?: Buffer | undefined;
 }
 
 export interface WatchChannelResponse {
@@ -150,7 +156,7 @@ export interface UpdateChannelRequest {
     /** Serialized farwatch.monitor.v1.ChannelMonitorUpdate; these exact bytes are hashed and signed. */
     { readonly $case: "typed"; readonly value: Buffer }
     | //
-    /** LDK's own bytes; implies role NODE_RESOLVES. Refused as `unimplemented` for now. */
+    /** LDK's ChannelMonitorUpdate.write(); role NODE_RESOLVES only. These exact bytes are hashed and signed. */
     { readonly $case: "ldkBytes"; readonly value: Buffer }
     | undefined;
 }
@@ -180,6 +186,11 @@ export interface Completed {
   readonly eventWatermark: bigint;
   /** Applied after the channel started to close: release nothing. */
   readonly closed: boolean;
+  /**
+   * Highest item_id of Subscribe that was given to a monitor event of this channel before the update became
+   * durable; 0: none. A node that reads both streams handles Completed once Subscribe has come that far.
+   */
+  readonly itemWatermark: bigint;
 }
 
 export interface Refused {
@@ -269,6 +280,8 @@ export interface ReplayDone {
    * before is over. Another has not been heard since the manager started; of its requests nothing is said.
    */
   readonly bumpsKnownOf: readonly string[];
+  /** Every un-handled item up to this id was among those before; what is live has higher ids. */
+  readonly lastItemId: bigint;
 }
 
 export interface DoneRequest {
@@ -484,12 +497,50 @@ export interface MonitorStatus {
 
 export interface GetLdkMonitorRequest {
   readonly channelId: Buffer;
+  /**
+   * The update the monitor is wanted at: the newest whose Completed the node's saved ChannelManager has been
+   * told, 0 for none. `rangeExceeded` above durable_id.
+   */
   readonly told: bigint;
 }
 
 export interface GetLdkMonitorResponse {
+  readonly part: { readonly $case: "start"; readonly value: LdkMonitorStart } | {
+    readonly $case: "updates";
+    readonly value: LdkMonitorUpdates;
+  } | undefined;
+}
+
+export interface LdkMonitorStart {
+  /** ChannelMonitor.write() as it was watched, or the newest checkpoint at or below `told`. */
   readonly monitor: Buffer;
+  /** Its latest_update_id. */
+  readonly updateId: bigint;
+  readonly acceptedId: bigint;
+  readonly durableId: bigint;
+  readonly closed: boolean;
+  /** Outbound HTLCs of a closed channel whose outcome no monitor has told yet. */
+  readonly unresolvedHtlcs: number;
+  /**
+   * HTLC events that the chain caused and Done has named, in item order: an LDK that reads a monitor which has
+   * seen no block wants them again (restart rule R7).
+   */
+  readonly handledHtlcEvents: readonly Item[];
+}
+
+export interface LdkMonitorUpdates {
+  /** ChannelMonitorUpdate.write() each, as accepted. */
   readonly updates: readonly Buffer[];
+}
+
+export interface PutLdkCheckpointRequest {
+  readonly channelId: Buffer;
+  /** latest_update_id of the monitor. */
+  readonly updateId: bigint;
+  readonly monitor: Buffer;
+}
+
+export interface PutLdkCheckpointResponse {
 }
 
 export interface ForceCloseRequest {
@@ -980,7 +1031,7 @@ export const ChannelVerdict: MessageFns<ChannelVerdict> = {
 };
 
 function createBaseWatchChannelRequest(): WatchChannelRequest {
-  return { initialState: Buffer.alloc(0), firstUpdateId: 0n };
+  return { initialState: Buffer.alloc(0), firstUpdateId: 0n, ldkMonitor: undefined };
 }
 
 export const WatchChannelRequest: MessageFns<WatchChannelRequest> = {
@@ -993,6 +1044,9 @@ export const WatchChannelRequest: MessageFns<WatchChannelRequest> = {
         throw new globalThis.Error("value provided for field message.firstUpdateId of type uint64 too large");
       }
       writer.uint32(16).uint64(message.firstUpdateId);
+    }
+    if (message.ldkMonitor !== undefined) {
+      writer.uint32(26).bytes(message.ldkMonitor);
     }
     return writer;
   },
@@ -1026,6 +1080,14 @@ export const WatchChannelRequest: MessageFns<WatchChannelRequest> = {
             message.firstUpdateId = reader.uint64() as bigint;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.ldkMonitor = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1047,6 +1109,7 @@ export const WatchChannelRequest: MessageFns<WatchChannelRequest> = {
     message.firstUpdateId = (object.firstUpdateId !== undefined && object.firstUpdateId !== null)
       ? BigInt(object.firstUpdateId)
       : 0n;
+    message.ldkMonitor = object.ldkMonitor ?? undefined;
     return message;
   },
 };
@@ -1424,7 +1487,7 @@ export const Accepted: MessageFns<Accepted> = {
 };
 
 function createBaseCompleted(): Completed {
-  return { channelId: Buffer.alloc(0), updateId: 0n, eventWatermark: 0n, closed: false };
+  return { channelId: Buffer.alloc(0), updateId: 0n, eventWatermark: 0n, closed: false, itemWatermark: 0n };
 }
 
 export const Completed: MessageFns<Completed> = {
@@ -1446,6 +1509,12 @@ export const Completed: MessageFns<Completed> = {
     }
     if (message.closed !== false) {
       writer.uint32(32).bool(message.closed);
+    }
+    if (message.itemWatermark !== 0n) {
+      if (BigInt.asUintN(64, message.itemWatermark) !== message.itemWatermark) {
+        throw new globalThis.Error("value provided for field message.itemWatermark of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.itemWatermark);
     }
     return writer;
   },
@@ -1495,6 +1564,14 @@ export const Completed: MessageFns<Completed> = {
             message.closed = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.itemWatermark = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1518,6 +1595,9 @@ export const Completed: MessageFns<Completed> = {
       ? BigInt(object.eventWatermark)
       : 0n;
     message.closed = object.closed ?? false;
+    message.itemWatermark = (object.itemWatermark !== undefined && object.itemWatermark !== null)
+      ? BigInt(object.itemWatermark)
+      : 0n;
     return message;
   },
 };
@@ -2534,7 +2614,7 @@ export const SubscribeResponse: MessageFns<SubscribeResponse> = {
 };
 
 function createBaseReplayDone(): ReplayDone {
-  return { replayed: 0n, bumpsKnownOf: [] };
+  return { replayed: 0n, bumpsKnownOf: [], lastItemId: 0n };
 }
 
 export const ReplayDone: MessageFns<ReplayDone> = {
@@ -2547,6 +2627,12 @@ export const ReplayDone: MessageFns<ReplayDone> = {
     }
     for (const v of message.bumpsKnownOf) {
       writer.uint32(18).string(v!);
+    }
+    if (message.lastItemId !== 0n) {
+      if (BigInt.asUintN(64, message.lastItemId) !== message.lastItemId) {
+        throw new globalThis.Error("value provided for field message.lastItemId of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.lastItemId);
     }
     return writer;
   },
@@ -2580,6 +2666,14 @@ export const ReplayDone: MessageFns<ReplayDone> = {
             message.bumpsKnownOf.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lastItemId = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2599,6 +2693,9 @@ export const ReplayDone: MessageFns<ReplayDone> = {
     const message = createBaseReplayDone() as any;
     message.replayed = (object.replayed !== undefined && object.replayed !== null) ? BigInt(object.replayed) : 0n;
     message.bumpsKnownOf = object.bumpsKnownOf?.map((e) => e) || [];
+    message.lastItemId = (object.lastItemId !== undefined && object.lastItemId !== null)
+      ? BigInt(object.lastItemId)
+      : 0n;
     return message;
   },
 };
@@ -5147,16 +5244,18 @@ export const GetLdkMonitorRequest: MessageFns<GetLdkMonitorRequest> = {
 };
 
 function createBaseGetLdkMonitorResponse(): GetLdkMonitorResponse {
-  return { monitor: Buffer.alloc(0), updates: [] };
+  return { part: undefined };
 }
 
 export const GetLdkMonitorResponse: MessageFns<GetLdkMonitorResponse> = {
   encode(message: GetLdkMonitorResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.monitor.length !== 0) {
-      writer.uint32(10).bytes(message.monitor);
-    }
-    for (const v of message.updates) {
-      writer.uint32(18).bytes(v!);
+    switch (message.part?.$case) {
+      case "start":
+        LdkMonitorStart.encode(message.part.value, writer.uint32(10).fork()).join();
+        break;
+      case "updates":
+        LdkMonitorUpdates.encode(message.part.value, writer.uint32(18).fork()).join();
+        break;
     }
     return writer;
   },
@@ -5179,7 +5278,7 @@ export const GetLdkMonitorResponse: MessageFns<GetLdkMonitorResponse> = {
               break;
             }
 
-            message.monitor = Buffer.from(reader.bytes());
+            message.part = { $case: "start", value: LdkMonitorStart.decode(reader, reader.uint32()) };
             continue;
           }
           case 2: {
@@ -5187,7 +5286,7 @@ export const GetLdkMonitorResponse: MessageFns<GetLdkMonitorResponse> = {
               break;
             }
 
-            message.updates.push(Buffer.from(reader.bytes()));
+            message.part = { $case: "updates", value: LdkMonitorUpdates.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -5207,8 +5306,346 @@ export const GetLdkMonitorResponse: MessageFns<GetLdkMonitorResponse> = {
   },
   fromPartial(object: DeepPartial<GetLdkMonitorResponse>): GetLdkMonitorResponse {
     const message = createBaseGetLdkMonitorResponse() as any;
+    switch (object.part?.$case) {
+      case "start": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "start", value: LdkMonitorStart.fromPartial(object.part.value) };
+        }
+        break;
+      }
+      case "updates": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "updates", value: LdkMonitorUpdates.fromPartial(object.part.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseLdkMonitorStart(): LdkMonitorStart {
+  return {
+    monitor: Buffer.alloc(0),
+    updateId: 0n,
+    acceptedId: 0n,
+    durableId: 0n,
+    closed: false,
+    unresolvedHtlcs: 0,
+    handledHtlcEvents: [],
+  };
+}
+
+export const LdkMonitorStart: MessageFns<LdkMonitorStart> = {
+  encode(message: LdkMonitorStart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.monitor.length !== 0) {
+      writer.uint32(10).bytes(message.monitor);
+    }
+    if (message.updateId !== 0n) {
+      if (BigInt.asUintN(64, message.updateId) !== message.updateId) {
+        throw new globalThis.Error("value provided for field message.updateId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.updateId);
+    }
+    if (message.acceptedId !== 0n) {
+      if (BigInt.asUintN(64, message.acceptedId) !== message.acceptedId) {
+        throw new globalThis.Error("value provided for field message.acceptedId of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.acceptedId);
+    }
+    if (message.durableId !== 0n) {
+      if (BigInt.asUintN(64, message.durableId) !== message.durableId) {
+        throw new globalThis.Error("value provided for field message.durableId of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.durableId);
+    }
+    if (message.closed !== false) {
+      writer.uint32(40).bool(message.closed);
+    }
+    if (message.unresolvedHtlcs !== 0) {
+      writer.uint32(48).uint32(message.unresolvedHtlcs);
+    }
+    for (const v of message.handledHtlcEvents) {
+      Item.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LdkMonitorStart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLdkMonitorStart() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.monitor = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.updateId = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.acceptedId = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.durableId = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.closed = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.unresolvedHtlcs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.handledHtlcEvents.push(Item.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LdkMonitorStart>): LdkMonitorStart {
+    return LdkMonitorStart.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LdkMonitorStart>): LdkMonitorStart {
+    const message = createBaseLdkMonitorStart() as any;
     message.monitor = object.monitor ?? Buffer.alloc(0);
+    message.updateId = (object.updateId !== undefined && object.updateId !== null) ? BigInt(object.updateId) : 0n;
+    message.acceptedId = (object.acceptedId !== undefined && object.acceptedId !== null)
+      ? BigInt(object.acceptedId)
+      : 0n;
+    message.durableId = (object.durableId !== undefined && object.durableId !== null) ? BigInt(object.durableId) : 0n;
+    message.closed = object.closed ?? false;
+    message.unresolvedHtlcs = object.unresolvedHtlcs ?? 0;
+    message.handledHtlcEvents = object.handledHtlcEvents?.map((e) => Item.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLdkMonitorUpdates(): LdkMonitorUpdates {
+  return { updates: [] };
+}
+
+export const LdkMonitorUpdates: MessageFns<LdkMonitorUpdates> = {
+  encode(message: LdkMonitorUpdates, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.updates) {
+      writer.uint32(10).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LdkMonitorUpdates {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLdkMonitorUpdates() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.updates.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LdkMonitorUpdates>): LdkMonitorUpdates {
+    return LdkMonitorUpdates.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LdkMonitorUpdates>): LdkMonitorUpdates {
+    const message = createBaseLdkMonitorUpdates() as any;
     message.updates = object.updates?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBasePutLdkCheckpointRequest(): PutLdkCheckpointRequest {
+  return { channelId: Buffer.alloc(0), updateId: 0n, monitor: Buffer.alloc(0) };
+}
+
+export const PutLdkCheckpointRequest: MessageFns<PutLdkCheckpointRequest> = {
+  encode(message: PutLdkCheckpointRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channelId.length !== 0) {
+      writer.uint32(10).bytes(message.channelId);
+    }
+    if (message.updateId !== 0n) {
+      if (BigInt.asUintN(64, message.updateId) !== message.updateId) {
+        throw new globalThis.Error("value provided for field message.updateId of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.updateId);
+    }
+    if (message.monitor.length !== 0) {
+      writer.uint32(26).bytes(message.monitor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutLdkCheckpointRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutLdkCheckpointRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channelId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.updateId = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.monitor = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PutLdkCheckpointRequest>): PutLdkCheckpointRequest {
+    return PutLdkCheckpointRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PutLdkCheckpointRequest>): PutLdkCheckpointRequest {
+    const message = createBasePutLdkCheckpointRequest() as any;
+    message.channelId = object.channelId ?? Buffer.alloc(0);
+    message.updateId = (object.updateId !== undefined && object.updateId !== null) ? BigInt(object.updateId) : 0n;
+    message.monitor = object.monitor ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBasePutLdkCheckpointResponse(): PutLdkCheckpointResponse {
+  return {};
+}
+
+export const PutLdkCheckpointResponse: MessageFns<PutLdkCheckpointResponse> = {
+  encode(_: PutLdkCheckpointResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutLdkCheckpointResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutLdkCheckpointResponse() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PutLdkCheckpointResponse>): PutLdkCheckpointResponse {
+    return PutLdkCheckpointResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<PutLdkCheckpointResponse>): PutLdkCheckpointResponse {
+    const message = createBasePutLdkCheckpointResponse() as any;
     return message;
   },
 };
@@ -5819,16 +6256,35 @@ export const ManagerServiceService = {
       Buffer.from(ListMonitorsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMonitorsResponse => ListMonitorsResponse.decode(value),
   },
-  /** LDK role only. Refused as `unimplemented` for now. */
+  /**
+   * What an LDK node rebuilds the ChannelMonitor of a channel from, as it was at update `told`: `start` first,
+   * then the updates after it in order. Only for channels watched with ldk_monitor.
+   */
   getLdkMonitor: {
     path: "/farwatch.manager.v1.ManagerService/GetLdkMonitor" as const,
     requestStream: false as const,
-    responseStream: false as const,
+    responseStream: true as const,
     requestSerialize: (value: GetLdkMonitorRequest): Buffer => Buffer.from(GetLdkMonitorRequest.encode(value).finish()),
     requestDeserialize: (value: Buffer): GetLdkMonitorRequest => GetLdkMonitorRequest.decode(value),
     responseSerialize: (value: GetLdkMonitorResponse): Buffer =>
       Buffer.from(GetLdkMonitorResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetLdkMonitorResponse => GetLdkMonitorResponse.decode(value),
+  },
+  /**
+   * A ChannelMonitor that the node rebuilt, so that the next GetLdkMonitor starts there. The manager keeps the
+   * newest two of a channel. `rangeExceeded` above accepted_id; `malformed` when it is not of this channel and
+   * update.
+   */
+  putLdkCheckpoint: {
+    path: "/farwatch.manager.v1.ManagerService/PutLdkCheckpoint" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutLdkCheckpointRequest): Buffer =>
+      Buffer.from(PutLdkCheckpointRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutLdkCheckpointRequest => PutLdkCheckpointRequest.decode(value),
+    responseSerialize: (value: PutLdkCheckpointResponse): Buffer =>
+      Buffer.from(PutLdkCheckpointResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutLdkCheckpointResponse => PutLdkCheckpointResponse.decode(value),
   },
   /** Operator's close: a command to every monitor, not an update. */
   forceClose: {
@@ -5900,8 +6356,17 @@ export interface ManagerServiceServer extends UntypedServiceImplementation {
   listForwards: handleUnaryCall<ListForwardsRequest, ListForwardsResponse>;
   listPendingEvents: handleUnaryCall<ListPendingEventsRequest, ListPendingEventsResponse>;
   listMonitors: handleUnaryCall<ListMonitorsRequest, ListMonitorsResponse>;
-  /** LDK role only. Refused as `unimplemented` for now. */
-  getLdkMonitor: handleUnaryCall<GetLdkMonitorRequest, GetLdkMonitorResponse>;
+  /**
+   * What an LDK node rebuilds the ChannelMonitor of a channel from, as it was at update `told`: `start` first,
+   * then the updates after it in order. Only for channels watched with ldk_monitor.
+   */
+  getLdkMonitor: handleServerStreamingCall<GetLdkMonitorRequest, GetLdkMonitorResponse>;
+  /**
+   * A ChannelMonitor that the node rebuilt, so that the next GetLdkMonitor starts there. The manager keeps the
+   * newest two of a channel. `rangeExceeded` above accepted_id; `malformed` when it is not of this channel and
+   * update.
+   */
+  putLdkCheckpoint: handleUnaryCall<PutLdkCheckpointRequest, PutLdkCheckpointResponse>;
   /** Operator's close: a command to every monitor, not an update. */
   forceClose: handleUnaryCall<ForceCloseRequest, ForceCloseResponse>;
   getInfo: handleUnaryCall<GetInfoRequest, GetInfoResponse>;
@@ -6173,21 +6638,38 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListMonitorsResponse) => void,
   ): ClientUnaryCall;
-  /** LDK role only. Refused as `unimplemented` for now. */
+  /**
+   * What an LDK node rebuilds the ChannelMonitor of a channel from, as it was at update `told`: `start` first,
+   * then the updates after it in order. Only for channels watched with ldk_monitor.
+   */
   getLdkMonitor(
     request: GetLdkMonitorRequest,
-    callback: (error: ServiceError | null, response: GetLdkMonitorResponse) => void,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<GetLdkMonitorResponse>;
+  getLdkMonitor(
+    request: GetLdkMonitorRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<GetLdkMonitorResponse>;
+  /**
+   * A ChannelMonitor that the node rebuilt, so that the next GetLdkMonitor starts there. The manager keeps the
+   * newest two of a channel. `rangeExceeded` above accepted_id; `malformed` when it is not of this channel and
+   * update.
+   */
+  putLdkCheckpoint(
+    request: PutLdkCheckpointRequest,
+    callback: (error: ServiceError | null, response: PutLdkCheckpointResponse) => void,
   ): ClientUnaryCall;
-  getLdkMonitor(
-    request: GetLdkMonitorRequest,
+  putLdkCheckpoint(
+    request: PutLdkCheckpointRequest,
     metadata: Metadata,
-    callback: (error: ServiceError | null, response: GetLdkMonitorResponse) => void,
+    callback: (error: ServiceError | null, response: PutLdkCheckpointResponse) => void,
   ): ClientUnaryCall;
-  getLdkMonitor(
-    request: GetLdkMonitorRequest,
+  putLdkCheckpoint(
+    request: PutLdkCheckpointRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
-    callback: (error: ServiceError | null, response: GetLdkMonitorResponse) => void,
+    callback: (error: ServiceError | null, response: PutLdkCheckpointResponse) => void,
   ): ClientUnaryCall;
   /** Operator's close: a command to every monitor, not an update. */
   forceClose(

@@ -187,6 +187,8 @@ export interface InitialState {
    * was stored. They get event ids from 1 here. HTLC events only, of updates before the first one.
    */
   readonly pendingEvents: readonly MonitorEventPayload[];
+  /** LDK's ChannelMonitor that all this was read from. Kept, never read: its node starts again from it. */
+  readonly ldkMonitor?: Buffer | undefined;
 }
 
 export interface WatchChannelResponse {
@@ -1175,6 +1177,7 @@ function createBaseInitialState(): InitialState {
     manualBroadcast: false,
     revokedSecrets: [],
     pendingEvents: [],
+    ldkMonitor: undefined,
   };
 }
 
@@ -1203,6 +1206,9 @@ export const InitialState: MessageFns<InitialState> = {
     }
     for (const v of message.pendingEvents) {
       MonitorEventPayload.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.ldkMonitor !== undefined) {
+      writer.uint32(74).bytes(message.ldkMonitor);
     }
     return writer;
   },
@@ -1284,6 +1290,14 @@ export const InitialState: MessageFns<InitialState> = {
             message.pendingEvents.push(MonitorEventPayload.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.ldkMonitor = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1318,6 +1332,7 @@ export const InitialState: MessageFns<InitialState> = {
     message.manualBroadcast = object.manualBroadcast ?? false;
     message.revokedSecrets = object.revokedSecrets?.map((e) => CommitmentSecret.fromPartial(e)) || [];
     message.pendingEvents = object.pendingEvents?.map((e) => MonitorEventPayload.fromPartial(e)) || [];
+    message.ldkMonitor = object.ldkMonitor ?? undefined;
     return message;
   },
 };

@@ -99,7 +99,7 @@ export class ScriptedManager implements ManagerConnection {
       );
     }
     const id = Buffer.from(fromHex(channelId));
-    return { channelId: id, updateId, eventWatermark: 0n, closed: this.closes };
+    return { channelId: id, updateId, eventWatermark: 0n, closed: this.closes, itemWatermark: 0n };
   }
 
   registerPayment(request: RegisterPaymentRequest): Promise<void> {

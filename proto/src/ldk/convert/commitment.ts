@@ -3,34 +3,20 @@
  * from 0; `offered` is by the broadcaster in both. HTLCs carry no id in LDK's bytes.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { concatBytes, utf8 } from "@farwatch/protocol/bytes";
-import type {
-  CommitmentHtlc,
-  CounterpartyCommitment,
-  HolderCommitment,
-} from "@farwatch/protocol/channel";
-import {
-  fail,
-  readFeerate,
-  readHeight,
-  readMsat,
-  readSat,
-} from "@farwatch/protocol/convert/reader";
+import { concatBytes, utf8 } from "../../bytes.js";
+import type { CommitmentHtlc, CounterpartyCommitment, HolderCommitment } from "../../channel.js";
+import { fail, readFeerate, readHeight, readMsat, readSat } from "../../convert/reader.js";
 import {
   commitmentNumber,
   htlcId,
   type CommitmentNumber,
   type HtlcId,
   type Outpoint,
-} from "@farwatch/protocol/ids";
-import type {
-  LdkCommitment,
-  LdkHolderCommitment,
-  SourcedHtlc,
-} from "@farwatch/protocol/ldk/commitment";
-import type { RawHtlcSource } from "@farwatch/protocol/ldk/htlc-source";
-import { parseTx } from "../tx/parsed-tx.js";
-import { toSource } from "./ldk-source.js";
+} from "../../ids.js";
+import type { LdkCommitment, LdkHolderCommitment, SourcedHtlc } from "../commitment.js";
+import type { RawHtlcSource } from "../htlc-source.js";
+import { firstInputOf } from "../transaction.js";
+import { toSource } from "./source.js";
 
 const FIRST_INDEX = 2n ** 48n - 1n;
 
@@ -152,7 +138,5 @@ const isSame = (ldk: LdkCommitment["htlcs"][number], htlc: CommitmentHtlc): bool
   ldk.cltvExpiry === htlc.cltvExpiry;
 
 /** The funding output a commitment spends. */
-export function fundingOf({ built }: LdkCommitment): Outpoint {
-  const [input] = parseTx(built.transaction).inputs;
-  return input?.outpoint ?? fail("malformed", "built", "a commitment without an input");
-}
+export const fundingOf = ({ built }: LdkCommitment): Outpoint =>
+  firstInputOf(built.transaction) ?? fail("malformed", "built", "a commitment without an input");

@@ -2,10 +2,10 @@
  * What a channel is, from LDK's parameters: keys, delays, type. The two contest delays are named after
  * who chose them in both LDK and here: the one we selected binds the counterparty's outputs.
  */
-import type { ChannelParameters, ChannelPubkeys, ChannelType } from "@farwatch/protocol/channel";
-import { fail, present, readDelta, readSat } from "@farwatch/protocol/convert/reader";
-import { channelTypeOf, modifiersOf } from "@farwatch/protocol/ldk/channel-type";
-import type { LdkChannelParameters } from "@farwatch/protocol/ldk/commitment";
+import type { ChannelParameters, ChannelPubkeys, ChannelType } from "../../channel.js";
+import { fail, present, readDelta, readSat } from "../../convert/reader.js";
+import { channelTypeOf, modifiersOf } from "../channel-type.js";
+import type { LdkChannelParameters } from "../commitment.js";
 
 /** What does not stand in LDK's parameters. */
 export type ChannelContext = Pick<

@@ -3,26 +3,19 @@
  * commitments and no HTLC yet. A monitor that has taken updates holds revoked commitments too; it cannot
  * be the start of a replay.
  */
-import { blockHeight } from "@farwatch/protocol/block";
-import { reversed, toHex } from "@farwatch/protocol/bytes";
-import { blockHash } from "@farwatch/protocol/block";
-import type { CounterpartyCommitment, InitialState } from "@farwatch/protocol/channel";
-import {
-  fail,
-  present,
-  readFeerate,
-  readHeight,
-  readSat,
-  readWith,
-} from "@farwatch/protocol/convert/reader";
-import { commitmentNumber } from "@farwatch/protocol/ids";
-import type { LdkChannelMonitor } from "@farwatch/protocol/ldk/monitor";
-import { writtenBy } from "@farwatch/protocol/ldk/monitor-trailer";
-import type { Refusal } from "@farwatch/protocol/reasons";
-import type { Result } from "@farwatch/protocol/result";
-import { toHolderCommitment } from "./ldk-commitment.js";
-import { toParameters } from "./ldk-parameters.js";
-import { firstChannelId } from "./ldk-source.js";
+import { blockHeight } from "../../block.js";
+import { reversed, toHex } from "../../bytes.js";
+import { blockHash } from "../../block.js";
+import type { CounterpartyCommitment, InitialState } from "../../channel.js";
+import { fail, present, readFeerate, readHeight, readSat, readWith } from "../../convert/reader.js";
+import { commitmentNumber } from "../../ids.js";
+import type { LdkChannelMonitor } from "../monitor.js";
+import { writtenBy } from "../monitor-trailer.js";
+import type { Refusal } from "../../reasons.js";
+import type { Result } from "../../result.js";
+import { toHolderCommitment } from "./commitment.js";
+import { toParameters } from "./parameters.js";
+import { firstChannelId } from "./source.js";
 
 const FIRST = commitmentNumber(0);
 

@@ -2,28 +2,21 @@
  * The steps of LDK's `ChannelMonitorUpdate` in our words (ldk-binary section 4). A step of an LDK that is
  * newer than this version is refused: leaving it out would leave the channel unprotected.
  */
-import { assertNever } from "@farwatch/protocol/assert";
+import { assertNever } from "../../assert.js";
 import type {
   ChannelParameters,
   CounterpartyCommitment,
   HolderCommitment,
   PendingCommitment,
-} from "@farwatch/protocol/channel";
-import {
-  atMost,
-  fail,
-  present,
-  readFeerate,
-  readSat,
-  readWith,
-} from "@farwatch/protocol/convert/reader";
-import { MAX_SCRIPT_BYTES } from "@farwatch/protocol/convert/limits";
-import type { SourcedHtlc } from "@farwatch/protocol/ldk/commitment";
-import type { ClaimedHtlcId, LdkMonitorUpdate, LdkUpdateStep } from "@farwatch/protocol/ldk/update";
-import type { Refusal } from "@farwatch/protocol/reasons";
-import type { Result } from "@farwatch/protocol/result";
-import type { ClaimedHtlc, UpdateStep } from "@farwatch/protocol/update";
-import { preimage as toPreimage, perCommitmentSecret } from "@farwatch/protocol/ids";
+} from "../../channel.js";
+import { atMost, fail, present, readFeerate, readSat, readWith } from "../../convert/reader.js";
+import { MAX_SCRIPT_BYTES } from "../../convert/limits.js";
+import type { SourcedHtlc } from "../commitment.js";
+import type { ClaimedHtlcId, LdkMonitorUpdate, LdkUpdateStep } from "../update.js";
+import type { Refusal } from "../../reasons.js";
+import type { Result } from "../../result.js";
+import type { ClaimedHtlc, UpdateStep } from "../../update.js";
+import { preimage as toPreimage, perCommitmentSecret } from "../../ids.js";
 import {
   fundingOf,
   onNewFunding,
@@ -32,9 +25,9 @@ import {
   toHolderCommitment,
   toHtlcs,
   withSources,
-} from "./ldk-commitment.js";
-import { toParameters } from "./ldk-parameters.js";
-import { sourceKeyOf } from "./ldk-source.js";
+} from "./commitment.js";
+import { toParameters } from "./parameters.js";
+import { sourceKeyOf } from "./source.js";
 
 /** LDK tells its monitor to close, not why. */
 const CLOSED_BY_NODE = "ChannelForceClosed";

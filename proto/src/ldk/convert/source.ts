@@ -4,10 +4,10 @@
  * bytes stay beside it, because its node wants them back unchanged.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { blockHeight, LOCKTIME_THRESHOLD } from "@farwatch/protocol/block";
-import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
-import type { HtlcSource, HtlcSourceKind, InboundHtlc } from "@farwatch/protocol/channel";
-import { readHeight, readMsat } from "@farwatch/protocol/convert/reader";
+import { blockHeight, LOCKTIME_THRESHOLD } from "../../block.js";
+import { concatBytes, fromHex, toHex } from "../../bytes.js";
+import type { HtlcSource, HtlcSourceKind, InboundHtlc } from "../../channel.js";
+import { readHeight, readMsat } from "../../convert/reader.js";
 import {
   channelId,
   htlcId,
@@ -17,13 +17,8 @@ import {
   type ChannelId,
   type Outpoint,
   type SourceKey,
-} from "@farwatch/protocol/ids";
-import {
-  sentIdOf,
-  type PreviousHop,
-  type RawHtlcSource,
-  type SentHtlcId,
-} from "@farwatch/protocol/ldk/htlc-source";
+} from "../../ids.js";
+import { sentIdOf, type PreviousHop, type RawHtlcSource, type SentHtlcId } from "../htlc-source.js";
 
 /** Where LDK 0.1.0 did not write the inbound expiry: no height at which to fail back early is known. */
 const NEVER = blockHeight(LOCKTIME_THRESHOLD - 1);
