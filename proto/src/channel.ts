@@ -162,4 +162,6 @@ export interface InitialState extends NegotiatedFunding {
   readonly revokedSecrets: readonly RevokedSecret[];
   /** Best block at creation; the monitor scans from there. undefined: from its own tip. */
   readonly bestBlock: BlockPoint | undefined;
+  /** LDK's `ChannelMonitor.write()` that all this was read from. Kept for its node, never read. */
+  readonly ldkMonitor: Uint8Array | undefined;
 }

@@ -172,10 +172,11 @@ describe("LDK's HTLCs in our words", () => {
       [sent(true, forward(), 1), { htlc: htlc(false, 2), source: undefined }],
       "holder",
     );
-    const [kept, trimmed] = onNewFunding(current, { htlcs: [htlc(true, 4)] });
+    const [kept, trimmed] = onNewFunding(current, { htlcs: [htlc(true, 4)] }, "holder");
     assert.deepEqual(kept, { ...current[0], outputIndex: 4 });
     assert.deepEqual(trimmed, { ...current[1], outputIndex: undefined });
-    const unknown = () => onNewFunding(current, { htlcs: [htlc(true, 4), htlc(true, 5)] });
+    const unknown = () =>
+      onNewFunding(current, { htlcs: [htlc(true, 4), htlc(true, 5)] }, "holder");
     assert.equal(reasonOf(unknown), "malformed");
   });
 
@@ -253,7 +254,7 @@ describe("LDK's first monitor and updates in our words", () => {
         channelId: undefined,
         steps: steps.map((value) => ({ value, raw: new Uint8Array(0) })),
       },
-      current,
+      () => current,
     );
 
   it("a step of a newer LDK is refused, never left out", () => {

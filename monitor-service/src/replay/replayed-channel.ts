@@ -95,7 +95,7 @@ export class ReplayedChannel {
     const decoded = decodeMonitorUpdate(bytes);
     if (!decoded.ok) throw new ReplayError(`${this.name}: ${describeFailure(decoded.error)}`);
     const id = updateId(decoded.value.updateId);
-    const steps = toUpdateSteps(decoded.value, this.state);
+    const steps = toUpdateSteps(decoded.value, () => this.state);
     if (!steps.ok) throw refused(this.name, `update ${id}`, steps.error);
     if (id !== this.state.latestUpdateId + 1n) {
       throw new ReplayError(`${this.name}: update ${id} follows ${this.state.latestUpdateId}`);

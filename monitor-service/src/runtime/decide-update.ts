@@ -2,10 +2,10 @@
  * One update whose header and batch signature were verified: principal, id and previous hash, payload
  * hash, payload parse, semantics, in this order (contract 2.2). A refusal leaves everything as it was.
  */
-import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
 import { checkPayload } from "@farwatch/protocol/envelope/checks";
 import type { Opened } from "@farwatch/protocol/envelope/open-manager-batch";
 import type { UpdateHeader } from "@farwatch/protocol/envelope/update";
+import type { NewMonitorEvent } from "@farwatch/protocol/event";
 import {
   outpointKey,
   updateId,
@@ -18,6 +18,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { placeUpdate } from "@farwatch/protocol/update-cursor";
+import { isOfUnknownHtlc } from "../monitor/update/latest-holder-commitment.js";
 import { applyInput } from "./apply-input.js";
 import { archivedRefusal, type ArchivedChannel } from "./archive.js";
 import { otherOwner, tipOf, type Core } from "./core.js";
@@ -26,6 +27,7 @@ import { haltedRefusal } from "./halt.js";
 import type { Principal } from "./monitor-host.js";
 import type { ChannelEntry } from "./monitors.js";
 import { counterpartyCommitmentsIn } from "./stored-commitments.js";
+import { readPayload } from "./update-payload.js";
 import { checkKeys } from "./watch-channel.js";
 import { archivedFacts, repeatedStatus, watermarkOf, type ReceiptFacts } from "./receipts.js";
 
@@ -153,11 +155,7 @@ function apply(
   if (entry.halt !== undefined) return err(haltedRefusal(entry.halt.incident));
   const damaged = checkPayload(header, offered.payload);
   if (damaged !== undefined) return err(damaged);
-  if (header.payloadType === "ldkBytes") {
-    const details = { field: "update.payload_type" };
-    return err(refuse("unimplemented", "LDK's own bytes are not read here yet", details));
-  }
-  const steps = parseUpdatePayload(offered.payload);
+  const steps = readPayload(header, offered.payload, () => entry.state);
   if (!steps.ok) return steps;
   const foreign = foreignKeys(core, steps.value);
   if (foreign !== undefined) return err(foreign);
@@ -178,8 +176,28 @@ function apply(
     batchRowId: offered.proof(),
   }));
   if (!applied.ok) return applied;
+  tellUnknownClaims(core, entry, applied.value.events);
   const status = applied.value.afterClose ? "appliedAfterClose" : "persisted";
   return ok(factsOf(core, entry, offered, status));
+}
+
+/** A claimed entry that names no HTLC (contract 2.12): its preimage is safe, but somebody's books are wrong. */
+function tellUnknownClaims(
+  core: Core,
+  { channelId }: ChannelEntry,
+  events: readonly NewMonitorEvent[],
+): void {
+  for (const { body, origin } of events.filter(isOfUnknownHtlc)) {
+    if (body.kind !== "htlcEvent" || origin.kind !== "update") continue;
+    const { paymentHash, source } = body;
+    const facts = {
+      channelId,
+      updateId: origin.updateId,
+      paymentHash,
+      sourceKey: source.sourceKey,
+    };
+    core.deps.log.error(facts, "an update claims an HTLC that no commitment has: preimage stored");
+  }
 }
 
 /** The funding key of a splice must be one that this host can sign with (contract 2.20). */

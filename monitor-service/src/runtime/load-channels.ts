@@ -110,7 +110,7 @@ function replayRow(
   if (broken.has(entry) || entry.halt !== undefined) return;
   try {
     assert(row.prevRowId === headRowId, "the log of a channel is a chain");
-    const result = step(core.context, entry.state, inputOfRow(row));
+    const result = step(core.context, entry.state, inputOfRow(row, entry.state));
     assert(result.ok, "a stored input is accepted again");
     core.monitors.setState(entry, result.value.state);
   } catch (error) {

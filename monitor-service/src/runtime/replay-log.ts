@@ -3,7 +3,6 @@
  * its channel instead of changing its state. Throws on anything unexpected.
  */
 import { assert, assertNever, must } from "@farwatch/protocol/assert";
-import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
 import { checkPayload } from "@farwatch/protocol/envelope/checks";
 import {
   PREIMAGE_BODY_BYTES,
@@ -13,14 +12,17 @@ import { hashUpdate, parseUpdate } from "@farwatch/protocol/envelope/update";
 import { hashOfPreimage, preimage } from "@farwatch/protocol/ids";
 import type { Result } from "@farwatch/protocol/result";
 import type { LearnedPreimage, MonitorInput } from "../monitor/input.js";
+import type { MonitorState } from "../monitor/state.js";
 import type { LogRow } from "../store/store.js";
+import { readPayload } from "./update-payload.js";
 
 const PREIMAGE_BYTES = 32;
 
-export function inputOfRow(row: LogRow): MonitorInput {
+/** `state`: that of its channel before the row. */
+export function inputOfRow(row: LogRow, state: MonitorState): MonitorInput {
   switch (row.kind) {
     case "update":
-      return updateOf(row);
+      return updateOf(row, state);
     case "preimages":
       return { kind: "preimagesLearned", preimages: preimagesOf(row) };
     case "command":
@@ -30,12 +32,15 @@ export function inputOfRow(row: LogRow): MonitorInput {
   }
 }
 
-function updateOf(row: LogRow): MonitorInput {
+function updateOf(row: LogRow, state: MonitorState): MonitorInput {
   const header = readable(parseUpdate(row.header), "update header");
   const updateHash = hashUpdate(row.header);
   assert(updateHash === row.updateHash, "stored update: hash");
   assert(checkPayload(header, row.payload) === undefined, "stored update: payload hash");
-  const steps = readable(parseUpdatePayload(row.payload), "update payload");
+  const steps = readable(
+    readPayload(header, row.payload, () => state),
+    "update payload",
+  );
   const { updateId } = header;
   return { kind: "updateReceived", updateId, updateHash, steps, verifySignatures: false };
 }

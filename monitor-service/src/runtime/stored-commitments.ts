@@ -3,7 +3,7 @@
  * update that carried it. An update carries one for every funding of the channel.
  */
 import type { CounterpartyCommitment, InitialState } from "@farwatch/protocol/channel";
-import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
+import { parseUpdate } from "@farwatch/protocol/envelope/update";
 import type { Txid } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { holdersOn, scopeSpentBy } from "../monitor/scopes.js";
@@ -11,6 +11,7 @@ import type { LogRow } from "../store/store.js";
 import type { ParsedTx } from "../tx/parsed-tx.js";
 import type { Core } from "./core.js";
 import type { ChannelEntry } from "./monitors.js";
+import { readPayload } from "./update-payload.js";
 
 export type StoredCommitments = ReadonlyMap<Txid, CounterpartyCommitment>;
 
@@ -31,7 +32,8 @@ export async function storedCommitments(
     if (holdersOn(entry.state, scope).some((holder) => holder.txid === txid)) continue;
     const row = await core.deps.store.findCounterpartyCommitment(entry.headRowId, txid);
     const first = entry.firstCounterpartyCommitments.find((each) => each.txid === txid);
-    const commitment = first ?? commitmentIn(row, txid);
+    const stored = first === undefined ? await commitmentsIn(core, entry, row) : [];
+    const commitment = first ?? stored.find((each) => each.txid === txid);
     if (commitment !== undefined) found.set(txid, commitment);
   }
   return found;
@@ -58,10 +60,31 @@ export function counterpartyCommitmentsIn(step: UpdateStep): readonly Counterpar
   }
 }
 
-const commitmentIn = (row: LogRow | undefined, txid: Txid): CounterpartyCommitment | undefined =>
-  commitmentsIn(row).find((commitment) => commitment.txid === txid);
-
-export function commitmentsIn(row: LogRow | undefined): readonly CounterpartyCommitment[] {
-  const steps = row === undefined ? undefined : parseUpdatePayload(row.payload);
-  return steps?.ok === true ? steps.value.flatMap(counterpartyCommitmentsIn) : [];
+/**
+ * Of a stored update; nothing when its row cannot be read. In LDK's bytes a splice names only HTLCs with an
+ * output: the others and all sources stand in the commitment of the same number before it, on whatever
+ * funding.
+ */
+export async function commitmentsIn(
+  core: Core,
+  entry: ChannelEntry,
+  row: LogRow | undefined,
+): Promise<readonly CounterpartyCommitment[]> {
+  const header = row === undefined ? undefined : parseUpdate(row.header);
+  if (row === undefined || header?.ok !== true) return [];
+  const { parameters } = entry.state;
+  const read = (counterparty?: CounterpartyCommitment) => {
+    let isSplice = false;
+    const steps = readPayload(header.value, row.payload, () => {
+      isSplice = true;
+      return { parameters, counterparty };
+    });
+    const commitments = steps.ok ? steps.value.flatMap(counterpartyCommitmentsIn) : [];
+    return { isSplice, commitments };
+  };
+  const { isSplice, commitments } = read();
+  if (!isSplice) return commitments;
+  const earlier = await core.deps.store.findAnyCommitment(row.prevRowId);
+  const before = (await commitmentsIn(core, entry, earlier)).at(-1);
+  return read(before ?? entry.firstCounterpartyCommitments[0]).commitments;
 }

@@ -60,10 +60,10 @@ async function named(
       const inMemory = known.filter(({ txid }) => txid === name.txid);
       if (inMemory.length > 0) return inMemory;
       const row = await store.findCounterpartyCommitment(headRowId, name.txid);
-      return commitmentsIn(row).filter(({ txid }) => txid === name.txid);
+      return (await commitmentsIn(core, entry, row)).filter(({ txid }) => txid === name.txid);
     }
     case "update":
-      return commitmentsIn(await store.findUpdate(headRowId, name.updateId));
+      return commitmentsIn(core, entry, await store.findUpdate(headRowId, name.updateId));
     case "number": {
       const inMemory = known.filter(({ commitmentNumber }) => commitmentNumber === name.number);
       return inMemory.length > 0 ? inMemory : byNumber(core, entry, name.number);
@@ -82,7 +82,7 @@ async function byNumber(
   while (rowId > 0) {
     const row = await core.deps.store.findAnyCommitment(rowId);
     if (row === undefined) return found;
-    const commitments = commitmentsIn(row);
+    const commitments = await commitmentsIn(core, entry, row);
     if (commitments.some(({ commitmentNumber }) => commitmentNumber < wanted)) return found;
     found.push(...commitments.filter(({ commitmentNumber }) => commitmentNumber === wanted));
     rowId = row.prevRowId;

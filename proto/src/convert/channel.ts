@@ -31,7 +31,12 @@ import {
   writeCounterparty,
   writeHolder,
 } from "./commitment.js";
-import { MAX_PENDING_FUNDINGS, MAX_REVOKED_SECRETS, MAX_SCRIPT_BYTES } from "./limits.js";
+import {
+  MAX_LDK_MONITOR_BYTES,
+  MAX_PENDING_FUNDINGS,
+  MAX_REVOKED_SECRETS,
+  MAX_SCRIPT_BYTES,
+} from "./limits.js";
 import {
   atMost,
   fail,
@@ -59,6 +64,9 @@ export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refus
     manualBroadcast: message.manualBroadcast,
     revokedSecrets: readRevokedSecrets(message.revokedSecrets),
     bestBlock: optional(message.bestBlock, (block) => readBlockPoint(block, "best_block")),
+    ldkMonitor: optional(message.ldkMonitor, (bytes) =>
+      atMost(bytes, MAX_LDK_MONITOR_BYTES, "ldk_monitor"),
+    ),
   }));
 
 export const encodeInitialState = (initial: InitialState): Uint8Array =>
@@ -72,6 +80,7 @@ export const encodeInitialState = (initial: InitialState): Uint8Array =>
     })),
     bestBlock: optional(initial.bestBlock, writeBlockPoint),
     pendingEvents: [], // see imported-events.ts
+    ldkMonitor: optional(initial.ldkMonitor, (bytes) => Buffer.from(bytes)),
   }).finish();
 
 function readPendingFundings(

@@ -23,3 +23,8 @@ export const MAX_INBOUND_PER_SOURCE = 64;
 export const MAX_COMMITMENT_NUMBER = 2n ** 48n - 1n;
 /** As many results as a channel can have HTLCs that we offered, each claimed or failed once. */
 export const MAX_IMPORTED_EVENTS = MAX_HTLCS_PER_SIDE;
+/**
+ * LDK keeps every revoked commitment: about 85 bytes each and as much for each of its HTLCs, so this is a
+ * channel after some 20 000 updates. What is read from it must fit beside it in MAX_PAYLOAD_BYTES.
+ */
+export const MAX_LDK_MONITOR_BYTES = 2.5 * 1024 * 1024;

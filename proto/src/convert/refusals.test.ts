@@ -17,6 +17,7 @@ import { parseErrorDetail } from "./error.js";
 import { decodeEventPayload } from "./event.js";
 import {
   MAX_HTLCS_PER_SIDE,
+  MAX_LDK_MONITOR_BYTES,
   MAX_PENDING_FUNDINGS,
   MAX_REVOKED_SECRETS,
   MAX_STEPS_PER_UPDATE,
@@ -211,6 +212,16 @@ describe("what the parser of first states refuses", () => {
       "malformed",
       "pending_fundings[0].holder_commitment",
     ]);
+  });
+
+  it("takes LDK's monitor up to its limit", () => {
+    const parsed = (length: number) => {
+      const ldkMonitor = Buffer.alloc(length, 1);
+      const result = parseInitialState(InitialState.encode({ ...decoded, ldkMonitor }).finish());
+      return result.ok ? result.value.ldkMonitor?.length : result.error.details["field"];
+    };
+    assert.equal(parsed(MAX_LDK_MONITOR_BYTES), MAX_LDK_MONITOR_BYTES);
+    assert.equal(parsed(MAX_LDK_MONITOR_BYTES + 1), "ldk_monitor");
   });
 
   it("takes as many revoked secrets as BOLT 3 stores, each of 32 bytes", () => {

@@ -274,8 +274,8 @@ describe("submitting updates", function () {
         manager.batch(manager.payloadUpdate(of.channelId, Uint8Array.of(0xff, 0xff, 0xff))),
     },
     {
-      what: "LDK bytes",
-      reason: "unimplemented",
+      what: "a payload of ours that says it is LDK's",
+      reason: "malformed",
       make: (manager, of) => manager.batch(one(manager, of, { payloadType: "ldkBytes" })),
     },
   ];

@@ -46,6 +46,10 @@ export interface WorldOptions {
   /** Who pays fees of anchor channels; nobody unless said. */
   readonly fees?: Pick<HostDeps, "feeWallet" | "asksManagers">;
   readonly sweep?: SweepConfig;
+  /** Of the host's keys; the holder's of the harness unless said. */
+  readonly seed?: Uint8Array;
+  /** Of the chain when the host starts. */
+  readonly firstHeight?: number;
 }
 
 export interface LogLine {
@@ -55,7 +59,7 @@ export interface LogLine {
 }
 
 export class World {
-  readonly chain = new FakeChain(FIRST_HEIGHT);
+  readonly chain: FakeChain;
   readonly lines: LogLine[] = [];
   readonly fatal: Error[] = [];
   readonly manager: TestManager;
@@ -75,6 +79,7 @@ export class World {
     options: WorldOptions,
   ) {
     this.#options = options;
+    this.chain = new FakeChain(options.firstHeight ?? FIRST_HEIGHT);
     this.floors = options.floors ?? new MemoryFloors();
     this.manager = new TestManager(curve);
   }
@@ -155,7 +160,7 @@ export class World {
     return {
       curve: this.curve,
       store,
-      signer: seedSigner(this.curve, DEFAULT_SEEDS.holder, this.floors),
+      signer: seedSigner(this.curve, this.#options.seed ?? DEFAULT_SEEDS.holder, this.floors),
       floors: this.floors,
       source: this.chain,
       chain: "regtest",

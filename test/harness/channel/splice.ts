@@ -198,6 +198,7 @@ export class Splices {
       manualBroadcast: false,
       revokedSecrets: [],
       bestBlock,
+      ldkMonitor: undefined,
     };
   }
 

@@ -152,4 +152,5 @@ export const initialStateOf = (
   revokedSecrets: [],
   manualBroadcast,
   bestBlock,
+  ldkMonitor: undefined,
 });

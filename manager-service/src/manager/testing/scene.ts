@@ -164,6 +164,7 @@ export function initialState(
     revokedSecrets: [],
     manualBroadcast: false,
     bestBlock: undefined,
+    ldkMonitor: undefined,
   };
 }
 

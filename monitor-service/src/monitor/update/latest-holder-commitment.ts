@@ -6,6 +6,7 @@ import { msat } from "@farwatch/protocol/amount";
 import { commitmentNumber, hashOfPreimage, htlcId, type SourceKey } from "@farwatch/protocol/ids";
 import { must } from "@farwatch/protocol/assert";
 import type { CommitmentHtlc, HolderCommitment } from "@farwatch/protocol/channel";
+import type { NewMonitorEvent } from "@farwatch/protocol/event";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { ClaimedHtlc, UpdateStep } from "@farwatch/protocol/update";
@@ -92,6 +93,13 @@ function claim(work: Work, update: ReceivedUpdate, claimed: ClaimedHtlc): boolea
   );
   return true;
 }
+
+/** An event that `claim` made of an entry alone. */
+export const isOfUnknownHtlc = ({ body }: Pick<NewMonitorEvent, "body">): boolean =>
+  body.kind === "htlcEvent" &&
+  body.source.origin.kind === "trampoline" &&
+  body.source.origin.inbound.length === 0 &&
+  body.source.opaque.length === 0;
 
 function findOutbound(state: MonitorState, key: SourceKey): OutboundHtlc | undefined {
   const lists: readonly (readonly CommitmentHtlc[])[] = [

@@ -182,6 +182,7 @@ export const initialStates: Arbitrary<InitialState> = fc.record({
     { maxLength: 3 },
   ),
   bestBlock: maybe(points),
+  ldkMonitor: maybe(bytes(40)),
 });
 
 export const failReasons: Arbitrary<HtlcFailReason> = fc.record({

@@ -13,7 +13,8 @@ import {
   type HtlcId,
   type Outpoint,
 } from "../../ids.js";
-import type { LdkCommitment, LdkHolderCommitment, SourcedHtlc } from "../commitment.js";
+import { MAX_HTLCS_PER_SIDE } from "../../convert/limits.js";
+import type { LdkCommitment, LdkHolderCommitment, LdkHtlc, SourcedHtlc } from "../commitment.js";
 import type { RawHtlcSource } from "../htlc-source.js";
 import { firstInputOf } from "../transaction.js";
 import { toSource } from "./source.js";
@@ -37,30 +38,54 @@ function syntheticId({ htlc, source }: SourcedHtlc, outbound: boolean, twin: num
   return htlcId(new DataView(digest.buffer).getBigUint64(0));
 }
 
-/** Each HTLC in our words; the broadcaster is us or the counterparty. */
-export function toHtlcs(
+type Broadcaster = "holder" | "counterparty";
+
+/** Each HTLC in our words. Those that we sent need a source. */
+export const toHtlcs = (
   htlcs: readonly SourcedHtlc[],
-  broadcaster: "holder" | "counterparty",
-): readonly CommitmentHtlc[] {
+  broadcaster: Broadcaster,
+): readonly CommitmentHtlc[] =>
+  named(htlcs, broadcaster).map(({ sourced, outbound, htlc }) => {
+    const { source } = sourced;
+    if (outbound && source === undefined) {
+      fail("malformed", "htlcs", "an HTLC that we sent has no source");
+    }
+    return source === undefined || !outbound ? htlc : { ...htlc, source: toSource(source) };
+  });
+
+/** As LDK lists those of a revoked commitment, or of a splice: no source says where one came from. */
+export const toHtlcsWithoutSources = (
+  htlcs: readonly LdkHtlc[],
+  broadcaster: Broadcaster,
+): readonly CommitmentHtlc[] =>
+  named(
+    htlcs.map((htlc) => ({ htlc, source: undefined })),
+    broadcaster,
+  ).map(({ htlc }) => htlc);
+
+function named(htlcs: readonly SourcedHtlc[], broadcaster: Broadcaster) {
+  for (const offered of [true, false]) {
+    if (htlcs.filter(({ htlc }) => htlc.offered === offered).length > MAX_HTLCS_PER_SIDE) {
+      fail("tooLarge", "htlcs", `more than ${MAX_HTLCS_PER_SIDE} HTLCs in one direction`);
+    }
+  }
   const seen = new Map<HtlcId, number>();
   return htlcs.map((sourced) => {
-    const { htlc, source } = sourced;
+    const { htlc } = sourced;
     const outbound = htlc.offered === (broadcaster === "holder");
     const first = syntheticId(sourced, outbound, 0);
     const twin = seen.get(first) ?? 0;
     seen.set(first, twin + 1);
-    if (outbound && source === undefined) {
-      fail("malformed", "htlcs", "an HTLC that we sent has no source");
-    }
-    return {
+    const named: CommitmentHtlc = {
       htlcId: twin === 0 ? first : syntheticId(sourced, outbound, twin),
       offered: htlc.offered,
       amountMsat: readMsat(htlc.amountMsat, "amount_msat"),
       cltvExpiry: readHeight(htlc.cltvExpiry, "cltv_expiry"),
       paymentHash: htlc.paymentHash,
       outputIndex: htlc.outputIndex,
-      source: source === undefined || !outbound ? undefined : toSource(source),
+      source: undefined,
     };
+    return { sourced, outbound, htlc: named };
   });
 }
 
@@ -71,7 +96,7 @@ export function toHtlcs(
 export function withSources(
   { htlcs }: Pick<LdkCommitment, "htlcs">,
   sources: readonly RawHtlcSource[],
-  broadcaster: "holder" | "counterparty",
+  broadcaster: Broadcaster,
 ): readonly SourcedHtlc[] {
   const next = sources[Symbol.iterator]();
   const sourced = htlcs.map((htlc) => {
@@ -114,12 +139,14 @@ export const toCounterpartyCommitment = (
 
 /**
  * The HTLCs of a commitment on another funding: the same ones, at other outputs or trimmed. LDK gives
- * neither their sources nor the dust again.
+ * neither their sources nor the dust again; `current` has both, or nobody asks for them.
  */
 export function onNewFunding(
-  current: readonly CommitmentHtlc[],
+  current: readonly CommitmentHtlc[] | undefined,
   { htlcs }: Pick<LdkCommitment, "htlcs">,
+  broadcaster: Broadcaster,
 ): readonly CommitmentHtlc[] {
+  if (current === undefined) return toHtlcsWithoutSources(htlcs, broadcaster);
   const left = [...htlcs];
   const placed = current.map((htlc): CommitmentHtlc => {
     const at = left.findIndex((ldk) => isSame(ldk, htlc));

@@ -24,7 +24,7 @@ export const toInitialState = (
   chainHash: string,
 ): Result<InitialState, Refusal> => readWith(() => readInitialState(monitor, chainHash));
 
-function readInitialState(monitor: LdkChannelMonitor, chainHash: string): InitialState {
+export function readInitialState(monitor: LdkChannelMonitor, chainHash: string): InitialState {
   const { trailer, onchainTxHandler: handler, bestBlock } = monitor;
   const line = writtenBy(trailer);
   const parameters = toParameters(trailer.parameters ?? handler.parameters, {
@@ -35,6 +35,7 @@ function readInitialState(monitor: LdkChannelMonitor, chainHash: string): Initia
     destinationScript: Uint8Array.from(monitor.destinationScript),
     counterpartyNodeId: copied(trailer.counterpartyNodeId),
     constantsProfile: line === "0.1" || line === "0.1.6" ? "ldk_0_1" : "ldk_0_2",
+    userChannelId: undefined,
     shutdownScript:
       monitor.shutdownScript.length === 0 ? undefined : copied(monitor.shutdownScript),
   });
@@ -56,6 +57,7 @@ function readInitialState(monitor: LdkChannelMonitor, chainHash: string): Initia
       height: blockHeight(readHeight(bestBlock.height, "best_block")),
       hash: blockHash(toHex(reversed(bestBlock.hash))),
     },
+    ldkMonitor: undefined,
   };
 }
 

@@ -18,6 +18,7 @@ export type ChannelContext = Pick<
   | "counterpartyNodeId"
   | "constantsProfile"
   | "shutdownScript"
+  | "userChannelId"
 >;
 
 export function toParameters(
@@ -39,7 +40,6 @@ export function toParameters(
     counterpartyPubkeys: toPubkeys(counterparty.pubkeys),
     holderSelectedContestDelay: readDelta(ldk.holderSelectedContestDelay, "contest_delay"),
     counterpartySelectedContestDelay: readDelta(counterparty.selectedContestDelay, "contest_delay"),
-    userChannelId: undefined,
     spliceParentFundingTxid: ldk.spliceParentFundingTxid,
   };
 }

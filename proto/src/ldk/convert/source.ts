@@ -7,7 +7,8 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { blockHeight, LOCKTIME_THRESHOLD } from "../../block.js";
 import { concatBytes, fromHex, toHex } from "../../bytes.js";
 import type { HtlcSource, HtlcSourceKind, InboundHtlc } from "../../channel.js";
-import { readHeight, readMsat } from "../../convert/reader.js";
+import { MAX_INBOUND_PER_SOURCE, MAX_OPAQUE_BYTES } from "../../convert/limits.js";
+import { atMost, fail, readHeight, readMsat } from "../../convert/reader.js";
 import {
   channelId,
   htlcId,
@@ -41,7 +42,7 @@ export function toSource(source: RawHtlcSource): HtlcSource {
     // A trampoline forward that was not sent yet has no session key: its bytes name it.
     sourceKey: id === undefined ? sourceKey(toHex(sha256(source.raw))) : sourceKeyOf(id),
     origin: toOrigin(source),
-    opaque: Uint8Array.from(source.raw),
+    opaque: atMost(source.raw, MAX_OPAQUE_BYTES, "source"),
   };
 }
 
@@ -60,6 +61,9 @@ function toOrigin({ value }: RawHtlcSource): HtlcSourceKind {
     case "previousHop":
       return { kind: "forward", inbound: toInbound(value), intercepted: false };
     case "trampolineForward":
+      if (value.previousHops.length > MAX_INBOUND_PER_SOURCE) {
+        fail("tooLarge", "previous_hops", `more than ${MAX_INBOUND_PER_SOURCE}`);
+      }
       return { kind: "trampoline", inbound: value.previousHops.map(toInbound) };
   }
 }

@@ -3,14 +3,17 @@
  * newer than this version is refused: leaving it out would leave the channel unprotected.
  */
 import { assertNever } from "../../assert.js";
-import type {
-  ChannelParameters,
-  CounterpartyCommitment,
-  HolderCommitment,
-  PendingCommitment,
-} from "../../channel.js";
-import { atMost, fail, present, readFeerate, readSat, readWith } from "../../convert/reader.js";
-import { MAX_SCRIPT_BYTES } from "../../convert/limits.js";
+import type { CommitmentHtlc, CounterpartyCommitment, PendingCommitment } from "../../channel.js";
+import {
+  atMost,
+  fail,
+  optional,
+  present,
+  readFeerate,
+  readSat,
+  readWith,
+} from "../../convert/reader.js";
+import { MAX_OPAQUE_BYTES, MAX_SCRIPT_BYTES, MAX_STEPS_PER_UPDATE } from "../../convert/limits.js";
 import type { SourcedHtlc } from "../commitment.js";
 import type { ClaimedHtlcId, LdkMonitorUpdate, LdkUpdateStep } from "../update.js";
 import type { Refusal } from "../../reasons.js";
@@ -26,28 +29,51 @@ import {
   toHtlcs,
   withSources,
 } from "./commitment.js";
-import { toParameters } from "./parameters.js";
+import { toParameters, type ChannelContext } from "./parameters.js";
 import { sourceKeyOf } from "./source.js";
 
 /** LDK tells its monitor to close, not why. */
 const CLOSED_BY_NODE = "ChannelForceClosed";
 
-/** The channel as it stands on its locked funding before the update. */
+/**
+ * The channel as it stands before the update; only a splice looks at it, because LDK lists there neither
+ * sources nor dust. Who does not keep HTLCs leaves them out: those of a splice then come without sources.
+ */
 export interface CurrentChannel {
-  readonly parameters: ChannelParameters;
-  readonly holder: HolderCommitment;
-  readonly counterparty: CounterpartyCommitment;
+  readonly parameters: ChannelContext;
+  readonly holder?: { readonly htlcs: readonly CommitmentHtlc[] } | undefined;
+  readonly counterparty?: { readonly htlcs: readonly CommitmentHtlc[] } | undefined;
 }
+export type Current = () => CurrentChannel;
 
+/** `current` is called only for a splice. */
 export const toUpdateSteps = (
-  { steps }: LdkMonitorUpdate,
-  current: CurrentChannel,
-): Result<readonly UpdateStep[], Refusal> =>
-  readWith(() => steps.map(({ value }) => toStep(value, current)));
+  update: LdkMonitorUpdate,
+  current: Current,
+): Result<readonly UpdateStep[], Refusal> => readWith(() => readSteps(update, current));
+
+/** A splice goes by the newest commitments, which steps before it in the same update may bring. */
+export function readSteps({ steps }: LdkMonitorUpdate, current: Current): readonly UpdateStep[] {
+  if (steps.length === 0) fail("malformed", "steps", "an update has at least one step");
+  if (steps.length > MAX_STEPS_PER_UPDATE) {
+    fail("tooLarge", "steps", `more than ${MAX_STEPS_PER_UPDATE} steps`);
+  }
+  let newest: Partial<Pick<CurrentChannel, "holder" | "counterparty">> = {};
+  return steps.map(({ value }) => {
+    const step = toStep(value, () => ({ ...current(), ...newest }));
+    if (step.kind === "latestHolderCommitment") {
+      newest = { ...newest, holder: step.commitment };
+    }
+    if (step.kind === "latestCounterpartyCommitment") {
+      newest = { ...newest, counterparty: step.commitment };
+    }
+    return step;
+  });
+}
 
 type Step<K extends LdkUpdateStep["kind"]> = Extract<LdkUpdateStep, { kind: K }>;
 
-function toStep(step: LdkUpdateStep, current: CurrentChannel): UpdateStep {
+function toStep(step: LdkUpdateStep, current: Current): UpdateStep {
   switch (step.kind) {
     case "latestHolderCommitmentInfo":
       return holderStep(step);
@@ -65,7 +91,9 @@ function toStep(step: LdkUpdateStep, current: CurrentChannel): UpdateStep {
       return {
         kind: "paymentPreimage",
         preimage: toPreimage(Uint8Array.from(step.preimage)),
-        paymentInfo: step.paymentInfo === undefined ? undefined : Uint8Array.from(step.paymentInfo),
+        paymentInfo: optional(step.paymentInfo, (bytes) =>
+          atMost(bytes, MAX_OPAQUE_BYTES, "payment_info"),
+        ),
       };
     case "commitmentSecret":
       return {
@@ -85,7 +113,7 @@ function toStep(step: LdkUpdateStep, current: CurrentChannel): UpdateStep {
         scriptPubkey: atMost(step.scriptPubkey, MAX_SCRIPT_BYTES, "shutdown_script"),
       };
     case "renegotiatedFunding":
-      return newFunding(step, current);
+      return newFunding(step, current());
     case "renegotiatedFundingLocked":
       return { kind: "renegotiatedFundingLocked", fundingTxid: step.fundingTxid };
     case "releasePaymentComplete":
@@ -188,10 +216,10 @@ const newFunding = (
   parameters: toParameters(parameters, current.parameters),
   holderCommitment: toHolderCommitment(
     holderCommitment,
-    onNewFunding(current.holder.htlcs, holderCommitment.commitment),
+    onNewFunding(current.holder?.htlcs, holderCommitment.commitment, "holder"),
   ),
   counterpartyCommitment: toCounterpartyCommitment(
     counterpartyCommitment,
-    onNewFunding(current.counterparty.htlcs, counterpartyCommitment),
+    onNewFunding(current.counterparty?.htlcs, counterpartyCommitment, "counterparty"),
   ),
 });
