@@ -153,6 +153,22 @@ export interface RevokedSecret {
 }
 
 /** First state of a channel, as WatchChannel carries it. */
+/**
+ * A channel of which a monitor knows nothing but transactions signed beforehand. undefined where a node
+ * is not named.
+ */
+export interface PenaltyOnlyChannel {
+  readonly channelId: ChannelId;
+  /** Genesis block hash, internal byte order, hex. */
+  readonly chainHash: string;
+  readonly counterpartyNodeId: Uint8Array | undefined;
+}
+
+/** What WatchChannel starts: a channel with all that its monitor needs to claim, or one of penalties only. */
+export type FirstState =
+  | { readonly kind: "full"; readonly initial: InitialState }
+  | { readonly kind: "penaltyOnly"; readonly channel: PenaltyOnlyChannel };
+
 export interface InitialState extends NegotiatedFunding {
   /** Splices that are not locked, in the order they were negotiated: current commitments on each. */
   readonly pendingFundings: readonly NegotiatedFunding[];

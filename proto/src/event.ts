@@ -90,7 +90,19 @@ export type MonitorEventBody =
       readonly commitmentNumber: CommitmentNumber | undefined;
     }
   | { readonly kind: "spendableOutputs"; readonly outputs: readonly SpendableOutput[] }
-  | { readonly kind: "discardFunding"; readonly funding: Outpoint };
+  | { readonly kind: "discardFunding"; readonly funding: Outpoint }
+  /** Penalty-only channels: another transaction took what one of ours was to take. */
+  | PenaltyOvertaken;
+
+export interface PenaltyOvertaken {
+  readonly kind: "penaltyOvertaken";
+  readonly commitmentTxid: Txid;
+  readonly commitmentNumber: CommitmentNumber;
+  readonly outpoint: Outpoint;
+  readonly spentBy: Txid;
+  /** The node's own wallet was faster; false: the counterparty has the output. */
+  readonly byRevocationKey: boolean;
+}
 
 /** An event as the monitor core creates it: numbered, not yet sealed. */
 export interface NewMonitorEvent {

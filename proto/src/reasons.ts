@@ -66,6 +66,8 @@ export const REASONS = {
   updateGap: row("ABORTED", "fromExpected", "resend from expected_update_id"),
   /** The same id with other bytes, or a predecessor that is not ours. */
   updateConflict: row("FAILED_PRECONDITION", "never", "stop the channel; alert: split brain"),
+  /** A step or a call that this kind of channel does not know: one with keys, or one of penalties only. */
+  wrongChannelKind: row("FAILED_PRECONDITION", "never", "stop; the sender has a bug"),
   noFurtherUpdates: row("FAILED_PRECONDITION", "never", "treat the channel as closed"),
   /** Resolved on chain long ago; preimages are still stored, nothing else changes any more. */
   channelArchived: row("FAILED_PRECONDITION", "never", "treat the channel as closed and settled"),

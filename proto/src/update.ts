@@ -71,18 +71,29 @@ export type UpdateStep =
   | ({ readonly kind: "renegotiatedFunding" } & NegotiatedFunding)
   | { readonly kind: "renegotiatedFundingLocked"; readonly fundingTxid: Txid }
   /** Of LDK nodes; has no effect here (contract 2.13). */
-  | { readonly kind: "ldkReleasePaymentComplete"; readonly sourceKey: SourceKey };
+  | { readonly kind: "ldkReleasePaymentComplete"; readonly sourceKey: SourceKey }
+  /** Of penalty-only channels: a revoked commitment, and a signed transaction that spends it. */
+  | PenaltyTransactionStep;
+
+export interface PenaltyTransactionStep {
+  readonly kind: "penaltyTransaction";
+  readonly commitmentTxid: Txid;
+  readonly commitmentNumber: CommitmentNumber;
+  /** Serialized, with witness. */
+  readonly transaction: Uint8Array;
+}
 
 /** Reason of the last step of a channel whose funding never confirmed (contract 2.16). */
 export const NEVER_FUNDED_REASON = "never_funded";
 
 /**
  * Steps that a channel still takes after ChannelForceClosed, as LDK does (`update_monitor`): preimages, the
- * end of a payment, and the same once more, which changes nothing (ADR M-16). Both services go by it.
+ * end of a payment, a penalty (ADR M-18), and the same once more, which changes nothing (ADR M-16). Both services go by it.
  */
 export const isTakenAfterForceClose = ({ kind }: UpdateStep): boolean =>
   kind === "paymentPreimage" ||
   kind === "ldkReleasePaymentComplete" ||
+  kind === "penaltyTransaction" ||
   kind === "channelForceClosed";
 
 /** Names for GetInfo.supported_steps. */
@@ -96,4 +107,5 @@ export const SUPPORTED_STEPS: readonly UpdateStep["kind"][] = [
   "renegotiatedFunding",
   "renegotiatedFundingLocked",
   "ldkReleasePaymentComplete",
+  "penaltyTransaction",
 ];

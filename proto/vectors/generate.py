@@ -221,6 +221,9 @@ def event_keys():
     tail = u(4)(len(flat)) + b"".join(sorted(flat))
     event_key("spendableOutputs", 4, [("s0", "hex", tail.hex())], {"outpoints": outpoints})
     event_key("discardFunding", 6, FUNDING, {"funding": funding})
+    taken = reverse_hex(outpoints[0]["txid"]) + u(4)(outpoints[0]["vout"])
+    overtaken = [("s0", "hex", taken.hex()), ("spending", "txid", spending)]
+    event_key("penaltyOvertaken", 7, overtaken, {"outpoint": outpoints[0], "spending": spending})
     return htlc, closed
 
 

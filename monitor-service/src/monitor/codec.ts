@@ -15,12 +15,19 @@ export class StateUnreadable extends Error {
   override readonly name = "StateUnreadable";
 }
 
-export function encodeState(state: MonitorState): Uint8Array {
-  const body = utf8(JSON.stringify({ version: STATE_VERSION, state: toPlain(state) }));
+export const encodeState = (state: MonitorState): Uint8Array => encodeVersion(STATE_VERSION, state);
+
+export const decodeState = (bytes: Uint8Array): MonitorState =>
+  decodeVersion(STATE_VERSION, bytes) as MonitorState;
+
+/** For every kind of channel; `version` tells them apart too. */
+export function encodeVersion(version: number | string, state: unknown): Uint8Array {
+  const body = utf8(JSON.stringify({ version, state: toPlain(state) }));
   return concatBytes(sha256(body), body);
 }
 
-export function decodeState(bytes: Uint8Array): MonitorState {
+/** Throws StateUnreadable. */
+export function decodeVersion(version: number | string, bytes: Uint8Array): unknown {
   const body = bytes.subarray(CHECKSUM_BYTES);
   if (!equalBytes(sha256(body), bytes.subarray(0, CHECKSUM_BYTES))) {
     throw new StateUnreadable("monitor state: checksum mismatch");
@@ -28,10 +35,10 @@ export function decodeState(bytes: Uint8Array): MonitorState {
   const parsed: { readonly version?: unknown; readonly state?: unknown } = JSON.parse(
     new TextDecoder().decode(body),
   );
-  if (parsed.version !== STATE_VERSION) {
+  if (parsed.version !== version) {
     throw new StateUnreadable(`monitor state: unknown version ${String(parsed.version)}`);
   }
-  return fromPlain(parsed.state) as MonitorState;
+  return fromPlain(parsed.state);
 }
 
 /** Own tags are one-key objects; state has no key that starts with "$". */

@@ -48,6 +48,8 @@ export type PublishRole =
   | "holderHtlcTimeout"
   | "holderHtlcSuccess"
   | "justice"
+  /** Signed by the node beforehand. */
+  | "penalty"
   | "counterpartyHtlcClaim";
 
 /** A transaction to sign and broadcast. `finish` takes one compact signature per task, in order. */

@@ -94,6 +94,8 @@ function subjectOf(funding: Outpoint, body: MonitorEventBody): EventSubject {
       return { kind: body.kind, outpoints: body.outputs.map(({ outpoint }) => outpoint) };
     case "discardFunding":
       return { kind: body.kind, funding: body.funding };
+    case "penaltyOvertaken":
+      return { kind: body.kind, outpoint: body.outpoint, spending: body.spentBy };
     default:
       return assertNever(body);
   }

@@ -78,6 +78,7 @@ export function viewToWire(view: ChannelView): GetChannelResponse {
       spentBy: own.spend === undefined ? undefined : Buffer.from(txidToInternal(own.spend.txid)),
       spentHeight: own.spend?.height,
     })),
+    penaltyOnly: undefined,
   };
 }
 

@@ -56,6 +56,7 @@ export function counterpartyCommitmentsIn(step: UpdateStep): readonly Counterpar
     case "shutdownScript":
     case "renegotiatedFundingLocked":
     case "ldkReleasePaymentComplete":
+    case "penaltyTransaction":
       return [];
   }
 }

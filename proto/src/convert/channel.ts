@@ -59,7 +59,7 @@ const MAX_FUNDING_VOUT = 0xffff;
 /** Errors: malformed, wrongLength, rangeExceeded, tooLarge, unsupportedChannelType. */
 export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refusal> =>
   parseWith(WireInitialState, bytes, (message) => ({
-    ...readFunding(message, ""),
+    ...readFunding(withKeys(message), ""),
     pendingFundings: readPendingFundings(message.pendingFundings),
     manualBroadcast: message.manualBroadcast,
     revokedSecrets: readRevokedSecrets(message.revokedSecrets),
@@ -68,6 +68,13 @@ export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refus
       atMost(bytes, MAX_LDK_MONITOR_BYTES, "ldk_monitor"),
     ),
   }));
+
+/** The other kind of channel is read in penalty-only.ts. */
+function withKeys(message: WireInitialState): WireInitialState {
+  return message.penaltyOnly === undefined
+    ? message
+    : fail("wrongChannelKind", "penalty_only", "a channel with keys is expected here");
+}
 
 export const encodeInitialState = (initial: InitialState): Uint8Array =>
   WireInitialState.encode({
@@ -81,6 +88,7 @@ export const encodeInitialState = (initial: InitialState): Uint8Array =>
     bestBlock: optional(initial.bestBlock, writeBlockPoint),
     pendingEvents: [], // see imported-events.ts
     ldkMonitor: optional(initial.ldkMonitor, (bytes) => Buffer.from(bytes)),
+    penaltyOnly: undefined, // see penalty-only.ts
   }).finish();
 
 function readPendingFundings(

@@ -41,6 +41,7 @@ import {
   readMsat,
   readWith,
 } from "./reader.js";
+import { readOvertaken, writeOvertaken } from "./penalty-only.js";
 import { readSource, readUserChannelId, writeSource } from "./source.js";
 import { readSpend, readSpendable, writeSpend, writeSpendable } from "./spendable.js";
 import { readReason, writeReason } from "./update.js";
@@ -122,6 +123,8 @@ function readBody(event: Event): MonitorEventBody {
         kind: "discardFunding",
         funding: readOutpoint(present(event.value.funding, "funding"), "funding"),
       };
+    case "penaltyOvertaken":
+      return readOvertaken(event.value);
     case "bumpRequest":
       return fail("malformed", "event", "a bump request is not an event with an id");
     default:
@@ -225,6 +228,8 @@ function writeBody(body: MonitorEventBody): Event {
       return { $case: "spendableOutputs", value: { outputs: body.outputs.map(writeSpendable) } };
     case "discardFunding":
       return { $case: "discardFunding", value: { funding: writeOutpoint(body.funding) } };
+    case "penaltyOvertaken":
+      return { $case: "penaltyOvertaken", value: writeOvertaken(body) };
     default:
       return assertNever(body);
   }

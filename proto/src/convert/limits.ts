@@ -16,6 +16,11 @@ export const MAX_REASON_BYTES = 64 * 1024;
 export const MAX_SCRIPT_BYTES = 42;
 /** bitcoind relays nothing of more than 400 000 weight units, and a byte is one of them at least. */
 export const MAX_TRANSACTION_BYTES = 400_000;
+/**
+ * A penalty transaction with one input is about 250 bytes, one that takes 400 HTLC outputs too about 100,000.
+ * More does not fit into a standard transaction beside its witnesses.
+ */
+export const MAX_PENALTY_BYTES = 100_000;
 export const MAX_TEXT_BYTES = 1024;
 /** A trampoline forward gathers a handful of inbound HTLCs. */
 export const MAX_INBOUND_PER_SOURCE = 64;

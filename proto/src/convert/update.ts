@@ -26,6 +26,7 @@ import {
   writeCommitments,
   writeRenegotiatedFunding,
 } from "./funding.js";
+import { readPenalty, writePenalty } from "./penalty-only.js";
 import {
   MAX_OPAQUE_BYTES,
   MAX_REASON_BYTES,
@@ -104,6 +105,8 @@ function readStep({ step }: wire.ChannelMonitorUpdateStep, field: string): Updat
       const key = fixedHex(step.value.sourceKey, 32, `${field}.source_key`);
       return { kind: "ldkReleasePaymentComplete", sourceKey: sourceKey(key) };
     }
+    case "penaltyTransaction":
+      return readPenalty(step.value, field);
     default:
       return assertNever(step);
   }
@@ -226,6 +229,8 @@ function writeStep(step: UpdateStep): wire.ChannelMonitorUpdateStep["step"] {
         $case: "ldkReleasePaymentComplete",
         value: { sourceKey: Buffer.from(fromHex(step.sourceKey)) },
       };
+    case "penaltyTransaction":
+      return { $case: "penaltyTransaction", value: writePenalty(step) };
     default:
       return assertNever(step);
   }

@@ -18,6 +18,7 @@ const KIND = {
   commitmentTxConfirmed: 3,
   spendableOutputs: 4,
   discardFunding: 6,
+  penaltyOvertaken: 7,
 } as const;
 
 export type EventSubject =
@@ -31,7 +32,8 @@ export type EventSubject =
   | { readonly kind: "commitmentTxConfirmed"; readonly funding: Outpoint; readonly spending: Txid }
   /** The set of outputs; their order does not matter. */
   | { readonly kind: "spendableOutputs"; readonly outpoints: readonly Outpoint[] }
-  | { readonly kind: "discardFunding"; readonly funding: Outpoint };
+  | { readonly kind: "discardFunding"; readonly funding: Outpoint }
+  | { readonly kind: "penaltyOvertaken"; readonly outpoint: Outpoint; readonly spending: Txid };
 
 const OUTPOINT_BYTES = 36;
 const FUNDING_BYTES = 34;
@@ -67,6 +69,11 @@ function subjectBytes(channel: ChannelId, subject: EventSubject): Uint8Array {
     }
     case "discardFunding":
       return fundingBytes(subject.funding);
+    case "penaltyOvertaken":
+      return new ByteWriter(OUTPOINT_BYTES + 32)
+        .bytes(outpointBytes(subject.outpoint), OUTPOINT_BYTES)
+        .txid(subject.spending)
+        .finish();
     default:
       return assertNever(subject);
   }

@@ -40,6 +40,12 @@ function subjectOf(json: v.Json): EventSubject {
       };
     case "spendableOutputs":
       return { kind, outpoints: v.list(json, "outpoints").map(outpoint) };
+    case "penaltyOvertaken":
+      return {
+        kind,
+        outpoint: outpoint(json["outpoint"]),
+        spending: txid(v.text(json, "spending")),
+      };
     default:
       assert.equal(kind, "discardFunding");
       return { kind: "discardFunding", funding: outpoint(json["funding"]) };

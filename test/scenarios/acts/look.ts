@@ -72,6 +72,7 @@ function bodyInWords(body: MonitorEventBody): string {
       return `closed for ${body.reason.kind}`;
     case "spendableOutputs":
     case "discardFunding":
+    case "penaltyOvertaken":
       return body.kind;
   }
 }

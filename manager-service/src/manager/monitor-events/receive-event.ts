@@ -13,7 +13,7 @@ import { receiptRow } from "../updates/receipts.js";
 import { alarm, channelOf, type Work } from "../work.js";
 import { processClosed } from "./channel-closed.js";
 import { mustHold, processHtlc } from "./htlc-event.js";
-import { processDiscard, processSpendable } from "./outputs.js";
+import { processDiscard, processOvertaken, processSpendable } from "./outputs.js";
 import { relay } from "./relay.js";
 
 type Received = Extract<ManagerInput, { kind: "monitorEvent" }>;
@@ -101,6 +101,8 @@ function resolve(work: Work, row: InboxRow): Pick<InboxRow, "state" | "waitsFor"
       return { state: "waiting", waitsFor: processSpendable(work, row, body) };
     case "discardFunding":
       return { state: "waiting", waitsFor: processDiscard(work, row, body) };
+    case "penaltyOvertaken":
+      return { state: "waiting", waitsFor: processOvertaken(work, row, body) };
     default:
       return assertNever(body);
   }

@@ -73,6 +73,8 @@ function applyStep(work: Work, at: At, step: UpdateStep): Refusal | undefined {
       return channelOf(work, channelId).role === "managerResolves"
         ? refuse("unknownStep", "only a node in role NODE_RESOLVES sends it")
         : undefined;
+    case "penaltyTransaction":
+      return refuse("wrongChannelKind", "this channel's monitors punish with its keys");
     default:
       return assertNever(step);
   }

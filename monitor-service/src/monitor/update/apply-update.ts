@@ -64,6 +64,8 @@ function applyStep(work: Work, update: ReceivedUpdate, step: UpdateStep): Result
       return lockFunding(work, update, step.fundingTxid);
     case "ldkReleasePaymentComplete":
       return ok(undefined);
+    case "penaltyTransaction":
+      return err(refuse("wrongChannelKind", "this channel punishes with its own keys"));
     default:
       return assertNever(step);
   }

@@ -55,6 +55,7 @@ export interface MonitorEventPayload {
     | { readonly $case: "spendableOutputs"; readonly value: SpendableOutputs }
     | { readonly $case: "bumpRequest"; readonly value: BumpRequest }
     | { readonly $case: "discardFunding"; readonly value: DiscardFunding }
+    | { readonly $case: "penaltyOvertaken"; readonly value: PenaltyOvertaken }
     | undefined;
   readonly origin: EventOrigin | undefined;
 }
@@ -238,6 +239,22 @@ export interface DiscardFunding {
   readonly funding: Outpoint | undefined;
 }
 
+/**
+ * Penalty-only channels: an output that a penalty transaction was to take was spent by a transaction that is
+ * none of those held here, 6 deep. Once per output.
+ */
+export interface PenaltyOvertaken {
+  readonly commitmentTxid: Buffer;
+  readonly commitmentNumber: bigint;
+  readonly outpoint: Outpoint | undefined;
+  readonly spentBy: Buffer;
+  /**
+   * It spends the output as ours would, by the revocation key, which only the node has: its own wallet was
+   * faster. False: the counterparty has the output.
+   */
+  readonly byRevocationKey: boolean;
+}
+
 function createBaseMonitorEvent(): MonitorEvent {
   return {
     channelId: Buffer.alloc(0),
@@ -419,6 +436,9 @@ export const MonitorEventPayload: MessageFns<MonitorEventPayload> = {
       case "discardFunding":
         DiscardFunding.encode(message.event.value, writer.uint32(50).fork()).join();
         break;
+      case "penaltyOvertaken":
+        PenaltyOvertaken.encode(message.event.value, writer.uint32(58).fork()).join();
+        break;
     }
     if (message.origin !== undefined) {
       EventOrigin.encode(message.origin, writer.uint32(122).fork()).join();
@@ -490,6 +510,14 @@ export const MonitorEventPayload: MessageFns<MonitorEventPayload> = {
             message.event = { $case: "discardFunding", value: DiscardFunding.decode(reader, reader.uint32()) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.event = { $case: "penaltyOvertaken", value: PenaltyOvertaken.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 15: {
             if (tag !== 122) {
               break;
@@ -552,6 +580,12 @@ export const MonitorEventPayload: MessageFns<MonitorEventPayload> = {
       case "discardFunding": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "discardFunding", value: DiscardFunding.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "penaltyOvertaken": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "penaltyOvertaken", value: PenaltyOvertaken.fromPartial(object.event.value) };
         }
         break;
       }
@@ -2300,6 +2334,122 @@ export const DiscardFunding: MessageFns<DiscardFunding> = {
     message.funding = (object.funding !== undefined && object.funding !== null)
       ? Outpoint.fromPartial(object.funding)
       : undefined;
+    return message;
+  },
+};
+
+function createBasePenaltyOvertaken(): PenaltyOvertaken {
+  return {
+    commitmentTxid: Buffer.alloc(0),
+    commitmentNumber: 0n,
+    outpoint: undefined,
+    spentBy: Buffer.alloc(0),
+    byRevocationKey: false,
+  };
+}
+
+export const PenaltyOvertaken: MessageFns<PenaltyOvertaken> = {
+  encode(message: PenaltyOvertaken, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.commitmentTxid.length !== 0) {
+      writer.uint32(10).bytes(message.commitmentTxid);
+    }
+    if (message.commitmentNumber !== 0n) {
+      if (BigInt.asUintN(64, message.commitmentNumber) !== message.commitmentNumber) {
+        throw new globalThis.Error("value provided for field message.commitmentNumber of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.commitmentNumber);
+    }
+    if (message.outpoint !== undefined) {
+      Outpoint.encode(message.outpoint, writer.uint32(26).fork()).join();
+    }
+    if (message.spentBy.length !== 0) {
+      writer.uint32(34).bytes(message.spentBy);
+    }
+    if (message.byRevocationKey !== false) {
+      writer.uint32(40).bool(message.byRevocationKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PenaltyOvertaken {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePenaltyOvertaken() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commitmentTxid = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.commitmentNumber = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outpoint = Outpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.spentBy = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.byRevocationKey = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PenaltyOvertaken>): PenaltyOvertaken {
+    return PenaltyOvertaken.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PenaltyOvertaken>): PenaltyOvertaken {
+    const message = createBasePenaltyOvertaken() as any;
+    message.commitmentTxid = object.commitmentTxid ?? Buffer.alloc(0);
+    message.commitmentNumber = (object.commitmentNumber !== undefined && object.commitmentNumber !== null)
+      ? BigInt(object.commitmentNumber)
+      : 0n;
+    message.outpoint = (object.outpoint !== undefined && object.outpoint !== null)
+      ? Outpoint.fromPartial(object.outpoint)
+      : undefined;
+    message.spentBy = object.spentBy ?? Buffer.alloc(0);
+    message.byRevocationKey = object.byRevocationKey ?? false;
     return message;
   },
 };

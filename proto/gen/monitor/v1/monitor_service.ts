@@ -188,7 +188,22 @@ export interface InitialState {
    */
   readonly pendingEvents: readonly MonitorEventPayload[];
   /** LDK's ChannelMonitor that all this was read from. Kept, never read: its node starts again from it. */
-  readonly ldkMonitor?: Buffer | undefined;
+  readonly ldkMonitor?:
+    | Buffer
+    | undefined;
+  /** Set: the channel is of this kind, and every other field is unset. */
+  readonly penaltyOnly: PenaltyOnlyChannel | undefined;
+}
+
+/**
+ * A channel whose node keeps its keys: the host holds and sends transactions that were signed beforehand
+ * (PenaltyTransaction), and nothing else. Headers name as its funding the txid with the bytes of channel_id
+ * and output 65535, which is no output of any transaction: what the funding is, the host is not told.
+ */
+export interface PenaltyOnlyChannel {
+  readonly channelId: Buffer;
+  readonly chainHash: Buffer;
+  readonly counterpartyNodeId?: Buffer | undefined;
 }
 
 export interface WatchChannelResponse {
@@ -394,6 +409,40 @@ export interface GetChannelResponse {
    * deep. A node that sweeps by itself leaves those alone that have swept_by.
    */
   readonly ownOutputs: readonly OwnOutput[];
+  /** Set for a channel of this kind; fields about keys, commitments, claims and balances then say nothing. */
+  readonly penaltyOnly: PenaltyOnlyStatus | undefined;
+}
+
+export interface PenaltyOnlyStatus {
+  /** Held for the channel, all updates together. */
+  readonly penaltyTransactions: bigint;
+  /** Updates up to this one were looked up in the chain as well: a commitment may be older than they. */
+  readonly lookedUpTo: bigint;
+  /** Revoked commitments that are or were in the chain. */
+  readonly seen: readonly SeenCommitment[];
+  /** The node said that the channel is over. */
+  readonly closed: boolean;
+}
+
+export interface SeenCommitment {
+  readonly commitmentTxid: Buffer;
+  readonly commitmentNumber: bigint;
+  /** Absent: a reorganisation took it away. */
+  readonly seenHeight?:
+    | number
+    | undefined;
+  /** Ours for it, the newest first: all are sent, one can confirm. */
+  readonly penaltyTxids: readonly Buffer[];
+  /** Confirmed spends of what they take. */
+  readonly spends: readonly PenaltySpend[];
+}
+
+export interface PenaltySpend {
+  readonly outpoint: Outpoint | undefined;
+  readonly spentBy: Buffer;
+  readonly height: number;
+  /** By one of penalty_txids. */
+  readonly ours: boolean;
 }
 
 export interface FundingSpend {
@@ -1178,6 +1227,7 @@ function createBaseInitialState(): InitialState {
     revokedSecrets: [],
     pendingEvents: [],
     ldkMonitor: undefined,
+    penaltyOnly: undefined,
   };
 }
 
@@ -1209,6 +1259,9 @@ export const InitialState: MessageFns<InitialState> = {
     }
     if (message.ldkMonitor !== undefined) {
       writer.uint32(74).bytes(message.ldkMonitor);
+    }
+    if (message.penaltyOnly !== undefined) {
+      PenaltyOnlyChannel.encode(message.penaltyOnly, writer.uint32(162).fork()).join();
     }
     return writer;
   },
@@ -1298,6 +1351,14 @@ export const InitialState: MessageFns<InitialState> = {
             message.ldkMonitor = Buffer.from(reader.bytes());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.penaltyOnly = PenaltyOnlyChannel.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1333,6 +1394,88 @@ export const InitialState: MessageFns<InitialState> = {
     message.revokedSecrets = object.revokedSecrets?.map((e) => CommitmentSecret.fromPartial(e)) || [];
     message.pendingEvents = object.pendingEvents?.map((e) => MonitorEventPayload.fromPartial(e)) || [];
     message.ldkMonitor = object.ldkMonitor ?? undefined;
+    message.penaltyOnly = (object.penaltyOnly !== undefined && object.penaltyOnly !== null)
+      ? PenaltyOnlyChannel.fromPartial(object.penaltyOnly)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePenaltyOnlyChannel(): PenaltyOnlyChannel {
+  return { channelId: Buffer.alloc(0), chainHash: Buffer.alloc(0), counterpartyNodeId: undefined };
+}
+
+export const PenaltyOnlyChannel: MessageFns<PenaltyOnlyChannel> = {
+  encode(message: PenaltyOnlyChannel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channelId.length !== 0) {
+      writer.uint32(10).bytes(message.channelId);
+    }
+    if (message.chainHash.length !== 0) {
+      writer.uint32(18).bytes(message.chainHash);
+    }
+    if (message.counterpartyNodeId !== undefined) {
+      writer.uint32(26).bytes(message.counterpartyNodeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PenaltyOnlyChannel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePenaltyOnlyChannel() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channelId = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.chainHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.counterpartyNodeId = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PenaltyOnlyChannel>): PenaltyOnlyChannel {
+    return PenaltyOnlyChannel.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PenaltyOnlyChannel>): PenaltyOnlyChannel {
+    const message = createBasePenaltyOnlyChannel() as any;
+    message.channelId = object.channelId ?? Buffer.alloc(0);
+    message.chainHash = object.chainHash ?? Buffer.alloc(0);
+    message.counterpartyNodeId = object.counterpartyNodeId ?? undefined;
     return message;
   },
 };
@@ -3025,6 +3168,7 @@ function createBaseGetChannelResponse(): GetChannelResponse {
     neverFunded: false,
     openBumps: [],
     ownOutputs: [],
+    penaltyOnly: undefined,
   };
 }
 
@@ -3137,6 +3281,9 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     }
     for (const v of message.ownOutputs) {
       OwnOutput.encode(v!, writer.uint32(218).fork()).join();
+    }
+    if (message.penaltyOnly !== undefined) {
+      PenaltyOnlyStatus.encode(message.penaltyOnly, writer.uint32(322).fork()).join();
     }
     return writer;
   },
@@ -3380,6 +3527,14 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
             message.ownOutputs.push(OwnOutput.decode(reader, reader.uint32()));
             continue;
           }
+          case 40: {
+            if (tag !== 322) {
+              break;
+            }
+
+            message.penaltyOnly = PenaltyOnlyStatus.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3444,6 +3599,311 @@ export const GetChannelResponse: MessageFns<GetChannelResponse> = {
     message.neverFunded = object.neverFunded ?? false;
     message.openBumps = object.openBumps?.map((e) => OpenBump.fromPartial(e)) || [];
     message.ownOutputs = object.ownOutputs?.map((e) => OwnOutput.fromPartial(e)) || [];
+    message.penaltyOnly = (object.penaltyOnly !== undefined && object.penaltyOnly !== null)
+      ? PenaltyOnlyStatus.fromPartial(object.penaltyOnly)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePenaltyOnlyStatus(): PenaltyOnlyStatus {
+  return { penaltyTransactions: 0n, lookedUpTo: 0n, seen: [], closed: false };
+}
+
+export const PenaltyOnlyStatus: MessageFns<PenaltyOnlyStatus> = {
+  encode(message: PenaltyOnlyStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.penaltyTransactions !== 0n) {
+      if (BigInt.asUintN(64, message.penaltyTransactions) !== message.penaltyTransactions) {
+        throw new globalThis.Error("value provided for field message.penaltyTransactions of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.penaltyTransactions);
+    }
+    if (message.lookedUpTo !== 0n) {
+      if (BigInt.asUintN(64, message.lookedUpTo) !== message.lookedUpTo) {
+        throw new globalThis.Error("value provided for field message.lookedUpTo of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.lookedUpTo);
+    }
+    for (const v of message.seen) {
+      SeenCommitment.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.closed !== false) {
+      writer.uint32(32).bool(message.closed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PenaltyOnlyStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePenaltyOnlyStatus() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.penaltyTransactions = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lookedUpTo = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.seen.push(SeenCommitment.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.closed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PenaltyOnlyStatus>): PenaltyOnlyStatus {
+    return PenaltyOnlyStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PenaltyOnlyStatus>): PenaltyOnlyStatus {
+    const message = createBasePenaltyOnlyStatus() as any;
+    message.penaltyTransactions = (object.penaltyTransactions !== undefined && object.penaltyTransactions !== null)
+      ? BigInt(object.penaltyTransactions)
+      : 0n;
+    message.lookedUpTo = (object.lookedUpTo !== undefined && object.lookedUpTo !== null)
+      ? BigInt(object.lookedUpTo)
+      : 0n;
+    message.seen = object.seen?.map((e) => SeenCommitment.fromPartial(e)) || [];
+    message.closed = object.closed ?? false;
+    return message;
+  },
+};
+
+function createBaseSeenCommitment(): SeenCommitment {
+  return { commitmentTxid: Buffer.alloc(0), commitmentNumber: 0n, seenHeight: undefined, penaltyTxids: [], spends: [] };
+}
+
+export const SeenCommitment: MessageFns<SeenCommitment> = {
+  encode(message: SeenCommitment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.commitmentTxid.length !== 0) {
+      writer.uint32(10).bytes(message.commitmentTxid);
+    }
+    if (message.commitmentNumber !== 0n) {
+      if (BigInt.asUintN(64, message.commitmentNumber) !== message.commitmentNumber) {
+        throw new globalThis.Error("value provided for field message.commitmentNumber of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.commitmentNumber);
+    }
+    if (message.seenHeight !== undefined) {
+      writer.uint32(24).uint32(message.seenHeight);
+    }
+    for (const v of message.penaltyTxids) {
+      writer.uint32(34).bytes(v!);
+    }
+    for (const v of message.spends) {
+      PenaltySpend.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SeenCommitment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeenCommitment() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commitmentTxid = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.commitmentNumber = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.seenHeight = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.penaltyTxids.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.spends.push(PenaltySpend.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SeenCommitment>): SeenCommitment {
+    return SeenCommitment.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SeenCommitment>): SeenCommitment {
+    const message = createBaseSeenCommitment() as any;
+    message.commitmentTxid = object.commitmentTxid ?? Buffer.alloc(0);
+    message.commitmentNumber = (object.commitmentNumber !== undefined && object.commitmentNumber !== null)
+      ? BigInt(object.commitmentNumber)
+      : 0n;
+    message.seenHeight = object.seenHeight ?? undefined;
+    message.penaltyTxids = object.penaltyTxids?.map((e) => e) || [];
+    message.spends = object.spends?.map((e) => PenaltySpend.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePenaltySpend(): PenaltySpend {
+  return { outpoint: undefined, spentBy: Buffer.alloc(0), height: 0, ours: false };
+}
+
+export const PenaltySpend: MessageFns<PenaltySpend> = {
+  encode(message: PenaltySpend, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.outpoint !== undefined) {
+      Outpoint.encode(message.outpoint, writer.uint32(10).fork()).join();
+    }
+    if (message.spentBy.length !== 0) {
+      writer.uint32(18).bytes(message.spentBy);
+    }
+    if (message.height !== 0) {
+      writer.uint32(24).uint32(message.height);
+    }
+    if (message.ours !== false) {
+      writer.uint32(32).bool(message.ours);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PenaltySpend {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePenaltySpend() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.outpoint = Outpoint.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.spentBy = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.height = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ours = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PenaltySpend>): PenaltySpend {
+    return PenaltySpend.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PenaltySpend>): PenaltySpend {
+    const message = createBasePenaltySpend() as any;
+    message.outpoint = (object.outpoint !== undefined && object.outpoint !== null)
+      ? Outpoint.fromPartial(object.outpoint)
+      : undefined;
+    message.spentBy = object.spentBy ?? Buffer.alloc(0);
+    message.height = object.height ?? 0;
+    message.ours = object.ours ?? false;
     return message;
   },
 };

@@ -33,6 +33,7 @@ export interface ChannelMonitorUpdateStep {
     | { readonly $case: "renegotiatedFunding"; readonly value: RenegotiatedFunding }
     | { readonly $case: "renegotiatedFundingLocked"; readonly value: RenegotiatedFundingLocked }
     | { readonly $case: "ldkReleasePaymentComplete"; readonly value: LdkReleasePaymentComplete }
+    | { readonly $case: "penaltyTransaction"; readonly value: PenaltyTransaction }
     | undefined;
 }
 
@@ -143,6 +144,18 @@ export interface LdkReleasePaymentComplete {
   readonly sourceKey: Buffer;
 }
 
+/**
+ * Of penalty-only channels, which take no other step but ChannelForceClosed with should_broadcast unset: the
+ * node is done with the channel. Others refuse it as `wrongChannelKind`.
+ */
+export interface PenaltyTransaction {
+  /** Of a revoked commitment of the counterparty. Several transactions for one are all sent. */
+  readonly commitmentTxid: Buffer;
+  readonly commitmentNumber: bigint;
+  /** Signed, with witness. Every input spends the commitment. What it pays was chosen by the node for good. */
+  readonly transaction: Buffer;
+}
+
 /** A signed update as it travels and as it is stored. */
 export interface SignedUpdate {
   /** farwatch/update/v1 body. */
@@ -248,6 +261,9 @@ export const ChannelMonitorUpdateStep: MessageFns<ChannelMonitorUpdateStep> = {
       case "ldkReleasePaymentComplete":
         LdkReleasePaymentComplete.encode(message.step.value, writer.uint32(74).fork()).join();
         break;
+      case "penaltyTransaction":
+        PenaltyTransaction.encode(message.step.value, writer.uint32(162).fork()).join();
+        break;
     }
     return writer;
   },
@@ -349,6 +365,14 @@ export const ChannelMonitorUpdateStep: MessageFns<ChannelMonitorUpdateStep> = {
             };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.step = { $case: "penaltyTransaction", value: PenaltyTransaction.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -430,6 +454,12 @@ export const ChannelMonitorUpdateStep: MessageFns<ChannelMonitorUpdateStep> = {
             $case: "ldkReleasePaymentComplete",
             value: LdkReleasePaymentComplete.fromPartial(object.step.value),
           };
+        }
+        break;
+      }
+      case "penaltyTransaction": {
+        if (object.step?.value !== undefined && object.step?.value !== null) {
+          message.step = { $case: "penaltyTransaction", value: PenaltyTransaction.fromPartial(object.step.value) };
         }
         break;
       }
@@ -1427,6 +1457,90 @@ export const LdkReleasePaymentComplete: MessageFns<LdkReleasePaymentComplete> = 
   fromPartial(object: DeepPartial<LdkReleasePaymentComplete>): LdkReleasePaymentComplete {
     const message = createBaseLdkReleasePaymentComplete() as any;
     message.sourceKey = object.sourceKey ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBasePenaltyTransaction(): PenaltyTransaction {
+  return { commitmentTxid: Buffer.alloc(0), commitmentNumber: 0n, transaction: Buffer.alloc(0) };
+}
+
+export const PenaltyTransaction: MessageFns<PenaltyTransaction> = {
+  encode(message: PenaltyTransaction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.commitmentTxid.length !== 0) {
+      writer.uint32(10).bytes(message.commitmentTxid);
+    }
+    if (message.commitmentNumber !== 0n) {
+      if (BigInt.asUintN(64, message.commitmentNumber) !== message.commitmentNumber) {
+        throw new globalThis.Error("value provided for field message.commitmentNumber of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.commitmentNumber);
+    }
+    if (message.transaction.length !== 0) {
+      writer.uint32(26).bytes(message.transaction);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PenaltyTransaction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePenaltyTransaction() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.commitmentTxid = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.commitmentNumber = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.transaction = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PenaltyTransaction>): PenaltyTransaction {
+    return PenaltyTransaction.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PenaltyTransaction>): PenaltyTransaction {
+    const message = createBasePenaltyTransaction() as any;
+    message.commitmentTxid = object.commitmentTxid ?? Buffer.alloc(0);
+    message.commitmentNumber = (object.commitmentNumber !== undefined && object.commitmentNumber !== null)
+      ? BigInt(object.commitmentNumber)
+      : 0n;
+    message.transaction = object.transaction ?? Buffer.alloc(0);
     return message;
   },
 };

@@ -248,5 +248,11 @@ export const steps: Arbitrary<UpdateStep> = fc.oneof(
     kind: fc.constant("ldkReleasePaymentComplete" as const),
     sourceKey: sourceKeys,
   }),
+  fc.record({
+    kind: fc.constant("penaltyTransaction" as const),
+    commitmentTxid: txids,
+    commitmentNumber: numbers,
+    transaction: fc.uint8Array({ minLength: 1, maxLength: 300 }),
+  }),
 );
 export const stepLists = fc.array(steps, { minLength: 1, maxLength: 4 });

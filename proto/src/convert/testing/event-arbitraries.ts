@@ -104,6 +104,14 @@ const bodies: Arbitrary<MonitorEventBody> = fc.oneof(
     outputs: fc.array(spendable, { maxLength: 3 }),
   }),
   fc.record({ kind: fc.constant("discardFunding" as const), funding: outpoints }),
+  fc.record({
+    kind: fc.constant("penaltyOvertaken" as const),
+    commitmentTxid: txids,
+    commitmentNumber: numbers,
+    outpoint: outpoints,
+    spentBy: txids,
+    byRevocationKey: fc.boolean(),
+  }),
 );
 
 const origins: Arbitrary<EventOrigin> = fc.oneof(
