@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { assert } from "@farwatch/protocol/assert";
 import type { ChannelPubkeys } from "@farwatch/protocol/channel";
 import type { Curve } from "@farwatch/protocol/curve/curve";
-import { commitmentKeys } from "@farwatch/monitor-service/bolt/keys";
+import { commitmentKeys } from "@farwatch/protocol/bolt/keys";
 import { ratePerSecond } from "./clock.js";
 import type { PlannedUpdate } from "./workload.js";
 

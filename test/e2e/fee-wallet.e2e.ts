@@ -10,7 +10,7 @@ import { Transaction } from "bitcoinjs-lib";
 import { feeratePerKw, sat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { outpointKey, txid, txidToInternal, type Outpoint } from "@farwatch/protocol/ids";
-import { SHARED_ANCHOR_SCRIPT } from "@farwatch/monitor-service/bolt/scripts";
+import { SHARED_ANCHOR_SCRIPT } from "@farwatch/protocol/bolt/scripts";
 import { BitcoindRpc } from "@farwatch/monitor-service/chain/bitcoind-rpc";
 import { BitcoindSource } from "@farwatch/monitor-service/chain/bitcoind-source";
 import { BitcoindWallet } from "@farwatch/monitor-service/chain/bitcoind-wallet";

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { must } from "@farwatch/protocol/assert";
 import type { BumpTransaction, CommitmentToBump, HtlcsToClaim } from "@farwatch/protocol/bump";
 import { txidToInternal } from "@farwatch/protocol/ids";
-import { feeForWeight } from "@farwatch/monitor-service/bolt/weights";
+import { feeForWeight } from "@farwatch/protocol/bolt/weights";
 import type { Regtest } from "../harness/bitcoind/node.js";
 import { takeCoin, type TakenCoin } from "../harness/channel/wallet-fee.js";
 

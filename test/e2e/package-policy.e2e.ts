@@ -13,7 +13,7 @@ import { msat, sat } from "@farwatch/protocol/amount";
 import { toHex } from "@farwatch/protocol/bytes";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
 import { txid } from "@farwatch/protocol/ids";
-import { MAX_HTLCS_PER_SIDE_V3 } from "@farwatch/monitor-service/bolt/channel-type";
+import { MAX_HTLCS_PER_SIDE_V3 } from "@farwatch/protocol/bolt/channel-type";
 import { startRegtest, type Regtest } from "../harness/bitcoind/node.js";
 import { anchorChild } from "../harness/channel/anchor-child.js";
 import { broadcastableCommitment, secondStageDraft } from "../harness/channel/broadcast.js";

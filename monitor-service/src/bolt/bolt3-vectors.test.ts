@@ -9,9 +9,9 @@ import { must } from "@farwatch/protocol/assert";
 import { blockDelta, blockHeight } from "@farwatch/protocol/block";
 import { fromHex } from "@farwatch/protocol/bytes";
 import { commitmentNumber, hashOfPreimage, preimage, txid } from "@farwatch/protocol/ids";
-import type { ChannelType } from "./channel-type.js";
+import type { ChannelType } from "@farwatch/protocol/bolt/channel-type";
 import type { CommitmentSpec } from "./commitment-tx.js";
-import type { CommitmentKeys } from "./keys.js";
+import type { CommitmentKeys } from "@farwatch/protocol/bolt/keys";
 
 interface Source {
   readonly commit: string;

@@ -11,7 +11,7 @@ import {
   decodeCommitmentNumber,
   encodeCommitmentNumber,
   obscureFactor,
-} from "./commitment-number.js";
+} from "@farwatch/protocol/bolt/commitment-number";
 
 const FACTOR = BigInt(`0x${appendixC.parameters.obscureFactor}`);
 const LAST = commitmentNumber(2 ** 48 - 1);

@@ -25,7 +25,7 @@ import {
   type CommitmentSpec,
   type KnownHtlcOutput,
 } from "./commitment-tx.js";
-import { derToCompact } from "./signature.js";
+import { derToCompact } from "@farwatch/protocol/bolt/signature";
 
 const fundingScript = fromHex(appendixC.fundingWitnessScript);
 const fundingSat = sat(appendixC.parameters.fundingSat);

@@ -10,8 +10,8 @@ import { msatToSatFloor, sat } from "@farwatch/protocol/amount";
 import { compareBytes } from "@farwatch/protocol/bytes";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { txid, txidToInternal, type Txid } from "@farwatch/protocol/ids";
-import { ANCHOR_SAT, channelTypeRules } from "./channel-type.js";
-import { encodeCommitmentNumber } from "./commitment-number.js";
+import { ANCHOR_SAT, channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
+import { encodeCommitmentNumber } from "@farwatch/protocol/bolt/commitment-number";
 import {
   leftOver,
   planOutputs,
@@ -19,10 +19,10 @@ import {
   type CommitmentIdentity,
   type OutputRole,
   type PlacedHtlc,
-} from "./commitment-outputs.js";
-import { fundingScript } from "./scripts.js";
-import { SIGHASH_ALL, toWitnessSignature } from "./signature.js";
-import { commitmentFeeSat, isTrimmed } from "./weights.js";
+} from "@farwatch/protocol/bolt/commitment-outputs";
+import { fundingScript } from "@farwatch/protocol/bolt/scripts";
+import { SIGHASH_ALL, toWitnessSignature } from "@farwatch/protocol/bolt/signature";
+import { commitmentFeeSat, isTrimmed } from "@farwatch/protocol/bolt/weights";
 
 /** A commitment transaction spends the funding output and nothing else. */
 const FUNDING_INPUT = 0;

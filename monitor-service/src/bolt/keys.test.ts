@@ -10,7 +10,7 @@ import {
   deriveRevocationPrivateKey,
   deriveRevocationPublicKey,
   type ChannelPubkeys,
-} from "./keys.js";
+} from "@farwatch/protocol/bolt/keys";
 
 const basePoint = fromHex(appendixE.basePoint);
 const baseSecret = fromHex(appendixE.baseSecret);

@@ -1,7 +1,7 @@
 /** Minimal pushes, compared with an independent assembler (bitcoinjs-lib). */
 import assert from "node:assert/strict";
 import { opcodes, script } from "bitcoinjs-lib";
-import { op, push, pushNumber } from "./script-bytes.js";
+import { op, push, pushNumber } from "@farwatch/protocol/bolt/script-bytes";
 
 describe("script bytes", () => {
   it("push numbers in their shortest form at every boundary", () => {

@@ -16,8 +16,8 @@ import {
   receivedHtlcScript,
   toLocalScript,
   toRemoteOutput,
-} from "./scripts.js";
-import { derToCompact } from "./signature.js";
+} from "@farwatch/protocol/bolt/scripts";
+import { derToCompact } from "@farwatch/protocol/bolt/signature";
 
 const localFunding = fromHex(appendixB.localFundingPubkey);
 const remoteFunding = fromHex(appendixB.remoteFundingPubkey);

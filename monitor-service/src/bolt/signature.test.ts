@@ -10,7 +10,7 @@ import {
   derToCompact,
   parseWitnessSignature,
   toWitnessSignature,
-} from "./signature.js";
+} from "@farwatch/protocol/bolt/signature";
 
 const scalar = (hex: string): string => hex.padStart(64, "0");
 const compact = (r: string, s: string): Uint8Array => fromHex(scalar(r) + scalar(s));

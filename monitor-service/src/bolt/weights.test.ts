@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Transaction } from "bitcoinjs-lib";
 import { feeratePerKw, msat, sat, type FeeratePerKw } from "@farwatch/protocol/amount";
 import { appendixC, appendixF } from "./bolt3-vectors.test.js";
-import type { ChannelType } from "./channel-type.js";
+import type { ChannelType } from "@farwatch/protocol/bolt/channel-type";
 import {
   DELAYED_OUTPUT_WITNESS,
   HTLC_OUTPUT_WEIGHT,
@@ -19,7 +19,7 @@ import {
   secondStageWeight,
   toRemoteWitness,
   trimThresholdSat,
-} from "./weights.js";
+} from "@farwatch/protocol/bolt/weights";
 
 const PLAIN: ChannelType = "static_remote_key";
 const ANCHORS: ChannelType = "anchors_zero_fee_htlc";

@@ -24,8 +24,8 @@ import {
   htlcTxWitness,
 } from "../tx/second-stage.js";
 import { spendFailure } from "../tx/testing/script-check.js";
-import { SHARED_ANCHOR_MAX_SAT } from "./channel-type.js";
-import { obscureFactor } from "./commitment-number.js";
+import { SHARED_ANCHOR_MAX_SAT } from "@farwatch/protocol/bolt/channel-type";
+import { obscureFactor } from "@farwatch/protocol/bolt/commitment-number";
 import {
   addFundingWitness,
   buildCommitment,
@@ -34,9 +34,14 @@ import {
   type BuiltCommitment,
   type CommitmentSpec,
 } from "./commitment-tx.js";
-import { commitmentKeys, derivePrivateKey } from "./keys.js";
-import { fundingScript, htlcWitnessScript, p2wsh, SHARED_ANCHOR_SCRIPT } from "./scripts.js";
-import { commitmentWeight, secondStageWeight } from "./weights.js";
+import { commitmentKeys, derivePrivateKey } from "@farwatch/protocol/bolt/keys";
+import {
+  fundingScript,
+  htlcWitnessScript,
+  p2wsh,
+  SHARED_ANCHOR_SCRIPT,
+} from "@farwatch/protocol/bolt/scripts";
+import { commitmentWeight, secondStageWeight } from "@farwatch/protocol/bolt/weights";
 
 interface HtlcH {
   readonly id: number;

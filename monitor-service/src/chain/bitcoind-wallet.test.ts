@@ -5,7 +5,7 @@ import { feeratePerKw, sat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { fromHex, toHex } from "@farwatch/protocol/bytes";
 import { txid, txidToInternal } from "@farwatch/protocol/ids";
-import { feeForWeight } from "../bolt/weights.js";
+import { feeForWeight } from "@farwatch/protocol/bolt/weights";
 import { NOTHING_SCRIPT, type FundingPlan } from "../tx/funding-plan.js";
 import { RpcRefusal, type CallOptions } from "./bitcoind-rpc.js";
 import { BitcoindWallet } from "./bitcoind-wallet.js";

@@ -9,8 +9,8 @@
 import { Transaction } from "bitcoinjs-lib";
 import { toHex } from "@farwatch/protocol/bytes";
 import { txid, txidToInternal, type Outpoint } from "@farwatch/protocol/ids";
-import { SHARED_ANCHOR_MAX_SAT } from "../bolt/channel-type.js";
-import { SHARED_ANCHOR_SCRIPT } from "../bolt/scripts.js";
+import { SHARED_ANCHOR_MAX_SAT } from "@farwatch/protocol/bolt/channel-type";
+import { SHARED_ANCHOR_SCRIPT } from "@farwatch/protocol/bolt/scripts";
 import { RBF_SEQUENCE } from "../tx/claim.js";
 import { fieldsOf } from "./answers.js";
 import { RpcRefusal, type BitcoindRpc } from "./bitcoind-rpc.js";

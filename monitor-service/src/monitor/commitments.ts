@@ -17,13 +17,17 @@ import {
 } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { channelTypeRules } from "../bolt/channel-type.js";
-import { commitmentKeys, type CommitmentKeys } from "../bolt/keys.js";
+import { channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
+import { commitmentKeys, type CommitmentKeys } from "@farwatch/protocol/bolt/keys";
 import { commitmentSighash, rebuildCommitment } from "../bolt/commitment-tx.js";
-import { fundingScript, offeredHtlcScript, receivedHtlcScript } from "../bolt/scripts.js";
+import {
+  fundingScript,
+  offeredHtlcScript,
+  receivedHtlcScript,
+} from "@farwatch/protocol/bolt/scripts";
 import { msatToSatFloor } from "@farwatch/protocol/amount";
 import { buildHtlcTx, htlcTxOutputSat, htlcTxSighash } from "../tx/second-stage.js";
-import { commitmentIndex } from "../bolt/commitment-number.js";
+import { commitmentIndex } from "@farwatch/protocol/bolt/commitment-number";
 import { deriveSecret } from "../bolt/per-commitment-secrets.js";
 import type { MonitorContext } from "./context.js";
 import type { MonitorState } from "./state.js";

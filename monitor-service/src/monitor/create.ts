@@ -8,7 +8,7 @@ import type { InitialState } from "@farwatch/protocol/channel";
 import { eventId, type CommitmentNumber, type Hash32, type UpdateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { commitmentIndex, obscureFactor } from "../bolt/commitment-number.js";
+import { commitmentIndex, obscureFactor } from "@farwatch/protocol/bolt/commitment-number";
 import {
   emptySecretStore,
   insertSecret,

@@ -5,9 +5,9 @@
  */
 import type { Outpoint, Txid } from "@farwatch/protocol/ids";
 import { txid as toTxid } from "@farwatch/protocol/ids";
-import { channelTypeRules } from "../bolt/channel-type.js";
+import { channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
 import { addFundingWitness, commitmentSighash } from "../bolt/commitment-tx.js";
-import { SIGHASH_ALL } from "../bolt/signature.js";
+import { SIGHASH_ALL } from "@farwatch/protocol/bolt/signature";
 import { htlcTxWitness } from "../tx/second-stage.js";
 import { must } from "@farwatch/protocol/assert";
 import { wantsHolderCommitment } from "./chain/holder-broadcast.js";

@@ -4,7 +4,7 @@
  */
 import type { HolderCommitment } from "@farwatch/protocol/channel";
 import type { Outpoint } from "@farwatch/protocol/ids";
-import { channelTypeRules } from "../bolt/channel-type.js";
+import { channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
 import { wantsHolderCommitment } from "./chain/holder-broadcast.js";
 import { isSpent } from "./htlcs.js";
 import { claimsOn } from "./second-stages.js";

@@ -5,7 +5,7 @@
  */
 import { must } from "@farwatch/protocol/assert";
 import { outpointKey } from "@farwatch/protocol/ids";
-import { toLocalScript } from "../bolt/scripts.js";
+import { toLocalScript } from "@farwatch/protocol/bolt/scripts";
 import type { ClaimInput } from "../tx/claim.js";
 import { holderKeys } from "./commitments.js";
 import type { MonitorContext } from "./context.js";

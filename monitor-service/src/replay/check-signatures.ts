@@ -2,7 +2,7 @@
 import { assertNever, must } from "@farwatch/protocol/assert";
 import type { Txid } from "@farwatch/protocol/ids";
 import type { Curve } from "@farwatch/protocol/curve/curve";
-import { derivePublicKey, deriveRevocationPublicKey } from "../bolt/keys.js";
+import { derivePublicKey, deriveRevocationPublicKey } from "@farwatch/protocol/bolt/keys";
 import type { SigningKey, SigningTask } from "../monitor/effect.js";
 import { knownScopes } from "../monitor/scopes.js";
 import type { MonitorState } from "../monitor/state.js";

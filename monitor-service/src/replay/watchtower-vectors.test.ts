@@ -10,7 +10,7 @@ import { selectCurve } from "@farwatch/protocol/curve/select-curve";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { must } from "@farwatch/protocol/assert";
 import { CHAIN_HASHES } from "../config-networks.js";
-import { commitmentIndex } from "../bolt/commitment-number.js";
+import { commitmentIndex } from "@farwatch/protocol/bolt/commitment-number";
 import { counterpartyCommitmentsInState, counterpartyTx } from "../monitor/watchtower.js";
 import { MemoryFloors } from "../signer/holder-floors.js";
 import { SeedKeys } from "../signer/key-source.js";

@@ -6,7 +6,7 @@ import { must } from "@farwatch/protocol/assert";
 import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { channelId, commitmentNumber, txid, type Txid } from "@farwatch/protocol/ids";
-import { derivePublicKey, deriveRevocationPublicKey } from "../bolt/keys.js";
+import { derivePublicKey, deriveRevocationPublicKey } from "@farwatch/protocol/bolt/keys";
 import type { SigningKey } from "../monitor/effect.js";
 import { channelMaster, channelSecrets, hardenedChild, masterSecret } from "./derive-keys.js";
 import { MemoryFloors, SigningRefused } from "./holder-floors.js";

@@ -7,7 +7,7 @@ import { assert, assertNever, must } from "@farwatch/protocol/assert";
 import { equalBytes, expectLength, toHex } from "@farwatch/protocol/bytes";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import type { Txid } from "@farwatch/protocol/ids";
-import { derivePrivateKey, deriveRevocationPrivateKey } from "../bolt/keys.js";
+import { derivePrivateKey, deriveRevocationPrivateKey } from "@farwatch/protocol/bolt/keys";
 import type { SigningKey, SigningTask } from "../monitor/effect.js";
 import { CHANNEL_KEYS_ID_BYTES, fundingSecret, type ChannelSecrets } from "./derive-keys.js";
 import { SigningRefused, type HolderFloors } from "./holder-floors.js";

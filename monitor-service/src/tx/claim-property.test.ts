@@ -11,9 +11,9 @@ import { blockDelta, blockHeight } from "@farwatch/protocol/block";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { hashOfPreimage, preimage, txid } from "@farwatch/protocol/ids";
 import { CHANNEL_TYPES } from "@farwatch/protocol/channel";
-import { channelTypeRules, type ChannelType } from "../bolt/channel-type.js";
-import type { CommitmentKeys } from "../bolt/keys.js";
-import { htlcWitnessScript, p2wpkh, p2wsh, toLocalScript } from "../bolt/scripts.js";
+import { channelTypeRules, type ChannelType } from "@farwatch/protocol/bolt/channel-type";
+import type { CommitmentKeys } from "@farwatch/protocol/bolt/keys";
+import { htlcWitnessScript, p2wpkh, p2wsh, toLocalScript } from "@farwatch/protocol/bolt/scripts";
 import {
   RBF_SEQUENCE,
   buildClaimTx,

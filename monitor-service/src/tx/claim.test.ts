@@ -21,10 +21,10 @@ import {
   specOfC,
   specOfF,
 } from "../bolt/bolt3-vectors.test.js";
-import type { ChannelType } from "../bolt/channel-type.js";
+import type { ChannelType } from "@farwatch/protocol/bolt/channel-type";
 import { buildCommitment } from "../bolt/commitment-tx.js";
-import { deriveRevocationPrivateKey } from "../bolt/keys.js";
-import { htlcWitnessScript, p2wpkh, p2wsh, toLocalScript } from "../bolt/scripts.js";
+import { deriveRevocationPrivateKey } from "@farwatch/protocol/bolt/keys";
+import { htlcWitnessScript, p2wpkh, p2wsh, toLocalScript } from "@farwatch/protocol/bolt/scripts";
 import {
   RBF_SEQUENCE,
   buildClaimTx,

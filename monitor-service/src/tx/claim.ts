@@ -10,9 +10,9 @@ import { sat } from "@farwatch/protocol/amount";
 import { assert, assertNever, must } from "@farwatch/protocol/assert";
 import type { BlockDelta, BlockHeight } from "@farwatch/protocol/block";
 import { txidToInternal, type Outpoint, type Preimage } from "@farwatch/protocol/ids";
-import { channelTypeRules, type ChannelType } from "../bolt/channel-type.js";
-import { p2wpkhScriptCode, toRemoteOutput } from "../bolt/scripts.js";
-import { SIGHASH_ALL, toWitnessSignature } from "../bolt/signature.js";
+import { channelTypeRules, type ChannelType } from "@farwatch/protocol/bolt/channel-type";
+import { p2wpkhScriptCode, toRemoteOutput } from "@farwatch/protocol/bolt/scripts";
+import { SIGHASH_ALL, toWitnessSignature } from "@farwatch/protocol/bolt/signature";
 import {
   DELAYED_OUTPUT_WITNESS,
   INPUT_BYTES,
@@ -24,7 +24,7 @@ import {
   counterpartyReceivedWitness,
   revokedHtlcWitness,
   toRemoteWitness,
-} from "../bolt/weights.js";
+} from "@farwatch/protocol/bolt/weights";
 
 /** BIP 68 asks for version 2; claims of version-3 parents stay at 2, their parent is confirmed. */
 const CLAIM_VERSION = 2;

@@ -6,7 +6,7 @@
  */
 import type { FeeratePerKw, Sat } from "@farwatch/protocol/amount";
 import { feeratePerKw, sat } from "@farwatch/protocol/amount";
-import { feeForWeight } from "../bolt/weights.js";
+import { feeForWeight } from "@farwatch/protocol/bolt/weights";
 
 /** Lowest feerate bitcoind relays by default (1 sat/vB), rounded up. A lower one is not relayed. */
 export const FEERATE_FLOOR: FeeratePerKw = feeratePerKw(253);

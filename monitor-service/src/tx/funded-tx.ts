@@ -8,7 +8,7 @@ import { feeratePerKw, type FeeratePerKw } from "@farwatch/protocol/amount";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import { outpointKey, txidFromInternal, txidToInternal } from "@farwatch/protocol/ids";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { INPUT_BYTES, WITNESS_SCALE } from "../bolt/weights.js";
+import { INPUT_BYTES, WITNESS_SCALE } from "@farwatch/protocol/bolt/weights";
 import type { FundingPlan, PlannedInput, PlannedOutput, WalletInput } from "./funding-plan.js";
 
 export type { WalletInput } from "./funding-plan.js";

@@ -14,7 +14,7 @@ import {
   WALLET_COIN_WEIGHT,
   WALLET_CHANGE_WEIGHT,
   WITNESS_SCALE,
-} from "../bolt/weights.js";
+} from "@farwatch/protocol/bolt/weights";
 import { RBF_SEQUENCE } from "./claim.js";
 import { FEERATE_FLOOR } from "./fee.js";
 

@@ -18,10 +18,10 @@ import {
   specOfC,
   specOfF,
 } from "../bolt/bolt3-vectors.test.js";
-import type { ChannelType } from "../bolt/channel-type.js";
+import type { ChannelType } from "@farwatch/protocol/bolt/channel-type";
 import { buildCommitment, type CommitmentSpec } from "../bolt/commitment-tx.js";
-import { htlcWitnessScript } from "../bolt/scripts.js";
-import { derToCompact } from "../bolt/signature.js";
+import { htlcWitnessScript } from "@farwatch/protocol/bolt/scripts";
+import { derToCompact } from "@farwatch/protocol/bolt/signature";
 import {
   buildHtlcTx,
   counterpartyHtlcSighash,

@@ -10,10 +10,10 @@ import { msatToSatFloor, sat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import type { BlockDelta, BlockHeight } from "@farwatch/protocol/block";
 import { txidToInternal, type Preimage, type Txid } from "@farwatch/protocol/ids";
-import { channelTypeRules, type ChannelType } from "../bolt/channel-type.js";
-import { p2wsh, toLocalScript } from "../bolt/scripts.js";
-import { SIGHASH_ALL, toWitnessSignature } from "../bolt/signature.js";
-import { htlcFeeSat } from "../bolt/weights.js";
+import { channelTypeRules, type ChannelType } from "@farwatch/protocol/bolt/channel-type";
+import { p2wsh, toLocalScript } from "@farwatch/protocol/bolt/scripts";
+import { SIGHASH_ALL, toWitnessSignature } from "@farwatch/protocol/bolt/signature";
+import { htlcFeeSat } from "@farwatch/protocol/bolt/weights";
 
 const HTLC_INPUT = 0;
 

@@ -5,7 +5,7 @@ import { must } from "@farwatch/protocol/assert";
 import { blockDelta } from "@farwatch/protocol/block";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { outpointKey, txid } from "@farwatch/protocol/ids";
-import { toLocalScript } from "../bolt/scripts.js";
+import { toLocalScript } from "@farwatch/protocol/bolt/scripts";
 import { claimWeight } from "./claim.js";
 import { FEERATE_FLOOR } from "./fee.js";
 import {

@@ -6,7 +6,7 @@
 import type { Transaction } from "bitcoinjs-lib";
 import { sat, type FeeratePerKw, type Sat } from "@farwatch/protocol/amount";
 import { outpointKey, txid as toTxid, type Txid } from "@farwatch/protocol/ids";
-import { feeForWeight, INPUT_BYTES, WITNESS_SCALE } from "../bolt/weights.js";
+import { feeForWeight, INPUT_BYTES, WITNESS_SCALE } from "@farwatch/protocol/bolt/weights";
 import {
   buildClaimTx,
   claimValueSat,

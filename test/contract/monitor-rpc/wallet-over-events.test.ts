@@ -27,7 +27,7 @@ import {
   txidToInternal,
   type Outpoint,
 } from "@farwatch/protocol/ids";
-import { feeForWeight } from "@farwatch/monitor-service/bolt/weights";
+import { feeForWeight } from "@farwatch/protocol/bolt/weights";
 import { spendFailure } from "@farwatch/monitor-service/tx/testing/script-check";
 import type { Channel } from "../../harness/channel/channel.js";
 import { offer, secretNamed } from "../../harness/channel/test-channel.js";

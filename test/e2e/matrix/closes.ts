@@ -7,7 +7,7 @@ import { must } from "@farwatch/protocol/assert";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { txid, type Preimage } from "@farwatch/protocol/ids";
-import { p2wpkh } from "@farwatch/monitor-service/bolt/scripts";
+import { p2wpkh } from "@farwatch/protocol/bolt/scripts";
 import { Transaction } from "bitcoinjs-lib";
 import { bytesOf, draftOf, finishedTx, fullySigned } from "../../harness/channel/broadcast.js";
 import { claimAfterTimeout, claimWithPreimage } from "../../harness/channel/claims.js";

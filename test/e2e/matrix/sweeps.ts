@@ -8,9 +8,9 @@ import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
 import type { SpendableOutput } from "@farwatch/protocol/event";
 import { outpointKey } from "@farwatch/protocol/ids";
-import { derivePublicKey } from "@farwatch/monitor-service/bolt/keys";
-import { toLocalScript } from "@farwatch/monitor-service/bolt/scripts";
-import { feeForWeight } from "@farwatch/monitor-service/bolt/weights";
+import { derivePublicKey } from "@farwatch/protocol/bolt/keys";
+import { toLocalScript } from "@farwatch/protocol/bolt/scripts";
+import { feeForWeight } from "@farwatch/protocol/bolt/weights";
 import {
   buildClaimTx,
   claimWeight,

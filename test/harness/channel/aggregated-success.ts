@@ -5,7 +5,7 @@
 import { Transaction } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
 import type { Preimage } from "@farwatch/protocol/ids";
-import { SIGHASH_ALL } from "@farwatch/monitor-service/bolt/signature";
+import { SIGHASH_ALL } from "@farwatch/protocol/bolt/signature";
 import { htlcTxWitness } from "@farwatch/monitor-service/tx/second-stage";
 import { bytesOf } from "./broadcast.js";
 import type { Channel } from "./channel.js";

@@ -21,7 +21,7 @@ import {
   preimage,
   txid,
 } from "@farwatch/protocol/ids";
-import { commitmentNumberOfIndex } from "@farwatch/monitor-service/bolt/commitment-number";
+import { commitmentNumberOfIndex } from "@farwatch/protocol/bolt/commitment-number";
 import { draftOf, finishedTx, fullySigned } from "./broadcast.js";
 import {
   makeCommitment,

@@ -6,7 +6,7 @@ import type { Transaction } from "bitcoinjs-lib";
 import { must } from "@farwatch/protocol/assert";
 import type { Preimage } from "@farwatch/protocol/ids";
 import { addFundingWitness } from "@farwatch/monitor-service/bolt/commitment-tx";
-import { SIGHASH_ALL } from "@farwatch/monitor-service/bolt/signature";
+import { SIGHASH_ALL } from "@farwatch/protocol/bolt/signature";
 import { htlcTxSighash, htlcTxWitness } from "@farwatch/monitor-service/tx/second-stage";
 import type { Channel } from "./channel.js";
 import {

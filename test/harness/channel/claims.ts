@@ -5,8 +5,8 @@
 import { feeratePerKw, sat, type FeeratePerKw, type Sat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { txid, type Outpoint, type Preimage } from "@farwatch/protocol/ids";
-import { htlcWitnessScript, toLocalScript } from "@farwatch/monitor-service/bolt/scripts";
-import { feeForWeight } from "@farwatch/monitor-service/bolt/weights";
+import { htlcWitnessScript, toLocalScript } from "@farwatch/protocol/bolt/scripts";
+import { feeForWeight } from "@farwatch/protocol/bolt/weights";
 import {
   buildClaimTx,
   claimLocktime,

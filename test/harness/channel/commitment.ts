@@ -6,15 +6,15 @@
 import { msatToSatFloor, type Sat } from "@farwatch/protocol/amount";
 import { assert, must } from "@farwatch/protocol/assert";
 import { commitmentNumber, type CommitmentNumber, type Outpoint } from "@farwatch/protocol/ids";
-import { channelTypeRules } from "@farwatch/monitor-service/bolt/channel-type";
+import { channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
 import {
   buildCommitment,
   commitmentSighash,
   type BuiltCommitment,
   type CommitmentSpec,
 } from "@farwatch/monitor-service/bolt/commitment-tx";
-import { commitmentKeys, type CommitmentKeys } from "@farwatch/monitor-service/bolt/keys";
-import { htlcWitnessScript } from "@farwatch/monitor-service/bolt/scripts";
+import { commitmentKeys, type CommitmentKeys } from "@farwatch/protocol/bolt/keys";
+import { htlcWitnessScript } from "@farwatch/protocol/bolt/scripts";
 import { buildHtlcTx, htlcTxSighash } from "@farwatch/monitor-service/tx/second-stage";
 import type { Transaction } from "bitcoinjs-lib";
 import { sameHtlc, type Htlc, type HtlcRef, type LedgerState } from "./ledger.js";

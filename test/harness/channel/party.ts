@@ -14,10 +14,10 @@ import {
   type CommitmentNumber,
   type PerCommitmentSecret,
 } from "@farwatch/protocol/ids";
-import { commitmentIndex } from "@farwatch/monitor-service/bolt/commitment-number";
-import { derivePrivateKey } from "@farwatch/monitor-service/bolt/keys";
+import { commitmentIndex } from "@farwatch/protocol/bolt/commitment-number";
+import { derivePrivateKey } from "@farwatch/protocol/bolt/keys";
 import { secretFromSeed } from "@farwatch/monitor-service/bolt/per-commitment-secrets";
-import { p2wpkh } from "@farwatch/monitor-service/bolt/scripts";
+import { p2wpkh } from "@farwatch/protocol/bolt/scripts";
 import {
   channelMaster,
   channelSecrets,

@@ -14,8 +14,8 @@ import {
   type Preimage,
 } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
-import { ANCHOR_SAT, channelTypeRules } from "@farwatch/monitor-service/bolt/channel-type";
-import { commitmentFeeSat } from "@farwatch/monitor-service/bolt/weights";
+import { ANCHOR_SAT, channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
+import { commitmentFeeSat } from "@farwatch/protocol/bolt/weights";
 import {
   highestFeerate,
   htlcKey,

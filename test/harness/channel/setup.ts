@@ -16,9 +16,9 @@ import type { ChannelType } from "@farwatch/protocol/channel";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { channelId, txidToInternal, type ChannelId, type Outpoint } from "@farwatch/protocol/ids";
-import { channelTypeRules } from "@farwatch/monitor-service/bolt/channel-type";
-import { obscureFactor } from "@farwatch/monitor-service/bolt/commitment-number";
-import { fundingOutputScript, fundingScript } from "@farwatch/monitor-service/bolt/scripts";
+import { channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
+import { obscureFactor } from "@farwatch/protocol/bolt/commitment-number";
+import { fundingOutputScript, fundingScript } from "@farwatch/protocol/bolt/scripts";
 import { partyOfSeed, type Party, type PaymentKeyVersion } from "./party.js";
 
 /** "holder" is the side under protection, as in the words of the monitor. */

@@ -9,7 +9,7 @@ import { must } from "@farwatch/protocol/assert";
 import { IRREVOCABLE_DEPTH } from "@farwatch/monitor-service/monitor/constants";
 import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
 import { outpointKey, txidToInternal, type Outpoint } from "@farwatch/protocol/ids";
-import { anchorScript, p2wsh, SHARED_ANCHOR_SCRIPT } from "@farwatch/monitor-service/bolt/scripts";
+import { anchorScript, p2wsh, SHARED_ANCHOR_SCRIPT } from "@farwatch/protocol/bolt/scripts";
 import { bumpRequests } from "@farwatch/monitor-service/monitor/bumps/bump-requests";
 import type { CommitmentBump, HtlcBump } from "@farwatch/monitor-service/monitor/effect";
 import { claimWithPreimage } from "../channel/claims.js";

@@ -7,7 +7,7 @@ import type { Transaction } from "bitcoinjs-lib";
 import { feeratePerKw, sat, type FeeratePerKw, type Sat } from "@farwatch/protocol/amount";
 import { outpointKey, txid, type Outpoint, type Txid } from "@farwatch/protocol/ids";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { feeForWeight } from "@farwatch/monitor-service/bolt/weights";
+import { feeForWeight } from "@farwatch/protocol/bolt/weights";
 import type { CoinUse, FeeWallet } from "@farwatch/monitor-service/chain/fee-wallet";
 import type { FundedTx } from "@farwatch/monitor-service/tx/funded-tx";
 import {

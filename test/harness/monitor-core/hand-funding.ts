@@ -2,7 +2,7 @@
 import { Transaction } from "bitcoinjs-lib";
 import { reversed, fromHex } from "@farwatch/protocol/bytes";
 import { txid, type Outpoint } from "@farwatch/protocol/ids";
-import { p2wsh } from "@farwatch/monitor-service/bolt/scripts";
+import { p2wsh } from "@farwatch/protocol/bolt/scripts";
 import type { Prevout } from "@farwatch/monitor-service/tx/testing/script-check";
 import type { ChannelPlan } from "../channel/channel.js";
 

@@ -3,7 +3,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, toHex, utf8 } from "@farwatch/protocol/bytes";
 import { outpointKey, txid, type Outpoint } from "@farwatch/protocol/ids";
 import { watched } from "@farwatch/monitor-service/monitor/outstanding";
-import { p2wpkh, p2wsh } from "@farwatch/monitor-service/bolt/scripts";
+import { p2wpkh, p2wsh } from "@farwatch/protocol/bolt/scripts";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { bytesOf, fullySigned } from "../channel/broadcast.js";
 import type { Htlc } from "../channel/ledger.js";

@@ -5,8 +5,12 @@
 import { msat, msatToSatFloor, sat, type Msat, type Sat } from "@farwatch/protocol/amount";
 import { assertNever } from "@farwatch/protocol/assert";
 import type { ChannelType, CommitmentHtlc, HolderCommitment } from "@farwatch/protocol/channel";
-import { ANCHOR_SAT, channelTypeRules, SHARED_ANCHOR_MAX_SAT } from "../../bolt/channel-type.js";
-import { commitmentFeeSat } from "../../bolt/weights.js";
+import {
+  ANCHOR_SAT,
+  channelTypeRules,
+  SHARED_ANCHOR_MAX_SAT,
+} from "@farwatch/protocol/bolt/channel-type";
+import { commitmentFeeSat } from "@farwatch/protocol/bolt/weights";
 import { confirmedScope, fundingScopes, scopeView } from "../scopes.js";
 import type { MonitorState } from "../state.js";
 import type { Balance, ClaimableOnChannelClose, CloseCandidate } from "./balance.js";

@@ -13,9 +13,9 @@ import {
 } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { outpointKey } from "@farwatch/protocol/ids";
-import { channelTypeRules } from "../../bolt/channel-type.js";
+import { channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
 import type { BuiltCommitment } from "../../bolt/commitment-tx.js";
-import type { CommitmentKeys } from "../../bolt/keys.js";
+import type { CommitmentKeys } from "@farwatch/protocol/bolt/keys";
 import {
   FUNDING_WITNESS,
   INPUT_BYTES,
@@ -24,9 +24,9 @@ import {
   SHARED_ANCHOR_WITNESS,
   secondStageInputWeight,
   WITNESS_SCALE,
-} from "../../bolt/weights.js";
-import { anchorScript, p2wsh } from "../../bolt/scripts.js";
-import { SIGHASH_ALL, toWitnessSignature } from "../../bolt/signature.js";
+} from "@farwatch/protocol/bolt/weights";
+import { anchorScript, p2wsh } from "@farwatch/protocol/bolt/scripts";
+import { SIGHASH_ALL, toWitnessSignature } from "@farwatch/protocol/bolt/signature";
 import { RBF_SEQUENCE } from "../../tx/claim.js";
 import { htlcTxWitness } from "../../tx/second-stage.js";
 import { holderHtlcTx, holderKeys, rebuildHolder } from "../commitments.js";

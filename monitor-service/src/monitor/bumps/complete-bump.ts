@@ -5,7 +5,7 @@
 import { must } from "@farwatch/protocol/assert";
 import { txid as toTxid } from "@farwatch/protocol/ids";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { SIGHASH_ALL } from "../../bolt/signature.js";
+import { SIGHASH_ALL } from "@farwatch/protocol/bolt/signature";
 import { checkFunded, type FundedTx, type FundingFault } from "../../tx/funded-tx.js";
 import { toParsedTx } from "../../tx/parsed-tx.js";
 import type { Publish } from "../effect.js";

@@ -5,7 +5,7 @@
  */
 import { feeratePerKw, sat, type Sat } from "@farwatch/protocol/amount";
 import type { ChannelType, CommitmentHtlc } from "@farwatch/protocol/channel";
-import { channelTypeRules } from "../../bolt/channel-type.js";
+import { channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
 import {
   commitmentFeeSat,
   commitmentWeight,
@@ -17,7 +17,7 @@ import {
   WALLET_CHANGE_WEIGHT,
   WALLET_COIN_WEIGHT,
   WITNESS_SCALE,
-} from "../../bolt/weights.js";
+} from "@farwatch/protocol/bolt/weights";
 import type { MonitorState } from "../state.js";
 
 /**

@@ -6,7 +6,7 @@
 import { must } from "@farwatch/protocol/assert";
 import { blockHeight, type BlockHeight } from "@farwatch/protocol/block";
 import { outpointKey } from "@farwatch/protocol/ids";
-import { channelTypeRules } from "../../bolt/channel-type.js";
+import { channelTypeRules } from "@farwatch/protocol/bolt/channel-type";
 import { PINNABLE_WITHIN_BLOCKS } from "../../tx/package.js";
 import { nextPackageFeerate } from "../../tx/package-feerate.js";
 import { nextBump } from "../claims/fees.js";

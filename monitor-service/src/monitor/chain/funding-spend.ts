@@ -7,7 +7,7 @@ import type { BlockPoint } from "@farwatch/protocol/block";
 import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import type { FundingSpendKind } from "@farwatch/protocol/event";
 import type { CommitmentNumber, PerCommitmentSecret } from "@farwatch/protocol/ids";
-import { decodeCommitmentNumber } from "../../bolt/commitment-number.js";
+import { decodeCommitmentNumber } from "@farwatch/protocol/bolt/commitment-number";
 import type { ParsedTx } from "../../tx/parsed-tx.js";
 import { revokedSecret } from "../commitments.js";
 import { holdersOn } from "../scopes.js";

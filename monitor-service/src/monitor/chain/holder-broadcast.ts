@@ -8,7 +8,7 @@ import { assertNever } from "@farwatch/protocol/assert";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { LATENCY_GRACE_PERIOD_BLOCKS, claimBuffer } from "../constants.js";
-import { decodeCommitmentNumber } from "../../bolt/commitment-number.js";
+import { decodeCommitmentNumber } from "@farwatch/protocol/bolt/commitment-number";
 import { isBehind, mayBeRevoked } from "../holder-floor.js";
 import { pendingHtlcs } from "../htlcs.js";
 import type { MonitorInput } from "../input.js";

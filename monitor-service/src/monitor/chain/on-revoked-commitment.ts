@@ -10,8 +10,8 @@ import { equalBytes } from "@farwatch/protocol/bytes";
 import type { CommitmentHtlc, CounterpartyCommitment } from "@farwatch/protocol/channel";
 import type { PerCommitmentSecret } from "@farwatch/protocol/ids";
 import { must } from "@farwatch/protocol/assert";
-import type { CommitmentKeys } from "../../bolt/keys.js";
-import { p2wsh } from "../../bolt/scripts.js";
+import type { CommitmentKeys } from "@farwatch/protocol/bolt/keys";
+import { p2wsh } from "@farwatch/protocol/bolt/scripts";
 import { toParsedTx, type ParsedTx } from "../../tx/parsed-tx.js";
 import { addClaims } from "../claims/add-claims.js";
 import {

@@ -5,7 +5,7 @@
 import type { BlockPoint } from "@farwatch/protocol/block";
 import { equalBytes } from "@farwatch/protocol/bytes";
 import type { SpendableOutputKind } from "@farwatch/protocol/event";
-import { p2wsh, toLocalScript, toRemoteOutput } from "../../bolt/scripts.js";
+import { p2wsh, toLocalScript, toRemoteOutput } from "@farwatch/protocol/bolt/scripts";
 import type { ParsedTx } from "../../tx/parsed-tx.js";
 import { holderKeys } from "../commitments.js";
 import type { Work } from "../work.js";

@@ -10,7 +10,7 @@ import type { SourceKey } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
-import { commitmentIndex } from "../../bolt/commitment-number.js";
+import { commitmentIndex } from "@farwatch/protocol/bolt/commitment-number";
 import { insertSecret } from "../../bolt/per-commitment-secrets.js";
 import { punishConfirmed } from "../chain/on-revoked-commitment.js";
 import { asOutbound, hasSource, isClosing, livePaymentHashes, liveSourceKeys } from "../htlcs.js";

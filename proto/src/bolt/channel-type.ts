@@ -3,12 +3,12 @@
  * for each of its facts (BOLT 3, "option_anchors"; BOLT PR 1228, "zero_fee_commitments"; onchain-engine
  * 2.3, 2.5, 2.6).
  */
-import { sat, type Sat } from "@farwatch/protocol/amount";
-import type { ChannelType } from "@farwatch/protocol/channel";
-import { MAX_HTLCS_PER_SIDE } from "@farwatch/protocol/convert/limits";
+import { sat, type Sat } from "../amount.js";
+import type { ChannelType } from "../channel.js";
+import { MAX_HTLCS_PER_SIDE } from "../convert/limits.js";
 import { SIGHASH_ALL, SIGHASH_SINGLE_ANYONECANPAY } from "./signature.js";
 
-export type { ChannelType } from "@farwatch/protocol/channel";
+export type { ChannelType } from "../channel.js";
 
 /** BOLT 3: fixed value of a keyed anchor output, the P2WSH dust limit. */
 export const ANCHOR_SAT: Sat = sat(330);

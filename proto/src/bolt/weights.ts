@@ -4,8 +4,8 @@
  * per 1000 WU. Decides which HTLC outputs are trimmed. Weights are upper bounds: a claim may pay
  * slightly more, never less.
  */
-import type { FeeratePerKw, Msat, Sat } from "@farwatch/protocol/amount";
-import { msatToSatFloor, sat } from "@farwatch/protocol/amount";
+import type { FeeratePerKw, Msat, Sat } from "../amount.js";
+import { msatToSatFloor, sat } from "../amount.js";
 import { channelTypeRules, type ChannelType, type ChannelTypeRules } from "./channel-type.js";
 
 /** A byte outside the witness counts four times (BIP 141). */

@@ -2,8 +2,8 @@
  * Assembles Bitcoin scripts: opcodes by name, minimal pushes of data and numbers (BIP 62 rule 3).
  * Only the opcodes of BOLT 3 scripts are known.
  */
-import { assert } from "@farwatch/protocol/assert";
-import { concatBytes } from "@farwatch/protocol/bytes";
+import { assert } from "../assert.js";
+import { concatBytes } from "../bytes.js";
 
 const OPCODES = {
   IF: 0x63,

@@ -3,8 +3,8 @@
  * followed by a sighash byte (witnesses, BIP 66). Decides which DER is well formed; checks no
  * curve rule.
  */
-import { assert } from "@farwatch/protocol/assert";
-import { concatBytes, expectLength } from "@farwatch/protocol/bytes";
+import { assert } from "../assert.js";
+import { concatBytes, expectLength } from "../bytes.js";
 
 export const SIGHASH_ALL = 0x01;
 /** BIP 143: lets the second-stage transaction be combined with others and given a fee. */

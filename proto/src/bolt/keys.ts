@@ -5,12 +5,12 @@
  * Secrets never reach an error.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { must } from "@farwatch/protocol/assert";
-import { concatBytes } from "@farwatch/protocol/bytes";
-import type { ChannelPubkeys } from "@farwatch/protocol/channel";
-import type { Curve } from "@farwatch/protocol/curve/curve";
+import { must } from "../assert.js";
+import { concatBytes } from "../bytes.js";
+import type { ChannelPubkeys } from "../channel.js";
+import type { Curve } from "../curve/curve.js";
 
-export type { ChannelPubkeys } from "@farwatch/protocol/channel";
+export type { ChannelPubkeys } from "../channel.js";
 
 /** What the scripts of one commitment contain; 33 bytes each. */
 export interface CommitmentKeys {

@@ -4,9 +4,9 @@
  * conversion between commitment numbers (count up) and commitment indices (count down).
  */
 import { sha256 } from "@noble/hashes/sha2.js";
-import { assert } from "@farwatch/protocol/assert";
-import { concatBytes } from "@farwatch/protocol/bytes";
-import { commitmentNumber, type CommitmentNumber } from "@farwatch/protocol/ids";
+import { assert } from "../assert.js";
+import { concatBytes } from "../bytes.js";
+import { commitmentNumber, type CommitmentNumber } from "../ids.js";
 
 /** BOLT 3: index of commitment 0; 48 bits are what nLockTime and nSequence can carry. */
 export const MAX_COMMITMENT_INDEX = (1n << 48n) - 1n;

@@ -3,11 +3,11 @@
  * Outputs" and "Transaction Output Ordering"; BOLT PR 1228, "shared_anchor"). Amounts are final here:
  * commitment-tx.ts decides fee and trimming; only a shared anchor takes what they leave.
  */
-import type { Msat, Sat } from "@farwatch/protocol/amount";
-import { msatToSatFloor, sat } from "@farwatch/protocol/amount";
-import type { BlockDelta, BlockHeight } from "@farwatch/protocol/block";
-import { compareBytes } from "@farwatch/protocol/bytes";
-import type { CommitmentNumber, Outpoint, PaymentHash } from "@farwatch/protocol/ids";
+import type { Msat, Sat } from "../amount.js";
+import { msatToSatFloor, sat } from "../amount.js";
+import type { BlockDelta, BlockHeight } from "../block.js";
+import { compareBytes } from "../bytes.js";
+import type { CommitmentNumber, Outpoint, PaymentHash } from "../ids.js";
 import {
   ANCHOR_SAT,
   channelTypeRules,

@@ -4,9 +4,9 @@
  */
 import { ripemd160 } from "@noble/hashes/legacy.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import type { BlockDelta, BlockHeight } from "@farwatch/protocol/block";
-import { compareBytes, concatBytes, expectLength, fromHex } from "@farwatch/protocol/bytes";
-import type { PaymentHash } from "@farwatch/protocol/ids";
+import type { BlockDelta, BlockHeight } from "../block.js";
+import { compareBytes, concatBytes, expectLength, fromHex } from "../bytes.js";
+import type { PaymentHash } from "../ids.js";
 import { channelTypeRules, type ChannelType } from "./channel-type.js";
 import type { CommitmentKeys } from "./keys.js";
 import { op, push, pushNumber } from "./script-bytes.js";
