@@ -89,7 +89,7 @@ export class Pair {
 
   /** The channel's first state; again with the same bytes. */
   async watch(): Promise<void> {
-    const first = must(this.#first, "first state");
+    const first = { kind: "initialState", bytes: must(this.#first, "first state") } as const;
     const watched = await this.host.watchChannel(WHO, first, updateId(1));
     assert.ok(watched.ok, watched.ok ? "" : watched.error.message);
   }

@@ -132,7 +132,11 @@ describe("preimage records from a manager to a monitor", function () {
   async function openChannel(): Promise<ChannelId> {
     const channel = createChannel({ ...testChannelOptions, curve: world.curve }).open(NOWHERE);
     const first = encodeInitialState(channel.initialState("holder"));
-    const watched = await host().watchChannel(WHO, first, updateId(1));
+    const watched = await host().watchChannel(
+      WHO,
+      { kind: "initialState", bytes: first },
+      updateId(1),
+    );
     assert.ok(watched.ok, watched.ok ? "" : watched.error.message);
     await until("watched", () => preimagesOf(channel.channelId) !== undefined);
     return channel.channelId;

@@ -15,6 +15,7 @@ import type {
   StoreId,
   UpdateId,
 } from "@farwatch/protocol/ids";
+import type { PayloadType } from "@farwatch/protocol/envelope/update";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import type { Compared } from "./restart/cursors.js";
@@ -69,6 +70,8 @@ export type ManagerInput =
       readonly initial: InitialState;
       readonly firstUpdateId: UpdateId;
       readonly payload: Uint8Array;
+      /** SHA-256 of the ChannelMonitor that an LDK node gave; undefined: it gave the state in our words. */
+      readonly ldkMonitorHash?: Hash32 | undefined;
       readonly requiredMonitors: readonly MonitorKey[];
       readonly setNo: number;
     }
@@ -78,6 +81,8 @@ export type ManagerInput =
       readonly channelId: ChannelId;
       readonly updateId: UpdateId;
       readonly payload: Uint8Array;
+      /** Default: typedSteps. */
+      readonly payloadType?: PayloadType | undefined;
       readonly steps: readonly UpdateStep[];
       /** What is stored under this id; looked up for ids at or below the head. */
       readonly stored: UpdateRow | undefined;

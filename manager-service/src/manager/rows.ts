@@ -81,6 +81,11 @@ export interface ChannelRow {
   readonly channelNo: number;
   readonly nodeKey: string;
   readonly role: Role;
+  /**
+   * Watched with LDK's ChannelMonitor: every update is LDK's own bytes. LDK writes no HTLC ids, so what stands
+   * in commitments under htlcId was made up (proto ldk/convert/commitment.ts).
+   */
+  readonly dialect?: "ldk" | undefined;
   readonly chainHash: string;
   /** The node's own name of it, if it has one. */
   readonly userChannelId: Uint8Array | undefined;
@@ -120,6 +125,8 @@ export interface WatchRow {
   readonly header: Uint8Array;
   /** Serialized InitialState. */
   readonly payload: Uint8Array;
+  /** SHA-256 of the ChannelMonitor of LDK that it was made of. */
+  readonly ldkMonitorHash?: Hash32 | undefined;
 }
 
 /** Newest verified receipt of one monitor for one channel, and how far its events are recorded. */

@@ -21,15 +21,12 @@ export function readUpdate(request: UpdateChannelRequest): Result<UpdateRequest,
   if (payload === undefined) {
     return err(refuse("malformed", "required", { field: "payload" }));
   }
+  const names = { channelId: channelId(toHex(id)), updateId: updateId(request.updateId) };
   switch (payload.$case) {
     case "typed":
-      return ok({
-        channelId: channelId(toHex(id)),
-        updateId: updateId(request.updateId),
-        payload: payload.value,
-      });
+      return ok({ ...names, payload: payload.value });
     case "ldkBytes":
-      return err(refuse("unimplemented", "ldk_bytes is not served", { field: "ldk_bytes" }));
+      return ok({ ...names, payload: payload.value, payloadType: "ldkBytes" });
     default:
       return assertNever(payload);
   }

@@ -25,6 +25,7 @@ import type {
   UpdateId,
 } from "@farwatch/protocol/ids";
 import type { Msat } from "@farwatch/protocol/amount";
+import type { PayloadType } from "@farwatch/protocol/envelope/update";
 import type { HtlcSource } from "@farwatch/protocol/channel";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
@@ -45,8 +46,16 @@ export type SessionId = string;
 export interface UpdateRequest {
   readonly channelId: ChannelId;
   readonly updateId: UpdateId;
-  /** Serialized farwatch.monitor.v1.ChannelMonitorUpdate. */
+  /** Default: typedSteps. */
+  readonly payloadType?: PayloadType | undefined;
+  /** Serialized farwatch.monitor.v1.ChannelMonitorUpdate, or LDK's own bytes. */
   readonly payload: Uint8Array;
+}
+
+/** A serialized InitialState, or LDK's ChannelMonitor. */
+export interface FirstState {
+  readonly kind: "initialState" | "ldkMonitor";
+  readonly bytes: Uint8Array;
 }
 
 /** What the node says of an item. */
@@ -79,7 +88,8 @@ export interface ManagerHost {
   checkSession(who: NodePrincipal, session: SessionId): Refusal | undefined;
   watchChannel(
     who: NodePrincipal,
-    initialState: Uint8Array,
+    first: FirstState,
+    /** Of LDK's monitor also 0: the one after its latest. */
     firstUpdateId: UpdateId,
   ): Promise<
     Result<

@@ -96,8 +96,8 @@ function ownChannel(
 
 function channelCalls({ deps, tables, run, log, streams }: HostParts) {
   return {
-    async watchChannel(who, payload, firstUpdateId) {
-      const offered = await offerWatch(deps, run, who, payload, firstUpdateId);
+    async watchChannel(who, first, firstUpdateId) {
+      const offered = await offerWatch(deps, run, who, first, firstUpdateId);
       if (!offered.ok) return offered;
       const row = ownChannel(tables, who, offered.value);
       if (!row.ok) return row;

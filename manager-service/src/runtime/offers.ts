@@ -6,9 +6,11 @@ import { checkPayloadSize } from "@farwatch/protocol/envelope/limits";
 import type { ChannelId, UpdateId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
+import type { UpdateStep } from "@farwatch/protocol/update";
 import type { Tables } from "../manager/draft.js";
 import type { ManagerDeps } from "./deps.js";
-import type { NodePrincipal, UpdateRequest } from "./manager-host.js";
+import { firstStateOfLdk, stepsOfLdk, type SignedState } from "./ldk-bytes.js";
+import type { FirstState, NodePrincipal, UpdateRequest } from "./manager-host.js";
 import type { RunStep } from "./run-step.js";
 import type { UpdateLog } from "./update-log.js";
 
@@ -19,25 +21,40 @@ export async function offerWatch(
   deps: ManagerDeps,
   run: RunStep,
   { nodeKey }: NodePrincipal,
-  bytes: Uint8Array,
-  firstUpdateId: UpdateId,
+  first: FirstState,
+  asked: UpdateId,
 ): Promise<Result<ChannelId, Refusal>> {
-  const tooLarge = checkPayloadSize(bytes.length, "initial_state");
-  if (tooLarge !== undefined) return err(tooLarge);
-  const parsed = parseInitialState(bytes);
+  const state = signedStateOf(deps, first, asked);
+  if (!state.ok) return state;
+  const { payload, firstUpdateId } = state.value;
+  const parsed = parseInitialState(payload);
   if (!parsed.ok) return parsed;
-  const imported = readImportedEvents(bytes, firstUpdateId);
+  const imported = readImportedEvents(payload, firstUpdateId);
   if (!imported.ok) return imported;
   const offered = await run({
     kind: "watchOffered",
     nodeKey,
     initial: parsed.value,
-    firstUpdateId,
-    payload: Uint8Array.from(bytes),
+    ...state.value,
     requiredMonitors: deps.links.map(({ monitorKey }) => monitorKey),
     setNo: FIRST_SET,
   });
   return offered.ok ? ok(parsed.value.parameters.channelId) : offered;
+}
+
+function signedStateOf(
+  { chainHash }: ManagerDeps,
+  { kind, bytes }: FirstState,
+  asked: UpdateId,
+): Result<SignedState, Refusal> {
+  const tooLarge = checkPayloadSize(
+    bytes.length,
+    kind === "ldkMonitor" ? "ldk_monitor" : "initial_state",
+  );
+  if (tooLarge !== undefined) return err(tooLarge);
+  if (kind === "ldkMonitor") return firstStateOfLdk(bytes, asked, chainHash);
+  const payload = Uint8Array.from(bytes);
+  return ok({ payload, firstUpdateId: asked, ldkMonitorHash: undefined });
 }
 
 /** Decides at once when the id is new, so that updates are decided in the order they came. */
@@ -46,17 +63,30 @@ export async function offerUpdate(
   log: UpdateLog,
   run: RunStep,
   { nodeKey }: NodePrincipal,
-  { channelId, updateId, payload: bytes }: UpdateRequest,
+  request: UpdateRequest,
 ): Promise<Result<void, Refusal>> {
-  const tooLarge = checkPayloadSize(bytes.length, "typed");
+  const { channelId, updateId, payloadType } = request;
+  const field = payloadType === "ldkBytes" ? "ldk_bytes" : "typed";
+  const tooLarge = checkPayloadSize(request.payload.length, field);
   if (tooLarge !== undefined) return err(tooLarge);
-  const steps = parseUpdatePayload(bytes);
-  if (!steps.ok) return steps;
-  const payload = Uint8Array.from(bytes);
-  const offer = { kind: "updateOffered", nodeKey, channelId, updateId, payload } as const;
+  const read = readSteps(tables, request);
+  if (!read.ok) return read;
+  const steps = read.value;
+  const payload = Uint8Array.from(request.payload);
+  const named = { channelId, updateId, payload, payloadType };
+  const offer = { kind: "updateOffered", nodeKey, ...named, steps } as const;
   const acceptedId = tables.channel.get(channelId)?.acceptedId;
   const isOld = acceptedId !== undefined && updateId <= acceptedId;
-  if (!isOld) return run({ ...offer, steps: steps.value, stored: undefined });
+  if (!isOld) return run({ ...offer, stored: undefined });
   const [stored] = await log.read(channelId, updateId, 1);
-  return run({ ...offer, steps: steps.value, stored });
+  return run({ ...offer, stored });
+}
+
+function readSteps(
+  { watch }: Tables,
+  request: UpdateRequest,
+): Result<readonly UpdateStep[], Refusal> {
+  return request.payloadType === "ldkBytes"
+    ? stepsOfLdk(watch.get(request.channelId), request)
+    : parseUpdatePayload(request.payload);
 }

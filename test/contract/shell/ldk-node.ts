@@ -17,7 +17,7 @@ import { World, type WorldOptions } from "./world.js";
 type Entry = Recording["nodes"][string]["timeline"][number];
 
 /** From test/dist/contract/shell. */
-const vectors = new URL("../../../vectors/ldk-fixtures/", import.meta.url);
+export const vectors = new URL("../../../vectors/ldk-fixtures/", import.meta.url);
 
 export const recordingNamed = (name: string): Recording =>
   readRecording(fileURLToPath(new URL(`${name}.json`, vectors)));

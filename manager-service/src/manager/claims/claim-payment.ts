@@ -59,7 +59,7 @@ function checkPart(work: Work, requested: Requested, part: ClaimPart): Refusal |
     return refuse("notYourChannel", "another node's channel", details);
   }
   const bad = (why: string): Refusal => refuse("malformed", why, { ...details, field: "parts" });
-  const found = findInbound(channel, part.htlcId);
+  const found = findInbound(channel, { ...part, paymentHash: requested.paymentHash });
   if (found === undefined) return bad("the HTLC is in no un-revoked commitment");
   if (found.paymentHash !== requested.paymentHash) return bad("the HTLC has another payment hash");
   if (found.amountMsat !== part.amountMsat) return bad("the HTLC has another amount");

@@ -122,7 +122,7 @@ function checkInbound(work: Work, leg: NewLeg, htlc: InboundHtlc): Refusal | und
   if (channel === undefined) {
     return refuse("channelUnknown", "the inbound channel is not watched", details);
   }
-  const found = findInbound(channel, htlc.htlcId);
+  const found = findInbound(channel, { ...htlc, paymentHash: leg.paymentHash });
   const field = { ...details, field: "source.inbound" };
   if (found === undefined) {
     return refuse("malformed", "the inbound HTLC is in no un-revoked commitment", field);

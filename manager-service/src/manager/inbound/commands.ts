@@ -125,6 +125,6 @@ function claimAnswered(work: Work, row: InboundRow, result: CommandResult): void
 function notFound(work: Work, row: InboundRow): void {
   const channel = work.draft.channel.get(row.channelId);
   if (channel === undefined || row.removedBy !== undefined) return;
-  if (findInbound(channel, row.htlcId) !== undefined) return;
+  if (findInbound(channel, row) !== undefined) return;
   changeInbound(work, row, { removedBy: channel.acceptedId });
 }

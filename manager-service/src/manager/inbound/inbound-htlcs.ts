@@ -3,18 +3,27 @@
  * 1, "Removed" and "Commands"; persistent-events R52 to R59). All of it is a function of rows, evaluated
  * again after every input that can change the answer; commands follow from it and are never queued.
  */
-import type { HtlcId, ChannelId, PaymentHash } from "@farwatch/protocol/ids";
+import type { ChannelId, PaymentHash } from "@farwatch/protocol/ids";
 import type { InboundHtlc } from "@farwatch/protocol/channel";
 import type { ManagerView } from "../draft.js";
 import { isPreimageDurable } from "../preimages/record.js";
 import { rowKeys, type ChannelRow, type InboundRef, type InboundRow } from "../rows.js";
 import { isDurable } from "../updates/durability.js";
-import type { Work } from "../work.js";
+import { channelOf, type Work } from "../work.js";
 
-/** In a counterparty commitment that is not revoked. */
-export function findInbound(channel: ChannelRow, htlcId: HtlcId): InboundRef | undefined {
+/**
+ * In a counterparty commitment that is not revoked. In LDK's bytes a forward names the HTLC by its id and
+ * commitments do not: there it is any HTLC of its hash, so one of two parts is gone when both are.
+ */
+export function findInbound(
+  channel: ChannelRow,
+  { htlcId, paymentHash }: Pick<InboundRow, "htlcId" | "paymentHash">,
+): InboundRef | undefined {
   const views = [channel.counterparty, channel.counterpartyPrevious];
-  return views.flatMap((view) => view?.inbound ?? []).find((found) => found.htlcId === htlcId);
+  const isLdk = channel.dialect === "ldk";
+  return views
+    .flatMap((view) => view?.inbound ?? [])
+    .find((ref) => (isLdk ? ref.paymentHash === paymentHash : ref.htlcId === htlcId));
 }
 
 /** The node takes no further part in it: what is left happens on chain. */
@@ -100,9 +109,23 @@ export function markRemoved(
   gone: readonly InboundRef[],
   updateId: NonNullable<InboundRow["removedBy"]>,
 ): void {
-  for (const { htlcId } of gone) {
-    const row = work.draft.inbound.get(rowKeys.inbound({ channelId, htlcId }));
-    if (row === undefined || row.removedBy !== undefined) continue;
-    changeInbound(work, row, { removedBy: updateId });
+  const channel = channelOf(work, channelId);
+  for (const ref of gone) {
+    for (const row of rowsOf(work, channel, ref)) {
+      if (row.removedBy !== undefined || findInbound(channel, row) !== undefined) continue;
+      changeInbound(work, row, { removedBy: updateId });
+    }
   }
+}
+
+function rowsOf(
+  { draft }: Work,
+  { channelId, dialect }: ChannelRow,
+  { htlcId, paymentHash }: InboundRef,
+): readonly InboundRow[] {
+  if (dialect === "ldk") {
+    return draft.inbound.select("record", rowKeys.preimage({ channelId, paymentHash }));
+  }
+  const row = draft.inbound.get(rowKeys.inbound({ channelId, htlcId }));
+  return row === undefined ? [] : [row];
 }

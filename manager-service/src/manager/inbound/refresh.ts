@@ -49,7 +49,7 @@ function settle(work: Work, key: string): void {
   if (row === undefined || row.settled) return;
   const channel = work.draft.channel.get(row.channelId);
   if (channel === undefined) return;
-  const gone = row.removedBy === undefined && findInbound(channel, row.htlcId) === undefined;
+  const gone = row.removedBy === undefined && findInbound(channel, row) === undefined;
   // Removed before anything named it: these rows are older than what the monitors hold.
   if (gone && !isOver(channel)) row = changeInbound(work, row, { removedBy: channel.acceptedId });
   row = lateClaim(work, row);

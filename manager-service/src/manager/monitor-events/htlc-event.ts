@@ -26,7 +26,7 @@ export function mustHold(work: Work, row: InboxRow): boolean {
 
 /** Acts on an event of an own payment or a forward. One that contradicts itself or its HTLC is kept un-acked. */
 export function processHtlc(work: Work, row: InboxRow, body: HtlcEventBody): Processed {
-  const { nodeKey, role } = channelOf(work, row.channelId);
+  const { nodeKey, role, dialect } = channelOf(work, row.channelId);
   const { source, resolution } = body;
   const { sourceKey } = source;
   if (resolution.kind === "claimed" && hashOfPreimage(resolution.preimage) !== body.paymentHash) {
@@ -35,7 +35,8 @@ export function processHtlc(work: Work, row: InboxRow, body: HtlcEventBody): Pro
     return STUCK;
   }
   const { channelId } = row;
-  const { paymentHash, amountMsat, htlcId, userChannelId } = body;
+  const { paymentHash, amountMsat, userChannelId } = body;
+  const htlcId = dialect === "ldk" ? undefined : body.htlcId;
   const committedHash = committedHashOf(work, sourceKey);
   if (committedHash !== undefined && committedHash !== paymentHash) {
     const text = "an event names another payment hash than its HTLC has; it is kept";
@@ -50,6 +51,8 @@ export function processHtlc(work: Work, row: InboxRow, body: HtlcEventBody): Pro
     return role === "managerResolves" ? STUCK : { state: "waiting", waitsFor: [] };
   }
   if (leg === undefined && source.origin.kind === "trampoline") {
+    // Of an HTLC that no commitment had: told when its update was accepted (contract 2.12).
+    if (dialect === "ldk") return { state: "waiting", waitsFor: [] };
     const text = "an event of a trampoline names no inbound HTLC; it is kept";
     alarm(work, nodeKey, "unsupportedSource", sourceKey, text, channelId);
     return STUCK;

@@ -29,7 +29,7 @@ const refused = (refusal: Refusal): Acceptance => ({ kind: "refused", refusal })
 const OTHER_HASH = hash32("ff".repeat(32));
 
 /**
- * Errors: channelUnknown, notYourChannel, channelHalted (frozen), nodeBehind, managerBehind, updateGap,
+ * Errors: channelUnknown, notYourChannel, unknownRole (LDK's bytes), channelHalted (frozen), nodeBehind, managerBehind, updateGap,
  * updateConflict, noFurtherUpdates, unknownStep, malformed, invalidSecret, claimNotFound, preimageMismatch,
  * duplicateForward, and channelUnknown and notYourChannel of an inbound channel too.
  */
@@ -57,6 +57,8 @@ export function acceptUpdate(work: Work, offered: OfferedUpdate): Acceptance {
 }
 
 function place(work: Work, channel: ChannelRow, offered: OfferedUpdate): Acceptance {
+  const foreign = refuseDialect(channel, offered);
+  if (foreign !== undefined) return refused(foreign);
   const row = sealed(work, channel, offered);
   const { acceptedId: lastId, headHash: lastHash } = channel;
   const { stored } = offered;
@@ -97,10 +99,32 @@ function sealed(work: Work, channel: ChannelRow, offered: OfferedUpdate): Update
     setNo: channel.setNo,
     updateId,
     prevHash: channel.headHash,
-    payloadType: "typedSteps",
+    payloadType: offered.payloadType ?? "typedSteps",
     ...digestPayload(payload),
   });
   return { channelId, updateId, updateHash: hashUpdate(header), header, payload };
+}
+
+/**
+ * One channel, one language: what an LDK node starts again from is its first monitor and LDK's own bytes of
+ * every update since.
+ */
+function refuseDialect(
+  { dialect, role }: ChannelRow,
+  { payloadType }: OfferedUpdate,
+): Refusal | undefined {
+  const isLdk = payloadType === "ldkBytes";
+  if (isLdk && role !== "nodeResolves") {
+    return refuse("unknownRole", "LDK's bytes come from a node in role NODE_RESOLVES", { role });
+  }
+  if (isLdk === (dialect === "ldk")) return undefined;
+  return isLdk
+    ? refuse("malformed", "watched with initial_state: its updates are typed", {
+        field: "ldk_bytes",
+      })
+    : refuse("malformed", "watched with ldk_monitor: its updates are LDK's bytes", {
+        field: "typed",
+      });
 }
 
 function conflict(work: Work, channel: ChannelRow, offered: OfferedUpdate): Acceptance {

@@ -13,12 +13,15 @@ import { updateId, type ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ManagerInput } from "../input.js";
 import { META_KEY, rowKeys, type ChannelRow, type WatchRow } from "../rows.js";
-import { metaOf, type Work } from "../work.js";
+import { metaOf, roleOf, type Work } from "../work.js";
 import { takeOutbound, viewOf } from "./outbound-htlcs.js";
 
 type Offered = Extract<ManagerInput, { kind: "watchOffered" }>;
 
-/** Errors: otherNetwork, rangeExceeded, notYourChannel, alreadyWatched, duplicateForward, malformed. */
+/**
+ * Errors: otherNetwork, rangeExceeded, unknownRole (LDK's monitor), notYourChannel, alreadyWatched,
+ * duplicateForward, malformed.
+ */
 export function acceptWatch(work: Work, offered: Offered): Refusal | undefined {
   const { parameters } = offered.initial;
   const { channelId, chainHash } = parameters;
@@ -28,12 +31,17 @@ export function acceptWatch(work: Work, offered: Offered): Refusal | undefined {
   if (offered.firstUpdateId === 0n) {
     return refuse("rangeExceeded", "first_update_id starts at 1", { field: "first_update_id" });
   }
+  const role = roleOf(work, offered.nodeKey);
+  if (offered.ldkMonitorHash !== undefined && role !== "nodeResolves") {
+    return refuse("unknownRole", "LDK's monitors come from a node in role NODE_RESOLVES", { role });
+  }
   const known = work.draft.channel.get(channelId);
   if (known !== undefined) return placeKnown(work, offered, known);
   const { htlcs } = offered.initial.counterpartyCommitment;
   const { nodeKey } = offered;
   const { userChannelId } = parameters;
-  const where = { nodeKey, channelId, userChannelId, isFirst: true };
+  const dialect = dialectOf(offered);
+  const where = { nodeKey, channelId, userChannelId, isFirst: true, dialect };
   const refusal = takeOutbound(work, where, htlcs, []);
   if (refusal === undefined) start(work, offered, channelId);
   return refusal;
@@ -50,15 +58,24 @@ function placeKnown(work: Work, offered: Offered, known: ChannelRow): Refusal | 
   const same =
     watch !== undefined &&
     watch.firstUpdateId === offered.firstUpdateId &&
-    equalBytes(watch.payload, offered.payload);
+    isSameState(watch, offered);
   if (same) return undefined;
   return refuse("alreadyWatched", "watched with another first state", { channel_id: channelId });
 }
 
+const dialectOf = ({ ldkMonitorHash }: Offered): ChannelRow["dialect"] =>
+  ldkMonitorHash === undefined ? undefined : "ldk";
+
+/** Of LDK's bytes those bytes count: a newer build may make another state of them. */
+const isSameState = (watch: WatchRow, { ldkMonitorHash, payload }: Offered): boolean =>
+  ldkMonitorHash === undefined && watch.ldkMonitorHash === undefined
+    ? equalBytes(watch.payload, payload)
+    : watch.ldkMonitorHash === ldkMonitorHash;
+
 function start(work: Work, offered: Offered, channelId: ChannelId): void {
   const { parameters, holderCommitment, counterpartyCommitment, pendingFundings } = offered.initial;
   const { chainHash, funding, userChannelId } = parameters;
-  const { nodeKey, firstUpdateId, payload, requiredMonitors, setNo } = offered;
+  const { nodeKey, firstUpdateId, payload, requiredMonitors, setNo, ldkMonitorHash } = offered;
   const digest = digestPayload(payload);
   const header: InitialStateHeader = {
     chainHash,
@@ -73,14 +90,16 @@ function start(work: Work, offered: Offered, channelId: ChannelId): void {
   const initialStateSha256 = digest.payloadSha256;
   const genesis = genesisHash({ chainHash, channelId, funding, initialStateSha256 });
   const watchHash = hashInitialState(bytes);
-  const watch: WatchRow = { channelId, firstUpdateId, watchHash, header: bytes, payload };
+  const names = { channelId, firstUpdateId, watchHash, ldkMonitorHash };
+  const watch: WatchRow = { ...names, header: bytes, payload };
   const meta = metaOf(work);
   work.draft.meta.put(META_KEY, { ...meta, nextChannelNo: meta.nextChannelNo + 1 });
   const channel: ChannelRow = {
     channelId,
     channelNo: meta.nextChannelNo,
     nodeKey,
-    role: work.draft.session.get(nodeKey)?.role ?? "managerResolves",
+    role: roleOf(work, nodeKey),
+    dialect: dialectOf(offered),
     userChannelId,
     chainHash,
     funding,

@@ -18,6 +18,7 @@ import { pathSucceeded, refundPart } from "../payments/outbound.js";
 import { recordPreimage } from "../preimages/record.js";
 import { semanticKeys } from "../user-event.js";
 import { changeChannel, channelOf, tell, withdraw, type Work } from "../work.js";
+import { keepPreimages } from "./kept-preimages.js";
 import { findOutbound, takeOutbound, viewOf } from "./outbound-htlcs.js";
 
 interface At {
@@ -95,13 +96,18 @@ function holderCommitment(
   if (step.commitment.commitmentNumber !== expected) return notNext("holder", expected);
   for (const claimed of step.claimed) {
     const problem = checkClaimed(work, channelId, claimed);
-    if (problem !== undefined) return problem;
+    if (problem !== undefined && !isPastRefusing(work, channelId, problem)) return problem;
+    if (problem !== undefined) keepPreimages(work, channelId, [claimed], problem);
     relayPreimage(work, claimed.sourceKey, claimed.preimage);
   }
   for (const { sourceKey } of step.failed) refundPart(work, sourceKey);
   changeChannel(work, channelId, { holderNumber: expected });
   return undefined;
 }
+
+/** LDK has moved on when its update comes and has no other to send: what it names is kept (contract 2.12). */
+const isPastRefusing = (work: Work, channelId: ChannelId, { reason }: Refusal): boolean =>
+  reason === "claimNotFound" && channelOf(work, channelId).dialect === "ldk";
 
 /** The preimages of a refused update are kept by whoever refuses it (contract 2.12). */
 function checkClaimed(
@@ -126,7 +132,7 @@ function counterpartyCommitment(
   { commitment }: Step<"latestCounterpartyCommitment">,
 ): Refusal | undefined {
   const channel = channelOf(work, channelId);
-  const { nodeKey, userChannelId, counterparty, counterpartyPrevious } = channel;
+  const { nodeKey, userChannelId, counterparty, counterpartyPrevious, dialect } = channel;
   const expected = counterparty.number + 1;
   if (commitment.commitmentNumber !== expected) return notNext("counterparty", expected);
   if (counterpartyPrevious !== undefined) {
@@ -135,7 +141,7 @@ function counterpartyCommitment(
     });
   }
   const known = counterparty.outbound;
-  const where = { nodeKey, channelId, userChannelId, isFirst: false };
+  const where = { nodeKey, channelId, userChannelId, isFirst: false, dialect };
   const refusal = takeOutbound(work, where, commitment.htlcs, known);
   if (refusal !== undefined) return refusal;
   changeChannel(work, channelId, {

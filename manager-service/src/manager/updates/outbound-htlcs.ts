@@ -45,6 +45,7 @@ export interface Where {
   readonly userChannelId: Uint8Array | undefined;
   /** As it is first watched: the inbound channels of its HTLCs may be watched later. */
   readonly isFirst: boolean;
+  readonly dialect: ChannelRow["dialect"];
 }
 
 /**
@@ -76,14 +77,16 @@ function takeOne(
   htlc: CommitmentHtlc,
   source: HtlcSource,
 ): Refusal | undefined {
-  const { nodeKey, channelId, userChannelId, isFirst } = where;
-  const { paymentHash, amountMsat, htlcId } = htlc;
+  const { nodeKey, channelId, userChannelId, isFirst, dialect } = where;
+  const isLdk = dialect === "ldk";
+  const { paymentHash, amountMsat } = htlc;
   const named = { nodeKey, channelId, paymentHash, amountMsat };
+  const htlcId = isLdk ? undefined : htlc.htlcId;
   const leg = legOf({ ...named, htlcId, userChannelId }, source);
   if (leg !== undefined) {
-    const refusal = isFirst
-      ? (checkOwner(work, leg) ?? checkDuplicate(work, leg))
-      : checkLeg(work, leg);
+    // LDK forwards what is committed; it may have inbound channels that are watched elsewhere.
+    const refusal =
+      isFirst || isLdk ? (checkOwner(work, leg) ?? checkDuplicate(work, leg)) : checkLeg(work, leg);
     if (refusal === undefined) addLeg(work, leg);
     return refusal;
   }

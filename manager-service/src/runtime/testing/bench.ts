@@ -266,7 +266,8 @@ export class Bench {
   }
 
   watch(on: ChannelId = CHANNEL) {
-    return this.host.watchChannel(WHO, encodeInitialState(initialState([], on)), updateId(1));
+    const bytes = encodeInitialState(initialState([], on));
+    return this.host.watchChannel(WHO, { kind: "initialState", bytes }, updateId(1));
   }
   /** Watched, and durable on both monitors. */
   async opened(on: ChannelId = CHANNEL): Promise<void> {
