@@ -1,7 +1,7 @@
 // Runs the test suites and ends with one plain line: "N passed, M failed", summed over everything that
 // ran. A skipped or focused test fails its suite; a suite in which nothing ran fails too.
 //   node test/run-all.mjs            everything
-//   node test/run-all.mjs unit e2e   only these (unit, scenarios, e2e)
+//   node test/run-all.mjs unit e2e   only these (unit, scenarios, e2e, ldk)
 import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
@@ -24,6 +24,7 @@ const SUITES = {
   },
   scenarios: { timeoutMs: 900_000, files: ["test/dist/scenarios/**/*.sweep.js"] },
   e2e: { timeoutMs: 300_000, files: ["test/dist/e2e/**/*.e2e.js"] },
+  ldk: { timeoutMs: 300_000, files: ["test/dist/ldk/**/*.ldk.js"] },
 };
 
 const wanted = process.argv.slice(2).filter((name) => name in SUITES);

@@ -6,12 +6,12 @@ import type {
   ChannelManager,
   KeysManager,
   PeerManager,
-  UserConfig,
 } from "lightningdevkit";
 import { fromHex, reversed } from "@farwatch/protocol/bytes";
 import type { Tip } from "../chain/recorded-chain.js";
 import type { BroadcastSource } from "../fixture/document.js";
 import { ldk } from "../ldk/module.js";
+import { peerManager, routers, userConfig } from "../ldk/parts.js";
 import { feeEstimator, logger, walletSource } from "../ldk/traits.js";
 import type { NodePlan, World } from "./plan.js";
 import type { MonitorRecorder } from "./watch.js";
@@ -35,11 +35,6 @@ export interface Unbuilt {
 
 type Broadcasters = (source: BroadcastSource) => BroadcasterInterface;
 
-/** Blocks until a channel counts as open. */
-const MINIMUM_DEPTH = 3;
-/** Percent of the channel that may be in flight: the scenarios' HTLCs are large on purpose. */
-const MAX_IN_FLIGHT_PERCENT = 90;
-
 export function buildNode(node: Unbuilt, tip: Tip, broadcastAs: Broadcasters): NodeSetup {
   const { plan, world, recorder } = node;
   const fees = feeEstimator(world.fees);
@@ -58,9 +53,12 @@ export function buildNode(node: Unbuilt, tip: Tip, broadcastAs: Broadcasters): N
     persist,
   );
   const watch = recorder.watch(chainMonitor.as_Watch());
-  const graph = ldk.NetworkGraph.constructor_new(ldk.Network.LDKNetwork_Regtest, log);
-  const routing = routers(graph, log, entropy);
-  const config = userConfig(plan, world);
+  const routing = routers(log, entropy);
+  const config = userConfig({
+    anchors: world.channelType === "anchors_zero_fee_htlc_tx",
+    toSelfDelay: plan.toSelfDelay,
+    cltvExpiryDelta: plan.cltvExpiryDelta,
+  });
   const block = ldk.BestBlock.constructor_new(reversed(fromHex(tip.hash)), tip.height);
   const params = ldk.ChainParameters.constructor_new(ldk.Network.LDKNetwork_Regtest, block);
   const managerBroadcaster = broadcastAs("manager");
@@ -78,17 +76,7 @@ export function buildNode(node: Unbuilt, tip: Tip, broadcastAs: Broadcasters): N
     params,
     world.chain.timeOf(tip.hash),
   );
-  const ignore = ldk.IgnoringMessageHandler.constructor_new();
-  const peers = ldk.PeerManager.constructor_new(
-    manager.as_ChannelMessageHandler(),
-    ignore.as_RoutingMessageHandler(),
-    ignore.as_OnionMessageHandler(),
-    ignore.as_CustomMessageHandler(),
-    Number(plan.startSecs),
-    entropy.get_secure_random_bytes(),
-    log,
-    nodeSigner,
-  );
+  const { peers, ignore } = peerManager(manager, keys, log, Number(plan.startSecs));
   const source = walletSource(world.chain.rpc, node.wallet);
   const wallet = ldk.Wallet.constructor_new(source, log);
   const bumper = ldk.BumpTransactionEventHandler.constructor_new(
@@ -97,7 +85,7 @@ export function buildNode(node: Unbuilt, tip: Tip, broadcastAs: Broadcasters): N
     signers,
     log,
   );
-  const alive = [fees, log, entropy, signers, nodeSigner, persist, watch, graph, ignore, source];
+  const alive = [fees, log, entropy, signers, nodeSigner, persist, watch, ignore, source];
   const more = [wallet, params, config, managerBroadcaster, monitorBroadcaster];
   return {
     keys,
@@ -107,39 +95,4 @@ export function buildNode(node: Unbuilt, tip: Tip, broadcastAs: Broadcasters): N
     bumper,
     alive: [...alive, ...more, ...Object.values(routing)],
   };
-}
-
-type Graph = ReturnType<typeof ldk.NetworkGraph.constructor_new>;
-
-function routers(
-  graph: Graph,
-  log: ReturnType<typeof logger>,
-  entropy: ReturnType<KeysManager["as_EntropySource"]>,
-) {
-  const decay = ldk.ProbabilisticScoringDecayParameters.constructor_default();
-  const scorer = ldk.ProbabilisticScorer.constructor_new(decay, graph, log);
-  const scores = ldk.MultiThreadedLockableScore.constructor_new(scorer.as_Score());
-  const lockable = scores.as_LockableScore();
-  const scoring = ldk.ProbabilisticScoringFeeParameters.constructor_default();
-  const router = ldk.DefaultRouter.constructor_new(graph, log, entropy, lockable, scoring);
-  const messageRouter = ldk.DefaultMessageRouter.constructor_new(graph, entropy);
-  return { router, messageRouter, scorer, scores, lockable };
-}
-
-function userConfig(plan: NodePlan, world: World): UserConfig {
-  const config = ldk.UserConfig.constructor_default();
-  const handshake = config.get_channel_handshake_config();
-  const anchors = world.channelType === "anchors_zero_fee_htlc_tx";
-  handshake.set_negotiate_anchors_zero_fee_htlc_tx(anchors);
-  handshake.set_minimum_depth(MINIMUM_DEPTH);
-  handshake.set_announce_for_forwarding(false);
-  handshake.set_our_to_self_delay(plan.toSelfDelay);
-  handshake.set_max_inbound_htlc_value_in_flight_percent_of_channel(MAX_IN_FLIGHT_PERCENT);
-  config.set_channel_handshake_config(handshake);
-  config.set_manually_accept_inbound_channels(true);
-  config.set_accept_forwards_to_priv_channels(true);
-  const channel = config.get_channel_config();
-  channel.set_cltv_expiry_delta(plan.cltvExpiryDelta);
-  config.set_channel_config(channel);
-  return config;
 }

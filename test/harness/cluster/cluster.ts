@@ -44,12 +44,23 @@ export interface MonitorHandle {
   connect(): MonitorClient;
 }
 
+export interface NodeAccess {
+  readonly address: string;
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Hex, as configured in the manager. */
+  readonly nodeKey: string;
+}
+
 export interface Cluster {
   readonly folder: string;
   readonly monitors: readonly MonitorHandle[];
   readonly manager: ServiceProcess;
   readonly managerKey: ManagerKey;
   readonly managerSecret: Uint8Array;
+  /** How a program that is the node reaches the manager: address, files of its certificate, its key. */
+  readonly nodeAccess: NodeAccess;
   /** The node's side of the manager's API; a higher epoch is a restarted node. */
   connectNode(nodeEpoch: bigint, channels?: NodeClientChannels): NodeClient;
   startAll(): Promise<void>;
@@ -97,6 +108,13 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
     manager: managerProcess,
     managerKey: managerKey(manager.xOnly),
     managerSecret: manager.secret,
+    nodeAccess: {
+      address: `localhost:${managerPort}`,
+      caFile: authority.caFile,
+      certFile: nodeLeaf.certFile,
+      keyFile: nodeLeaf.keyFile,
+      nodeKey,
+    },
     connectNode: (nodeEpoch, channels) =>
       new NodeClient({
         address: `localhost:${managerPort}`,

@@ -1,0 +1,30 @@
+/** What a node needs of whoever keeps its ChannelMonitors, be it in the same process or on another host. */
+import type { ChannelManager, ChannelMonitor, EventHandler, Watch } from "lightningdevkit";
+
+/** A moment that is being saved. */
+export interface WatchSnapshot {
+  /** To be saved with the ChannelManager that is written in the same synchronous stretch. */
+  readonly told: Uint8Array;
+  /** The save is on disk. */
+  saved(): void;
+}
+
+export interface NodeWatch {
+  /** For the ChannelManager. */
+  readonly watch: Watch;
+  /** Monitors for ChannelManager.read; `told` as it was saved with these manager bytes. */
+  restore(told: Uint8Array, manager: Uint8Array): Promise<readonly ChannelMonitor[]>;
+  /** The manager is there: read, or new. */
+  start(manager: ChannelManager): Promise<void>;
+  /** Something waits for a save. */
+  needsSave(): boolean;
+  beginSnapshot(): WatchSnapshot;
+  /** Called outside LDK's callbacks after anything happened, before the node acts on events. */
+  refresh(manager: ChannelManager): void;
+  processPendingEvents(handler: EventHandler): void;
+  connectBlock(raw: Uint8Array, height: number): void;
+  disconnectBlock(header: Uint8Array, height: number): void;
+  /** Nothing is held or on its way. */
+  isQuiet(): boolean;
+  stop(): Promise<void>;
+}
