@@ -249,6 +249,7 @@ describe("LDK's first monitor and updates in our words", () => {
   const stepsOf = (...steps: readonly LdkUpdateStep[]) =>
     toUpdateSteps(
       {
+        version: undefined,
         updateId: 1n,
         counterpartyNodeId: undefined,
         channelId: undefined,
@@ -258,7 +259,7 @@ describe("LDK's first monitor and updates in our words", () => {
     );
 
   it("a step of a newer LDK is refused, never left out", () => {
-    const done = stepsOf({ kind: "unknown", variant: 13 });
+    const done = stepsOf({ kind: "unknown", variant: 13, bytes: new Uint8Array(0) });
     assert.ok(!done.ok && done.error.reason === "unknownStep");
   });
 

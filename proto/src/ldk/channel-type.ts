@@ -16,6 +16,9 @@ const MODIFIERS: ReadonlyMap<number, ChannelTypeModifier> = new Map([
   [50, "zero_conf"],
 ]);
 
+/** option_static_remotekey alone: what LDK reads where the type was not written. */
+export const DEFAULT_CHANNEL_TYPE: Uint8Array = Uint8Array.of(0x10, 0x00);
+
 export function featureBits(flags: Uint8Array): readonly number[] {
   const bits: number[] = [];
   for (const [at, byte] of flags.entries()) {
@@ -26,7 +29,7 @@ export function featureBits(flags: Uint8Array): readonly number[] {
 }
 
 /** undefined: a type whose transactions this version does not know. */
-export function channelTypeOf(flags: Uint8Array): ChannelType | undefined {
+export function channelTypeOf(flags = DEFAULT_CHANNEL_TYPE): ChannelType | undefined {
   const bits = featureBits(flags).filter((bit) => !MODIFIERS.has(bit));
   switch (bits.join()) {
     case String(STATIC_REMOTE_KEY):
@@ -41,5 +44,5 @@ export function channelTypeOf(flags: Uint8Array): ChannelType | undefined {
   }
 }
 
-export const modifiersOf = (flags: Uint8Array): readonly ChannelTypeModifier[] =>
+export const modifiersOf = (flags = DEFAULT_CHANNEL_TYPE): readonly ChannelTypeModifier[] =>
   featureBits(flags).flatMap((bit) => MODIFIERS.get(bit) ?? []);

@@ -8,7 +8,6 @@ import {
   outpoint16,
   paymentHash,
   publicKey,
-  rest,
   restBytes,
   signature,
   txid,
@@ -16,11 +15,11 @@ import {
   u32,
   u64,
   unit,
-  option,
 } from "./primitives.js";
-import type { Decode } from "./cursor.js";
+import { sequence, type Codec, type Decoded } from "./codec.js";
+import { option, rest } from "./collections.js";
 import { htlcSource, type RawHtlcSource } from "./htlc-source.js";
-import { defaulted, optional, required, tlvStruct, type Decoded } from "./tlv.js";
+import { optional, required, tlvStruct } from "./tlv.js";
 import { transaction } from "./transaction.js";
 
 /** `HTLCOutputInCommitment`. Without an output index it is trimmed (dust). */
@@ -38,20 +37,17 @@ export interface SourcedHtlc {
   readonly source: RawHtlcSource | undefined;
 }
 
-export const sourcedHtlc: Decode<SourcedHtlc> = (cursor) => ({
-  htlc: htlc(cursor),
-  source: option(htlcSource)(cursor),
-});
+export const sourcedHtlc: Codec<SourcedHtlc> = sequence({ htlc, source: option(htlcSource) });
 
 export interface SignedHtlc extends SourcedHtlc {
   /** The counterparty's, on the second-stage transaction. */
   readonly signature: Uint8Array | undefined;
 }
 
-export const signedHtlc: Decode<SignedHtlc> = (cursor) => ({
-  htlc: htlc(cursor),
-  signature: option(signature)(cursor),
-  source: option(htlcSource)(cursor),
+export const signedHtlc: Codec<SignedHtlc> = sequence({
+  htlc,
+  signature: option(signature),
+  source: option(htlcSource),
 });
 
 const keys = tlvStruct("keys", {
@@ -68,9 +64,6 @@ const built = tlvStruct("built", {
   txid: required(2, txid),
 });
 
-/** option_static_remotekey alone: what a missing record means. */
-const STATIC_REMOTE_KEY = Uint8Array.of(0x10, 0x00);
-
 export const commitmentTransaction = tlvStruct("commitmentTransaction", {
   commitmentNumber: required(0, u64),
   toBroadcasterDelay: optional(1, u16),
@@ -82,7 +75,8 @@ export const commitmentTransaction = tlvStruct("commitmentTransaction", {
   /** Without dust, in the order of their outputs. */
   htlcs: required(12, rest(htlc)),
   legacyAnchors: optional(14, unit),
-  channelType: defaulted(15, restBytes, STATIC_REMOTE_KEY),
+  /** Absent: `DEFAULT_CHANNEL_TYPE`. */
+  channelType: optional(15, restBytes),
 });
 export type LdkCommitment = Decoded<typeof commitmentTransaction>;
 
@@ -123,7 +117,8 @@ export const channelTransactionParameters = tlvStruct("channelTransactionParamet
   counterparty: optional(6, counterpartyParameters),
   funding: optional(8, outpoint16),
   legacyAnchors: optional(10, unit),
-  channelType: defaulted(11, restBytes, STATIC_REMOTE_KEY),
+  /** Absent: `DEFAULT_CHANNEL_TYPE`. */
+  channelType: optional(11, restBytes),
   spliceParentFundingTxid: optional(12, txid),
   /** Since 0.2; before, it stands in the monitor alone. */
   channelValueSat: optional(13, u64),

@@ -16,7 +16,9 @@ export type DecodeProblem =
   | { readonly kind: "missingTlv"; readonly type: number; readonly field: string }
   | { readonly kind: "unknownVariant"; readonly variant: number }
   | { readonly kind: "unsupportedVersion"; readonly minimumReader: number }
-  | { readonly kind: "badValue"; readonly what: string };
+  | { readonly kind: "badValue"; readonly what: string }
+  /** More values in one another than `MAX_NESTING`. */
+  | { readonly kind: "tooDeep" };
 
 /** Why bytes are not what LDK writes. It quotes none of them: they hold secrets. */
 export interface DecodeFailure {
@@ -35,18 +37,37 @@ class DecodeError extends Error {
   }
 }
 
-export type Decode<T> = (cursor: Cursor) => T;
+/** Anything that reads: a codec, or a part of one. */
+export interface Decoder<T> {
+  decode(cursor: Cursor): T;
+}
+
+/**
+ * How deep values may stand in one another. The deepest LDK writes (an HTLC's route in a pending splice of
+ * a monitor) is 14; no type contains itself, this holds if one ever does.
+ */
+export const MAX_NESTING = 32;
 
 export class Cursor {
   #position: number;
+  readonly #depth: number;
 
   constructor(
-    private readonly bytes: Uint8Array,
-    private readonly range: { readonly start: number; readonly end: number },
+    private readonly view: DataView,
+    start: number,
+    private readonly end: number,
     private readonly name: string,
     private readonly parent?: Cursor,
   ) {
-    this.#position = range.start;
+    this.#position = start;
+    this.#depth = parent === undefined ? 0 : parent.#depth + 1;
+    if (this.#depth > MAX_NESTING) this.fail({ kind: "tooDeep" });
+  }
+
+  /** At the first byte of a whole input. */
+  static over(bytes: Uint8Array, name: string): Cursor {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return new Cursor(view, 0, bytes.length, name);
   }
 
   get position(): number {
@@ -54,51 +75,58 @@ export class Cursor {
   }
 
   get left(): number {
-    return this.range.end - this.#position;
+    return this.end - this.#position;
   }
 
   /** A view of the next bytes; it lives as long as the input. */
   take(count: number): Uint8Array {
-    if (count > this.left) this.#truncated(BigInt(count));
-    const start = this.#position;
-    this.#position += count;
-    return this.bytes.subarray(start, this.#position);
+    return this.#bytes(this.#advance(count), count);
   }
 
   /** What lies between an earlier position and this one. */
   since(start: number): Uint8Array {
-    return this.bytes.subarray(start, this.#position);
+    return this.#bytes(start, this.#position - start);
   }
 
   /** The next bytes as a cursor of their own; this one moves behind them. */
-  sub(length: bigint, name: string): Cursor {
-    if (length > BigInt(this.left)) this.#truncated(length);
+  sub(length: number | bigint, name: string): Cursor {
+    if (length > this.left) this.#truncated(BigInt(length));
     const start = this.#position;
     this.#position += Number(length);
-    return new Cursor(this.bytes, { start, end: this.#position }, name, this);
+    return new Cursor(this.view, start, this.#position, name, this);
   }
 
   /** Big-endian unsigned integer of up to 6 bytes. */
   uint(width: 1 | 2 | 4 | 6): number {
-    let value = 0;
-    for (const byte of this.take(width)) value = value * 256 + byte;
-    return value;
+    const at = this.#advance(width);
+    switch (width) {
+      case 1:
+        return this.view.getUint8(at);
+      case 2:
+        return this.view.getUint16(at);
+      case 4:
+        return this.view.getUint32(at);
+      case 6:
+        return this.view.getUint16(at) * 2 ** 32 + this.view.getUint32(at + 2);
+    }
   }
 
-  /** Big-endian unsigned integer of any width. */
-  bigUint(width: number): bigint {
-    let value = 0n;
-    for (const byte of this.take(width)) value = (value << 8n) | BigInt(byte);
-    return value;
+  /** Big-endian unsigned integer of 8 bytes. */
+  uint64(): bigint {
+    return this.view.getBigUint64(this.#advance(8));
   }
 
-  /** BOLT 1 BigSize: 1, 3, 5 or 9 bytes, big-endian, in the shortest form only. */
-  bigSize(): bigint {
+  /** BOLT 1 BigSize: 1, 3, 5 or 9 bytes, big-endian, in the shortest form only; a bigint from 2^32 on. */
+  bigSize(): number | bigint {
     const start = this.#position;
     const first = this.uint(1);
-    if (first < 0xfd) return BigInt(first);
-    const [width, least] = first === 0xfd ? [2, 0xfdn] : first === 0xfe ? [4, 1n << 16n] : BIG_SIZE;
-    const value = this.bigUint(width);
+    if (first < 0xfd) return first;
+    const [value, least] =
+      first === 0xfd
+        ? [this.uint(2), 0xfd]
+        : first === 0xfe
+          ? [this.uint(4), 2 ** 16]
+          : [this.uint64(), 2 ** 32];
     return value < least ? this.fail({ kind: "notMinimal" }, start) : value;
   }
 
@@ -109,6 +137,17 @@ export class Cursor {
 
   fail(problem: DecodeProblem, offset = this.#position): never {
     throw new DecodeError({ problem, offset, place: this.#place() });
+  }
+
+  #advance(count: number): number {
+    const at = this.#position;
+    if (count > this.end - at) this.#truncated(BigInt(count));
+    this.#position = at + count;
+    return at;
+  }
+
+  #bytes(start: number, length: number): Uint8Array {
+    return new Uint8Array(this.view.buffer, this.view.byteOffset + start, length);
   }
 
   #truncated(wanted: bigint): never {
@@ -123,17 +162,15 @@ export class Cursor {
   }
 }
 
-const BIG_SIZE = [8, 1n << 32n] as const;
-
 /** Decodes a whole input: success means that every byte of it was understood. */
 export function decodeWhole<T>(
   name: string,
-  decode: Decode<T>,
+  decoder: Decoder<T>,
   bytes: Uint8Array,
 ): Result<T, DecodeFailure> {
-  const cursor = new Cursor(bytes, { start: 0, end: bytes.length }, name);
+  const cursor = Cursor.over(bytes, name);
   try {
-    const value = decode(cursor);
+    const value = decoder.decode(cursor);
     cursor.finish();
     return ok(value);
   } catch (error) {

@@ -11,29 +11,20 @@ import {
   features,
   outpoint16,
   publicKey,
-  rest,
   restBytes,
   u128,
   u32,
   u64,
-  withRaw,
 } from "./primitives.js";
-import type { Decode } from "./cursor.js";
-import {
-  defaulted,
-  optional,
-  required,
-  sized,
-  strictEnum,
-  structVariant,
-  tlvStruct,
-  variant,
-  type Decoded,
-} from "./tlv.js";
+import { sequence, type Codec, type Decoded } from "./codec.js";
+import { rest, withRaw } from "./collections.js";
+import { strictEnum, structVariant, variant } from "./enums.js";
+import { optional, required, sized, tlvStruct } from "./tlv.js";
 
 const routeHop = tlvStruct("routeHop", {
   nodeId: required(0, publicKey),
-  maybeAnnounced: defaulted(1, boolean, true),
+  /** Absent: true. */
+  maybeAnnounced: optional(1, boolean),
   nodeFeatures: required(2, features),
   shortChannelId: required(4, u64),
   channelFeatures: required(6, features),
@@ -48,10 +39,7 @@ const trampolineHop = tlvStruct("trampolineHop", {
   cltvExpiryDelta: required(6, u32),
 });
 
-const blindedHop: Decode<object> = (cursor) => ({
-  blindedNodeId: publicKey(cursor),
-  encryptedPayload: byteVec(cursor),
-});
+const blindedHop = sequence({ blindedNodeId: publicKey, encryptedPayload: byteVec });
 
 const blindedTail = tlvStruct("blindedTail", {
   hops: required(0, rest(blindedHop)),
@@ -61,15 +49,10 @@ const blindedTail = tlvStruct("blindedTail", {
   trampolineHops: optional(8, rest(trampolineHop)),
 });
 
+const invoice = sized("invoice", sequence({ invoice: restBytes }));
 const bolt12Invoice = strictEnum({
-  0: variant(
-    "bolt12",
-    sized("invoice", (cursor) => ({ invoice: restBytes(cursor) })),
-  ),
-  2: variant(
-    "static",
-    sized("invoice", (cursor) => ({ invoice: restBytes(cursor) })),
-  ),
+  0: variant("bolt12", invoice),
+  2: variant("static", invoice),
 });
 
 const outboundRoute = tlvStruct("outboundRoute", {
@@ -139,7 +122,7 @@ export interface RawHtlcSource {
   readonly raw: Uint8Array;
 }
 
-export const htlcSource: Decode<RawHtlcSource> = withRaw(source);
+export const htlcSource: Codec<RawHtlcSource> = withRaw(source);
 
 /** `SentHTLCId`: what stands for a source where its whole bytes are not needed. */
 export const sentHtlcId = strictEnum({

@@ -1,9 +1,16 @@
 /** Bytes that LDK did not write end in one typed error that says where, whatever they are. */
 import assert from "node:assert/strict";
 import { concatBytes } from "../bytes.js";
-import { decodeWhole, describeFailure, type Decode, type DecodeFailure } from "./cursor.js";
+import {
+  decodeWhole,
+  describeFailure,
+  type Cursor,
+  type Decoder,
+  type DecodeFailure,
+} from "./cursor.js";
 import { decodeChannelMonitor } from "./monitor.js";
-import { boolean, counted, entries, option, text, u16, u32, u64, u8, vec } from "./primitives.js";
+import { counted, entries, option, vec } from "./collections.js";
+import { boolean, text, u16, u32, u64, u8 } from "./primitives.js";
 import { bigSize, filled, key, record, struct, uint, update } from "./testing/build.js";
 import { vectorRows, type VectorRow } from "./load-vectors.test.js";
 import { optional, required, tlvStruct } from "./tlv.js";
@@ -12,13 +19,15 @@ import { decodeMonitorUpdate } from "./update.js";
 
 const pair = tlvStruct("pair", { left: required(0, u16), right: optional(3, u8) });
 
-function failure<T>(decode: Decode<T>, ...bytes: readonly Uint8Array[]): DecodeFailure {
-  const result = decodeWhole("test", decode, concatBytes(...bytes));
+const bigSizeAlone = { decode: (cursor: Cursor) => BigInt(cursor.bigSize()) };
+
+function failure<T>(decoder: Decoder<T>, ...bytes: readonly Uint8Array[]): DecodeFailure {
+  const result = decodeWhole("test", decoder, concatBytes(...bytes));
   return result.ok ? assert.fail("decoded") : result.error;
 }
 
-const kindOf = <T>(decode: Decode<T>, ...bytes: readonly Uint8Array[]): string =>
-  failure(decode, ...bytes).problem.kind;
+const kindOf = <T>(decoder: Decoder<T>, ...bytes: readonly Uint8Array[]): string =>
+  failure(decoder, ...bytes).problem.kind;
 
 /** The smallest recorded blob of a kind: every cut of it is tried. */
 function smallest(rows: readonly VectorRow[], kind: string): Uint8Array {
@@ -52,11 +61,15 @@ describe("malformed LDK bytes", () => {
     assert.ok(!result.ok && result.error.problem.kind === "leftover");
   });
 
-  it("an unknown even record is refused by number and offset, an unknown odd one is stepped over", () => {
+  it("an unknown even record is refused by number and offset, an unknown odd one is kept", () => {
     const odd = struct(record(0, uint(7, 2)), record(5, filled(40, 1)));
     assert.deepEqual(decodeWhole("t", pair, odd), {
       ok: true,
-      value: { left: 7, right: undefined },
+      value: {
+        left: 7,
+        right: undefined,
+        unknownRecords: [{ type: 5n, bytes: filled(40, 1) }],
+      },
     });
     const even = struct(record(0, uint(7, 2)), record(2 ** 33 + 2, filled(3, 1)));
     assert.deepEqual(failure(pair, even), {
@@ -85,11 +98,11 @@ describe("malformed LDK bytes", () => {
       [0xfe, 0, 0, 0xff, 0xff],
       [0xff, 0, 0, 0, 0, 255, 255, 255, 255],
     ]) {
-      const { problem, offset } = failure((cursor) => cursor.bigSize(), Uint8Array.from(bytes));
+      const { problem, offset } = failure(bigSizeAlone, Uint8Array.from(bytes));
       assert.deepEqual({ problem, offset }, { problem: { kind: "notMinimal" }, offset: 0 });
     }
     for (const value of [0, 0xfc, 0xfd, 0xffff, 0x10000, 0xffffffff, 2 ** 32, 2n ** 64n - 1n]) {
-      const decoded = decodeWhole("t", (cursor) => cursor.bigSize(), bigSize(value));
+      const decoded = decodeWhole("t", bigSizeAlone, bigSize(value));
       assert.deepEqual(decoded, { ok: true, value: BigInt(value) });
     }
   });
@@ -121,7 +134,7 @@ describe("malformed LDK bytes", () => {
       result.value.steps.map(({ value }) => value),
       [
         { kind: "channelForceClosed", shouldBroadcast: true },
-        { kind: "unknown", variant: 13 },
+        { kind: "unknown", variant: 13, bytes: record(2, key(3)) },
       ],
     );
     assert.deepEqual(result.value.steps[1]?.raw, later);

@@ -3,7 +3,9 @@
  * chain/channelmonitor.rs, events/mod.rs; ldk-binary section 6.2).
  */
 import type { Result } from "../result.js";
+import { sequence, type Decoded } from "./codec.js";
 import { decodeWhole, type DecodeFailure } from "./cursor.js";
+import { structVariant, upgradableEnum, variant } from "./enums.js";
 import { htlcSource } from "./htlc-source.js";
 import {
   boolean,
@@ -14,17 +16,9 @@ import {
   text,
   u32,
   u64,
-  unit,
 } from "./primitives.js";
-import {
-  optional,
-  required,
-  structVariant,
-  tlvStruct,
-  upgradableEnum,
-  variant,
-  type Decoded,
-} from "./tlv.js";
+import { optional, required, tlvStruct } from "./tlv.js";
+import { encodeWhole, type EncodeFailure } from "./writer.js";
 
 export const htlcUpdate = tlvStruct("htlcUpdate", {
   paymentHash: required(0, paymentHash),
@@ -33,6 +27,8 @@ export const htlcUpdate = tlvStruct("htlcUpdate", {
   /** Present: the counterparty took the HTLC. Absent: it failed. */
   preimage: optional(4, preimage),
 });
+
+export type LdkHtlcUpdate = Decoded<typeof htlcUpdate>;
 
 export const closureReason = upgradableEnum({
   0: structVariant("counterpartyForceClosed", { message: required(1, text) }),
@@ -65,9 +61,9 @@ export const monitorEvent = upgradableEnum({
     updateId: required(2, u64),
     channelId: required(4, channelId),
   }),
-  1: variant("commitmentTxConfirmed", (cursor) => ({ marker: unit(cursor) })),
+  1: variant("commitmentTxConfirmed", sequence({})),
   2: variant("htlcEvent", htlcUpdate),
-  4: variant("holderForceClosed", (cursor) => ({ funding: outpoint16(cursor) })),
+  4: variant("holderForceClosed", sequence({ funding: outpoint16 })),
   5: structVariant("holderForceClosedWithInfo", {
     reason: required(0, closureReason),
     funding: required(2, outpoint16),
@@ -81,7 +77,11 @@ export const decodeMonitorEvent = (bytes: Uint8Array): Result<LdkMonitorEvent, D
   decodeWhole("monitorEvent", monitorEvent, bytes);
 
 /** `HTLCUpdate.write()`, whole. */
-export const decodeHtlcUpdate = (
-  bytes: Uint8Array,
-): Result<Decoded<typeof htlcUpdate>, DecodeFailure> =>
+export const decodeHtlcUpdate = (bytes: Uint8Array): Result<LdkHtlcUpdate, DecodeFailure> =>
   decodeWhole("htlcUpdate", htlcUpdate, bytes);
+
+export const encodeMonitorEvent = (event: LdkMonitorEvent): Result<Uint8Array, EncodeFailure> =>
+  encodeWhole("monitorEvent", monitorEvent, event);
+
+export const encodeHtlcUpdate = (update: LdkHtlcUpdate): Result<Uint8Array, EncodeFailure> =>
+  encodeWhole("htlcUpdate", htlcUpdate, update);

@@ -8,28 +8,26 @@ import {
   holderCommitmentTransaction,
   sourcedHtlc,
 } from "./commitment.js";
-import type { Cursor } from "./cursor.js";
+import { sequence, type Decoded } from "./codec.js";
+import { entries, exactly, rest, vec, withRaw } from "./collections.js";
 import { sentHtlcId } from "./htlc-source.js";
 import { monitorEvent } from "./monitor-events.js";
+import { opaqueStruct } from "./opaque.js";
+import { outputValue } from "./onchain-events.js";
 import {
+  blockHash,
   boolean,
-  bytes32,
   channelId,
-  entries,
-  exactly,
   outpoint16,
   paymentHash,
   preimage,
   publicKey,
-  rest,
   restBytes,
   txid,
   u32,
   u64,
-  vec,
-  withRaw,
 } from "./primitives.js";
-import { defaulted, opaqueStruct, optional, required, tlvStruct, type Decoded } from "./tlv.js";
+import { optional, required, tlvStruct } from "./tlv.js";
 import { transaction } from "./transaction.js";
 
 /** What LDK writes for an HTLC without an output (dust). */
@@ -42,20 +40,15 @@ const resolvedHtlc = tlvStruct("irrevocablyResolvedHtlc", {
   resolvingTransaction: optional(3, transaction),
 });
 
-const outputValue = (cursor: Cursor) => ({ outputIndex: u32(cursor), valueSat: u64(cursor) });
-
-const initialCounterparty = (cursor: Cursor) => ({
-  perCommitmentPoint: publicKey(cursor),
-  feeratePerKw: u32(cursor),
-  toBroadcasterSat: u64(cursor),
-  toCountersignatorySat: u64(cursor),
+const initialCounterparty = sequence({
+  perCommitmentPoint: publicKey,
+  feeratePerKw: u32,
+  toBroadcasterSat: u64,
+  toCountersignatorySat: u64,
 });
 
 /** PaymentClaimDetails of each claim stay opaque: they are the node's. */
-const knownPreimage = (cursor: Cursor) => ({
-  preimage: preimage(cursor),
-  claimDetails: vec(opaqueStruct)(cursor),
-});
+const knownPreimage = sequence({ preimage, claimDetails: vec(opaqueStruct) });
 
 /** The state on one funding output while a splice is pending. */
 const fundingScope = tlvStruct("fundingScope", {
@@ -68,7 +61,7 @@ const fundingScope = tlvStruct("fundingScope", {
   contribution: optional(13, restBytes),
 });
 
-const confirmedFunding = (cursor: Cursor) => ({ txid: txid(cursor), height: u32(cursor) });
+const confirmedFunding = sequence({ txid, height: u32 });
 
 const RECENT_BLOCKS = 12;
 
@@ -96,10 +89,12 @@ export const monitorTrailer = tlvStruct("trailer", {
   pendingFunding: optional(32, rest(fundingScope)),
   htlcsResolvedToUser: optional(33, vec(sentHtlcId)),
   alternativeFundingConfirmed: optional(34, confirmedFunding),
-  manualBroadcast: defaulted(35, boolean, false),
-  fundingSeenOnchain: defaulted(37, boolean, true),
+  /** Absent: false. */
+  manualBroadcast: optional(35, boolean),
+  /** Absent: true. */
+  fundingSeenOnchain: optional(37, boolean),
   /** 39 and 41: since 0.3. Ancestors of the best block, newest first; zeros for none. */
-  recentBlocks: optional(39, exactly(RECENT_BLOCKS, bytes32)),
+  recentBlocks: optional(39, exactly(RECENT_BLOCKS, blockHash)),
   contribution: optional(41, restBytes),
 });
 export type LdkMonitorTrailer = Decoded<typeof monitorTrailer>;

@@ -4,26 +4,26 @@
  * understood; byte fields are views of the input.
  */
 import type { Result } from "../result.js";
+import { sequence, type Codec, type Decoded } from "./codec.js";
+import { counted, option, rest } from "./collections.js";
 import { signedHtlc, type LdkHtlc, type SourcedHtlc } from "./commitment.js";
-import { decodeWhole, type Cursor, type Decode, type DecodeFailure } from "./cursor.js";
+import { decodeWhole, type DecodeFailure } from "./cursor.js";
+import { strictEnum, variant } from "./enums.js";
+import { flagged, flaggedByZero } from "./flagged.js";
 import { htlcSource } from "./htlc-source.js";
 import { htlcUpdate } from "./monitor-events.js";
 import { monitorTrailer } from "./monitor-trailer.js";
 import { onchainEventEntry } from "./onchain-events.js";
 import { onchainTxHandler } from "./onchain-handler.js";
 import {
+  blockHash,
   boolean,
   bytes32,
-  counted,
-  exactly,
-  option,
   outpoint16,
   paymentHash,
   preimage,
   publicKey,
-  rest,
   script,
-  secret,
   txid,
   u16,
   u32,
@@ -31,25 +31,15 @@ import {
   u64,
   versionPrefix,
 } from "./primitives.js";
+import { commitmentSecrets, currentPoints } from "./revocation-state.js";
 import { storedEvents } from "./spendable.js";
-import { defaulted, required, tlvStruct, type Decoded } from "./tlv.js";
-
-/** 2^48 marks an empty slot. */
-const SECRET_SLOTS = 49;
-const noFields = tlvStruct("end", {});
+import { noFields, optional, required, tlvStruct } from "./tlv.js";
+import { encodeWhole, type EncodeFailure } from "./writer.js";
 
 /** 0 says that it is there; everywhere else in LDK 0 says that it is not. */
-const holderRevokableScript = (cursor: Cursor) => {
-  const absent = cursor.uint(1);
-  if (absent > 1) cursor.fail({ kind: "badValue", what: "a marker is 0 or 1" });
-  return absent === 1
-    ? undefined
-    : {
-        script: script(cursor),
-        perCommitmentPoint: publicKey(cursor),
-        revocationKey: publicKey(cursor),
-      };
-};
+const holderRevokableScript = flaggedByZero(
+  sequence({ script, perCommitmentPoint: publicKey, revocationKey: publicKey }),
+);
 
 const counterpartyParameters = tlvStruct("counterpartyCommitmentParameters", {
   delayedPaymentBasepoint: required(0, publicKey),
@@ -59,61 +49,42 @@ const counterpartyParameters = tlvStruct("counterpartyCommitmentParameters", {
 });
 
 /** Before 0.0.100 a map stood in front; it is not read any more. */
-const counterpartyCommitmentParameters: Decode<Decoded<typeof counterpartyParameters>> = (
-  cursor,
-) => {
-  if (u64(cursor) !== 0n) cursor.fail({ kind: "badValue", what: "a map of LDK before 0.0.100" });
-  return counterpartyParameters(cursor);
-};
-
-const currentPoints = (cursor: Cursor) => {
-  const index = u48(cursor);
-  if (index === 0n) return undefined;
-  const first = publicKey(cursor);
-  const second = publicKey(cursor);
-  return { index, first, second: second.every((byte) => byte === 0) ? undefined : second };
-};
-
-const commitmentSecret = (cursor: Cursor) => ({ secret: secret(cursor), index: u64(cursor) });
-
-const commitmentSecrets = (cursor: Cursor) => {
-  const slots = exactly(SECRET_SLOTS, commitmentSecret)(cursor);
-  noFields(cursor);
-  return slots;
+const counterpartyCommitmentParameters: Codec<Decoded<typeof counterpartyParameters>> = {
+  ...counterpartyParameters,
+  decode: (cursor) => {
+    const isOld = cursor.uint64() !== 0n;
+    if (isOld) cursor.fail({ kind: "badValue", what: "a map of LDK before 0.0.100" });
+    return counterpartyParameters.decode(cursor);
+  },
+  encode: (writer, value) => {
+    writer.bigUint(8, 0n);
+    counterpartyParameters.encode(writer, value);
+  },
 };
 
 /** An HTLC as only the body writes it. */
-const bodyHtlc: Decode<LdkHtlc> = (cursor) => ({
-  offered: boolean(cursor),
-  amountMsat: u64(cursor),
-  cltvExpiry: u32(cursor),
-  paymentHash: paymentHash(cursor),
-  outputIndex: option(u32)(cursor),
+const bodyHtlc: Codec<LdkHtlc> = sequence({
+  offered: boolean,
+  amountMsat: u64,
+  cltvExpiry: u32,
+  paymentHash,
+  outputIndex: option(u32),
 });
 
-const bodySourcedHtlc: Decode<SourcedHtlc> = (cursor) => ({
-  htlc: bodyHtlc(cursor),
-  source: option(htlcSource)(cursor),
+const bodySourcedHtlc: Codec<SourcedHtlc> = sequence({
+  htlc: bodyHtlc,
+  source: option(htlcSource),
 });
 
-const counterpartyHtlcs = (cursor: Cursor) => ({
-  commitmentTxid: txid(cursor),
-  htlcs: counted(bodySourcedHtlc)(cursor),
-});
+const counterpartyHtlcs = sequence({ commitmentTxid: txid, htlcs: counted(bodySourcedHtlc) });
 
-const onchainCommitment = (cursor: Cursor) => ({
-  txid: txid(cursor),
-  commitmentNumber: u48(cursor),
-});
+const onchainCommitment = sequence({ txid, commitmentNumber: u48 });
 
-const hashNumber = (cursor: Cursor) => ({
-  paymentHash: paymentHash(cursor),
-  commitmentNumber: u48(cursor),
-});
+const hashNumber = sequence({ paymentHash, commitmentNumber: u48 });
 
 const holderSignedTx = tlvStruct("holderSignedTx", {
   txid: required(0, txid),
-  toSelfSat: defaulted<bigint | undefined>(1, u64, undefined),
+  toSelfSat: optional(1, u64),
   revocationKey: required(2, publicKey),
   broadcasterHtlcKey: required(4, publicKey),
   countersignatoryHtlcKey: required(6, publicKey),
@@ -125,93 +96,100 @@ const holderSignedTx = tlvStruct("holderSignedTx", {
 });
 export type LdkHolderSignedTx = Decoded<typeof holderSignedTx>;
 
-const previousHolderTx = (cursor: Cursor) => (boolean(cursor) ? holderSignedTx(cursor) : undefined);
-
 /** The older list of events, kept for old readers; the trailer repeats it in full. */
-const bodyMonitorEvent = (cursor: Cursor) => (boolean(cursor) ? undefined : htlcUpdate(cursor));
-
-const watchedOutput = (cursor: Cursor) => ({
-  outputIndex: u32(cursor),
-  scriptPubkey: script(cursor),
+const bodyMonitorEvent = strictEnum({
+  0: variant("htlcEvent", htlcUpdate),
+  1: variant("holderForceClosed", sequence({})),
 });
 
-const watchedTransaction = (cursor: Cursor) => ({
-  txid: txid(cursor),
-  outputs: counted(watchedOutput)(cursor),
-});
+const watchedOutput = sequence({ outputIndex: u32, scriptPubkey: script });
+
+const watchedTransaction = sequence({ txid, outputs: counted(watchedOutput) });
 
 /** The body, part by part in its order. */
-const identity = (cursor: Cursor) => ({
-  latestUpdateId: u64(cursor),
-  obscureFactor: u48(cursor),
-  destinationScript: script(cursor),
-  holderRevokableScript: holderRevokableScript(cursor),
-  counterpartyPaymentScript: script(cursor),
+const identity = {
+  latestUpdateId: u64,
+  obscureFactor: u48,
+  destinationScript: script,
+  holderRevokableScript,
+  counterpartyPaymentScript: script,
   /** Empty: none was given. */
-  shutdownScript: script(cursor),
-  channelKeysId: bytes32(cursor),
-  holderRevocationBasepoint: publicKey(cursor),
-  funding: outpoint16(cursor),
-  fundingScriptPubkey: script(cursor),
-});
-
-const counterpartyState = (cursor: Cursor) => ({
-  counterpartyCommitmentTxid: option(txid)(cursor),
-  previousCounterpartyCommitmentTxid: option(txid)(cursor),
-  counterpartyCommitmentParameters: counterpartyCommitmentParameters(cursor),
-  fundingRedeemScript: script(cursor),
-  channelValueSat: u64(cursor),
-  counterpartyPoints: currentPoints(cursor),
-  onHolderTxCsv: u16(cursor),
-  commitmentSecrets: commitmentSecrets(cursor),
-  /** Every counterparty commitment so far, also the revoked ones. */
-  counterpartyHtlcs: counted(counterpartyHtlcs)(cursor),
-  counterpartyCommitmentsOnChain: counted(onchainCommitment)(cursor),
-  hashCommitmentNumbers: counted(hashNumber)(cursor),
-});
-
-const holderState = (cursor: Cursor) => ({
-  previousHolderTx: previousHolderTx(cursor),
-  holderTx: holderSignedTx(cursor),
-  counterpartyCommitmentNumber: u48(cursor),
-  holderCommitmentNumber: u48(cursor),
-  bodyPreimages: counted(preimage)(cursor),
-  bodyMonitorEvents: counted(bodyMonitorEvent)(cursor),
-});
-
-const chainState = (cursor: Cursor) => ({
-  pendingEvents: storedEvents(cursor),
-  bestBlock: { hash: bytes32(cursor), height: u32(cursor) },
-  waitingFacts: counted(onchainEventEntry)(cursor),
-  outputsToWatch: counted(watchedTransaction)(cursor),
-  onchainTxHandler: onchainTxHandler(cursor),
-  lockdownFromOffchain: boolean(cursor),
-  holderTxSigned: boolean(cursor),
-});
-
-const channelMonitor = (cursor: Cursor) => {
-  versionPrefix(cursor);
-  return {
-    ...identity(cursor),
-    ...counterpartyState(cursor),
-    ...holderState(cursor),
-    ...chainState(cursor),
-    trailer: monitorTrailer(cursor),
-  };
+  shutdownScript: script,
+  channelKeysId: bytes32,
+  holderRevocationBasepoint: publicKey,
+  funding: outpoint16,
+  fundingScriptPubkey: script,
 };
+
+const counterpartyState = {
+  counterpartyCommitmentTxid: option(txid),
+  previousCounterpartyCommitmentTxid: option(txid),
+  counterpartyCommitmentParameters,
+  fundingRedeemScript: script,
+  channelValueSat: u64,
+  counterpartyPoints: currentPoints,
+  onHolderTxCsv: u16,
+  commitmentSecrets,
+  commitmentSecretsEnd: noFields,
+  /** Every counterparty commitment so far, also the revoked ones. */
+  counterpartyHtlcs: counted(counterpartyHtlcs),
+  counterpartyCommitmentsOnChain: counted(onchainCommitment),
+  hashCommitmentNumbers: counted(hashNumber),
+};
+
+const holderState = {
+  previousHolderTx: flagged(holderSignedTx),
+  holderTx: holderSignedTx,
+  counterpartyCommitmentNumber: u48,
+  holderCommitmentNumber: u48,
+  bodyPreimages: counted(preimage),
+  bodyMonitorEvents: counted(bodyMonitorEvent),
+};
+
+const chainState = {
+  pendingEvents: storedEvents,
+  bestBlock: sequence({ hash: blockHash, height: u32 }),
+  waitingFacts: counted(onchainEventEntry),
+  outputsToWatch: counted(watchedTransaction),
+  onchainTxHandler,
+  lockdownFromOffchain: boolean,
+  holderTxSigned: boolean,
+};
+
+export const channelMonitor = sequence({
+  version: versionPrefix,
+  ...identity,
+  ...counterpartyState,
+  ...holderState,
+  ...chainState,
+  trailer: monitorTrailer,
+});
 export type LdkChannelMonitor = Decoded<typeof channelMonitor>;
 
 /** LDK's MonitorUpdatingPersister puts them in front of the monitor it stores. */
-const PERSISTER_MARK = 0xff;
+const PERSISTER_MARK = [0xff, 0xff] as const;
+
+export const isPersisted = (bytes: Uint8Array): boolean =>
+  PERSISTER_MARK.every((mark, at) => bytes[at] === mark);
 
 /** `ChannelMonitor.write()`, whole, or the same as LDK's updating persister stores it. */
-export function decodeChannelMonitor(bytes: Uint8Array): Result<LdkChannelMonitor, DecodeFailure> {
-  return decodeWhole(
-    "channelMonitor",
-    (cursor) => {
-      if (bytes[0] === PERSISTER_MARK && bytes[1] === PERSISTER_MARK) cursor.take(2);
-      return channelMonitor(cursor);
-    },
-    bytes,
-  );
-}
+export const decodeChannelMonitor = (bytes: Uint8Array): Result<LdkChannelMonitor, DecodeFailure> =>
+  decodeWhole("channelMonitor", isPersisted(bytes) ? persistedMonitor : channelMonitor, bytes);
+
+/** A monitor as LDK's updating persister stores it. */
+export const persistedMonitor: Codec<LdkChannelMonitor> = {
+  ...channelMonitor,
+  decode: (cursor) => {
+    if (!isPersisted(cursor.take(2))) cursor.fail({ kind: "badValue", what: "not LDK's mark" });
+    return channelMonitor.decode(cursor);
+  },
+  encode: (writer, value) => {
+    for (const mark of PERSISTER_MARK) writer.uint(1, mark);
+    channelMonitor.encode(writer, value);
+  },
+};
+
+/** `ChannelMonitor.write()`; without the mark of LDK's updating persister. */
+export const encodeChannelMonitor = (
+  monitor: LdkChannelMonitor,
+): Result<Uint8Array, EncodeFailure> => encodeWhole("channelMonitor", channelMonitor, monitor);

@@ -2,21 +2,15 @@
  * Facts a monitor has seen on chain and that are not deep enough yet (LDK chain/channelmonitor.rs
  * `OnchainEventEntry`; ldk-binary section 6.4).
  */
+import { sequence, type Decoded } from "./codec.js";
+import { structVariant, upgradableEnum } from "./enums.js";
 import { htlcSource } from "./htlc-source.js";
-import { bytes32, paymentHash, preimage, txid, u16, u32, u64 } from "./primitives.js";
+import { blockHash, paymentHash, preimage, txid, u16, u32, u64 } from "./primitives.js";
 import { spendableOutputDescriptor } from "./spendable.js";
-import {
-  optional,
-  required,
-  structVariant,
-  tlvStruct,
-  upgradableEnum,
-  type Decoded,
-} from "./tlv.js";
+import { optional, required, tlvStruct } from "./tlv.js";
 import { transaction } from "./transaction.js";
-import type { Cursor } from "./cursor.js";
 
-const outputValue = (cursor: Cursor) => ({ outputIndex: u32(cursor), valueSat: u64(cursor) });
+export const outputValue = sequence({ outputIndex: u32, valueSat: u64 });
 
 const onchainEvent = upgradableEnum({
   0: structVariant("htlcUpdate", {
@@ -43,7 +37,7 @@ export const onchainEventEntry = tlvStruct("onchainEventEntry", {
   txid: required(0, txid),
   transaction: optional(1, transaction),
   height: required(2, u32),
-  blockHash: optional(3, bytes32),
+  blockHash: optional(3, blockHash),
   event: required(4, onchainEvent),
 });
 export type LdkOnchainEvent = Decoded<typeof onchainEventEntry>;

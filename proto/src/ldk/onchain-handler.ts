@@ -2,66 +2,49 @@
  * `OnchainTxHandler`: pending claims, those that wait for a locktime, and confirmed spends that are not
  * deep enough yet (LDK chain/onchaintx.rs; ldk-binary section 6.3). The same bytes from 0.1 to 0.3.
  */
+import { sequence, type Codec, type Decoded } from "./codec.js";
+import { counted, option } from "./collections.js";
 import { channelTransactionParameters, holderCommitmentTransaction } from "./commitment.js";
-import type { Cursor, Decode } from "./cursor.js";
+import { structVariant, upgradableEnum } from "./enums.js";
 import { packageTemplate } from "./package.js";
 import {
+  blockHash,
   bytes32,
-  counted,
-  option,
   outpoint32,
+  restBytes,
   script,
   signature,
   txid,
   u32,
   u64,
-  u8,
   versionPrefix,
 } from "./primitives.js";
-import {
-  optional,
-  required,
-  structVariant,
-  tlvStruct,
-  upgradableEnum,
-  type Decoded,
-} from "./tlv.js";
+import { flagged } from "./flagged.js";
+import { noFields, optional, required, tlvStruct } from "./tlv.js";
 
-/** HTLC signatures of ours that LDK stored before 0.0.118; read, not kept. */
-function skipLegacySignatures(cursor: Cursor): void {
-  if (!flag(cursor)) return;
-  counted((at) => {
-    if (flag(at)) {
-      u64(at);
-      signature(at);
-    }
-  })(cursor);
-}
+/** HTLC signatures of ours that LDK stored before 0.0.118. */
+const legacySignatures = flagged(counted(flagged(sequence({ index: u64, signature }))));
 
-function flag(cursor: Cursor): boolean {
-  const value = u8(cursor);
-  return value > 1 ? cursor.fail({ kind: "badValue", what: "a marker is 0 or 1" }) : value === 1;
-}
+/** Behind its length in 32 bits. */
+const signer: Codec<Uint8Array> = {
+  ...restBytes,
+  decode: (cursor) => restBytes.decode(cursor.sub(cursor.uint(4), "signer")),
+  encode: (writer, value) => {
+    const bytes = writer.apart((inner) => restBytes.encode(inner, value));
+    writer.uint(4, bytes.length);
+    writer.put(bytes);
+  },
+};
 
-const pendingClaim = (cursor: Cursor) => ({
-  claimId: bytes32(cursor),
-  claim: packageTemplate(cursor),
-});
+const pendingClaim = sequence({ claimId: bytes32, claim: packageTemplate });
 
-const claimableOutpoint = (cursor: Cursor) => ({
-  outpoint: outpoint32(cursor),
-  claimId: bytes32(cursor),
-  height: u32(cursor),
-});
+const claimableOutpoint = sequence({ outpoint: outpoint32, claimId: bytes32, height: u32 });
 
-const locktimed = (cursor: Cursor) => ({
-  locktime: u32(cursor),
-  packages: counted(packageTemplate)(cursor),
-});
+const locktimed = sequence({ locktime: u32, packages: counted(packageTemplate) });
 
 const waitingSpend = tlvStruct("waitingSpend", {
   txid: required(0, txid),
-  blockHash: optional(1, bytes32),
+  blockHash: optional(1, blockHash),
   height: required(2, u32),
   event: required(
     4,
@@ -72,31 +55,20 @@ const waitingSpend = tlvStruct("waitingSpend", {
   ),
 });
 
-const noFields = tlvStruct("end", {});
-
-const handler = (cursor: Cursor) => {
-  versionPrefix(cursor);
-  const destinationScript = script(cursor);
-  const holderCommitment = holderCommitmentTransaction(cursor);
-  skipLegacySignatures(cursor);
-  const previousHolderCommitment = option(holderCommitmentTransaction)(cursor);
-  skipLegacySignatures(cursor);
-  const parameters = channelTransactionParameters(cursor);
+export const onchainTxHandler = sequence({
+  version: versionPrefix,
+  destinationScript: script,
+  holderCommitment: holderCommitmentTransaction,
+  legacySignatures,
+  previousHolderCommitment: option(holderCommitmentTransaction),
+  previousLegacySignatures: legacySignatures,
+  parameters: channelTransactionParameters,
   /** Empty since 0.0.119: keys are derived from the seed. */
-  const signer = cursor.sub(BigInt(u32(cursor)), "signer");
-  signer.take(signer.left);
-  const value = {
-    destinationScript,
-    holderCommitment,
-    previousHolderCommitment,
-    parameters,
-    pendingClaims: counted(pendingClaim)(cursor),
-    claimableOutpoints: counted(claimableOutpoint)(cursor),
-    locktimedPackages: counted(locktimed)(cursor),
-    waitingSpends: counted(waitingSpend)(cursor),
-  };
-  noFields(cursor);
-  return value;
-};
-
-export const onchainTxHandler: Decode<Decoded<typeof handler>> = handler;
+  signer,
+  pendingClaims: counted(pendingClaim),
+  claimableOutpoints: counted(claimableOutpoint),
+  locktimedPackages: counted(locktimed),
+  waitingSpends: counted(waitingSpend),
+  end: noFields,
+});
+export type LdkOnchainTxHandler = Decoded<typeof onchainTxHandler>;

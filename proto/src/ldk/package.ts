@@ -3,10 +3,11 @@
  * section 6.3). Of the secrets only those of revoked commitments are in it.
  */
 import { channelTransactionParameters, holderCommitmentTransaction, htlc } from "./commitment.js";
-import type { Decode } from "./cursor.js";
+import { followedBy, sequence, type Codec, type Decoded } from "./codec.js";
+import { counted } from "./collections.js";
+import { strictEnum, structVariant } from "./enums.js";
 import {
   bytes32,
-  counted,
   outpoint32,
   preimage,
   publicKey,
@@ -21,7 +22,7 @@ import {
   unit,
 } from "./primitives.js";
 import type { Outpoint } from "../ids.js";
-import { optional, required, strictEnum, structVariant, tlvStruct, type Decoded } from "./tlv.js";
+import { optional, required, tlvStruct } from "./tlv.js";
 
 const derivation = tlvStruct("derivation", {
   channelValueSat: required(0, u64),
@@ -108,10 +109,7 @@ export interface PackageInput {
   readonly solving: Decoded<typeof solvingData>;
 }
 
-const packageInput: Decode<PackageInput> = (cursor) => ({
-  outpoint: outpoint32(cursor),
-  solving: solvingData(cursor),
-});
+const packageInput: Codec<PackageInput> = sequence({ outpoint: outpoint32, solving: solvingData });
 
 const timing = tlvStruct("packageTiming", {
   counterpartySpendableHeight: required(0, u32),
@@ -122,8 +120,5 @@ const timing = tlvStruct("packageTiming", {
 });
 
 /** `PackageTemplate`. */
-export const packageTemplate = (cursor: Parameters<typeof timing>[0]) => {
-  const inputs = counted(packageInput)(cursor);
-  return { inputs, ...timing(cursor) };
-};
+export const packageTemplate = followedBy({ inputs: counted(packageInput) }, timing);
 export type LdkPackage = Decoded<typeof packageTemplate>;

@@ -3,28 +3,11 @@
  * the events a monitor keeps until its node takes them (section 6.5).
  */
 import { channelTransactionParameters } from "./commitment.js";
-import type { Decode } from "./cursor.js";
-import {
-  bytes32,
-  channelId,
-  counted,
-  outpoint16,
-  publicKey,
-  rest,
-  u16,
-  u64,
-  withRaw,
-} from "./primitives.js";
-import {
-  optional,
-  required,
-  strictEnum,
-  structVariant,
-  tlvStruct,
-  upgradableEnum,
-  variant,
-  type Decoded,
-} from "./tlv.js";
+import type { Codec, Decoded } from "./codec.js";
+import { counted, rest, withRaw } from "./collections.js";
+import { strictEnum, structVariant, upgradableEnum, variant } from "./enums.js";
+import { bytes32, channelId, outpoint16, publicKey, u16, u64 } from "./primitives.js";
+import { optional, required, tlvStruct } from "./tlv.js";
 import { txOut } from "./transaction.js";
 
 const delayedPayment = tlvStruct("delayedPayment", {
@@ -72,4 +55,4 @@ export const storedEvent = upgradableEnum({
   27: structVariant("bumpTransaction", {}),
 });
 
-export const storedEvents: Decode<readonly Decoded<typeof storedEvent>[]> = counted(storedEvent);
+export const storedEvents: Codec<readonly Decoded<typeof storedEvent>[]> = counted(storedEvent);

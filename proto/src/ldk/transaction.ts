@@ -4,12 +4,11 @@
  */
 import { reversed, toHex } from "../bytes.js";
 import { txid, type Outpoint } from "../ids.js";
-import { decodeWhole, type Cursor, type Decode } from "./cursor.js";
-
-export interface TxOutput {
-  readonly valueSat: bigint;
-  readonly scriptPubkey: Uint8Array;
-}
+import { sequence, type Codec, type Decoded } from "./codec.js";
+import { decodeWhole, type Cursor } from "./cursor.js";
+import { delimited } from "./opaque.js";
+import { checkedBytes, restBytes, u64 } from "./primitives.js";
+import type { Writer } from "./writer.js";
 
 const OUTPOINT_BYTES = 36;
 const SEQUENCE_BYTES = 4;
@@ -33,10 +32,34 @@ const sized = (cursor: Cursor): Uint8Array => {
   return inner.take(inner.left);
 };
 
-export const txOut: Decode<TxOutput> = (cursor) => ({
-  valueSat: littleEndian(cursor, 8),
-  scriptPubkey: sized(cursor),
-});
+function putLittleEndian(writer: Writer, width: number, value: number | bigint): void {
+  const bytes = writer.apart((inner) => inner.bigUint(width, BigInt(value)));
+  writer.put(bytes.reverse());
+}
+
+/** Behind its length as bitcoin writes lengths. */
+const compactBytes: Codec<Uint8Array> = {
+  ...restBytes,
+  decode: sized,
+  encode: (writer, value) => {
+    const { length } = checkedBytes(writer, value);
+    const [mark, width] = length < 2 ** 16 ? [0xfd, 2] : [0xfe, 4];
+    if (length >= 0xfd) writer.uint(1, mark);
+    putLittleEndian(writer, length < 0xfd ? 1 : width, length);
+    writer.put(value);
+  },
+};
+
+/** u64 in bitcoin's byte order. */
+const amount: Codec<bigint> = {
+  ...u64,
+  decode: (cursor) => littleEndian(cursor, 8),
+  encode: (writer, value) =>
+    typeof value === "bigint" ? putLittleEndian(writer, 8, value) : writer.fail("not a bigint"),
+};
+
+export const txOut = sequence({ valueSat: amount, scriptPubkey: compactBytes });
+export type TxOutput = Decoded<typeof txOut>;
 
 function skipInputs(cursor: Cursor, count: bigint): void {
   for (let at = 0n; at < count; at++) {
@@ -53,9 +76,7 @@ function skipWitnesses(cursor: Cursor, inputs: bigint): void {
   }
 }
 
-/** The bytes of one transaction, with or without witnesses. */
-export const transaction: Decode<Uint8Array> = (cursor) => {
-  const start = cursor.position;
+function skipTransaction(cursor: Cursor): void {
   cursor.take(4);
   let inputs = compactSize(cursor);
   const segwit = inputs === 0n;
@@ -65,13 +86,15 @@ export const transaction: Decode<Uint8Array> = (cursor) => {
   }
   skipInputs(cursor, inputs);
   const outputs = compactSize(cursor);
-  for (let at = 0n; at < outputs; at++) txOut(cursor);
+  for (let at = 0n; at < outputs; at++) txOut.decode(cursor);
   if (segwit) skipWitnesses(cursor, inputs);
   cursor.take(4);
-  return cursor.since(start);
-};
+}
 
-const firstInput: Decode<Outpoint | undefined> = (cursor) => {
+/** The bytes of one transaction, with or without witnesses. */
+export const transaction = delimited("transaction", { decode: skipTransaction });
+
+function firstInput(cursor: Cursor): Outpoint | undefined {
   cursor.take(4);
   if (compactSize(cursor) === 0n) {
     cursor.take(1);
@@ -81,10 +104,10 @@ const firstInput: Decode<Outpoint | undefined> = (cursor) => {
   const vout = Number(littleEndian(cursor, 4));
   cursor.take(cursor.left);
   return { txid: txid(toHex(reversed(hash))), vout };
-};
+}
 
 /** The output that the first input of a transaction spends; undefined: it has none. */
 export function firstInputOf(transaction: Uint8Array): Outpoint | undefined {
-  const read = decodeWhole("transaction", firstInput, transaction);
+  const read = decodeWhole("transaction", { decode: firstInput }, transaction);
   return read.ok ? read.value : undefined;
 }

@@ -12,15 +12,16 @@ import {
   signedHtlc,
   sourcedHtlc,
 } from "./commitment.js";
-import { decodeWhole, type Decode, type DecodeFailure } from "./cursor.js";
+import { followedBy, sequence, type Codec, type Decoded } from "./codec.js";
+import { counted, rest, withRaw } from "./collections.js";
+import { decodeWhole, type DecodeFailure } from "./cursor.js";
+import { structVariant, upgradableEnum } from "./enums.js";
 import { htlcSource, sentHtlcId, type SentHtlcId } from "./htlc-source.js";
 import {
   boolean,
   channelId,
-  counted,
   preimage,
   publicKey,
-  rest,
   restBytes,
   script,
   secret,
@@ -28,40 +29,28 @@ import {
   u32,
   u64,
   versionPrefix,
-  withRaw,
 } from "./primitives.js";
 import type { Preimage } from "../ids.js";
-import {
-  defaulted,
-  opaqueStruct,
-  optional,
-  required,
-  structVariant,
-  tlvStruct,
-  upgradableEnum,
-  type Decoded,
-} from "./tlv.js";
+import { opaqueStruct } from "./opaque.js";
+import { optional, required, tlvStruct } from "./tlv.js";
+import { encodeWhole, type EncodeFailure } from "./writer.js";
 
 /** An HTLC of ours that the counterparty fulfilled off chain. */
 export interface ClaimedHtlcId {
   readonly id: SentHtlcId;
   readonly preimage: Preimage;
 }
-const claimed: Decode<ClaimedHtlcId> = (cursor) => ({
-  id: sentHtlcId(cursor),
-  preimage: preimage(cursor),
-});
-
-const NOTHING: readonly never[] = [];
+const claimed: Codec<ClaimedHtlcId> = sequence({ id: sentHtlcId, preimage });
 
 export const updateStep = upgradableEnum({
   0: structVariant("latestHolderCommitmentInfo", {
     commitment: required(0, holderCommitmentTransaction),
-    claimed: defaulted<readonly ClaimedHtlcId[]>(1, rest(claimed), NOTHING),
+    /** Absent: none. */
+    claimed: optional(1, rest(claimed)),
     /** 0.1: all HTLCs, those without dust first and signed. 0.2: dust only. */
     htlcs: required(2, rest(signedHtlc)),
     /** 0.2: of the HTLCs in the commitment that we sent, in the order of their outputs. */
-    nonDustSources: defaulted(4, rest(htlcSource), NOTHING),
+    nonDustSources: optional(4, rest(htlcSource)),
   }),
   1: structVariant("latestCounterpartyCommitmentInfo", {
     txid: required(0, txid),
@@ -112,12 +101,10 @@ const trailer = tlvStruct("trailer", {
   channelId: optional(3, channelId),
 });
 
-const channelMonitorUpdate = (cursor: Parameters<typeof trailer>[0]) => {
-  versionPrefix(cursor);
-  const updateId = u64(cursor);
-  const steps = counted(withRaw(updateStep))(cursor);
-  return { updateId, steps, ...trailer(cursor) };
-};
+export const channelMonitorUpdate = followedBy(
+  { version: versionPrefix, updateId: u64, steps: counted(withRaw(updateStep)) },
+  trailer,
+);
 export type LdkMonitorUpdate = Decoded<typeof channelMonitorUpdate>;
 
 /** Id of the updates LDK before 0.1 wrote after a close; it could come more than once. */
@@ -126,3 +113,6 @@ export const LEGACY_CLOSED_UPDATE_ID = (1n << 64n) - 1n;
 /** `ChannelMonitorUpdate.write()`, whole. Byte fields are views of the input. */
 export const decodeMonitorUpdate = (bytes: Uint8Array): Result<LdkMonitorUpdate, DecodeFailure> =>
   decodeWhole("channelMonitorUpdate", channelMonitorUpdate, bytes);
+
+export const encodeMonitorUpdate = (update: LdkMonitorUpdate): Result<Uint8Array, EncodeFailure> =>
+  encodeWhole("channelMonitorUpdate", channelMonitorUpdate, update);

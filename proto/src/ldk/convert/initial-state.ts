@@ -52,7 +52,7 @@ export function readInitialState(monitor: LdkChannelMonitor, chainHash: string):
     counterpartyCommitment: firstCounterparty(monitor),
     pendingFundings: [],
     revokedSecrets: [],
-    manualBroadcast: trailer.manualBroadcast && !trailer.fundingSeenOnchain,
+    manualBroadcast: trailer.manualBroadcast === true && trailer.fundingSeenOnchain === false,
     bestBlock: {
       height: blockHeight(readHeight(bestBlock.height, "best_block")),
       hash: blockHash(toHex(reversed(bestBlock.hash))),

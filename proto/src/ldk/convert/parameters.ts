@@ -52,6 +52,6 @@ const toPubkeys = (ldk: LdkChannelParameters["holderPubkeys"]): ChannelPubkeys =
   htlcBasepoint: Uint8Array.from(ldk.htlcBasepoint),
 });
 
-const toChannelType = (features: Uint8Array): ChannelType =>
+const toChannelType = (features: Uint8Array | undefined): ChannelType =>
   channelTypeOf(features) ??
   fail("unsupportedChannelType", "channel_type", "a channel type that is not known here");

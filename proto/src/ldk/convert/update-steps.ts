@@ -141,12 +141,15 @@ function holderStep(step: Step<"latestHolderCommitmentInfo">): UpdateStep {
   const listsAll = step.htlcs.some(({ signature }) => signature !== undefined);
   const htlcs: readonly SourcedHtlc[] = listsAll
     ? step.htlcs
-    : [...withSources(step.commitment.commitment, step.nonDustSources, "holder"), ...step.htlcs];
+    : [
+        ...withSources(step.commitment.commitment, step.nonDustSources ?? [], "holder"),
+        ...step.htlcs,
+      ];
   return {
     kind: "latestHolderCommitment",
     commitment: toHolderCommitment(step.commitment, toHtlcs(htlcs, "holder")),
     pending: [],
-    claimed: step.claimed.map(toClaimed),
+    claimed: (step.claimed ?? []).map(toClaimed),
     failed: [],
   };
 }

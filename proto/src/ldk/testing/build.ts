@@ -1,6 +1,6 @@
 /** Builds LDK bytes by hand for tests of what no recording holds. */
 import { concatBytes } from "../../bytes.js";
-import { Cursor, type Decode } from "../cursor.js";
+import { Cursor, type Decoder } from "../cursor.js";
 
 export const uint = (value: bigint | number, width: number): Uint8Array =>
   Uint8Array.from({ length: width }, (_, at) =>
@@ -42,9 +42,9 @@ export const update = (updateId: number, ...steps: readonly Uint8Array[]): Uint8
   );
 
 /** Runs a decoder over bytes, from their start and to their end. */
-export function decodeAll<T>(decode: Decode<T>, bytes: Uint8Array): T {
-  const cursor = new Cursor(bytes, { start: 0, end: bytes.length }, "test");
-  const value = decode(cursor);
+export function decodeAll<T>(decoder: Decoder<T>, bytes: Uint8Array): T {
+  const cursor = Cursor.over(bytes, "test");
+  const value = decoder.decode(cursor);
   cursor.finish();
   return value;
 }
