@@ -44,7 +44,7 @@ export interface Decoder<T> {
 
 /**
  * How deep values may stand in one another. The deepest LDK writes (an HTLC's route in a pending splice of
- * a monitor) is 14; no type contains itself, this holds if one ever does.
+ * a monitor) is 15; no type contains itself, this holds if one ever does.
  */
 export const MAX_NESTING = 32;
 

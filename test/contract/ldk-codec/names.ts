@@ -123,7 +123,6 @@ const FIELDS: Readonly<Record<string, string>> = {
   current_counterparty_commitment_number: "counterpartyCommitmentNumber",
   current_holder_commitment_number: "holderCommitmentNumber",
   "monitor.payment_preimages": "bodyPreimages",
-  legacy_pending_monitor_events: "bodyMonitorEvents",
   "monitor.onchain_events_awaiting_threshold_conf": "waitingFacts",
   "onchain_tx_handler.onchain_events_awaiting_threshold_conf": "waitingSpends",
   pending_claim_requests: "pendingClaims",
@@ -153,6 +152,9 @@ const LEFT_OUT = new Set([
   "prev_holder_htlc_sigs",
   "signer_length",
 ]);
+
+/** LDK's older list writes nothing about it but its number. */
+const CLOSED: Json = { kind: "holderForceClosed" };
 
 /** Parts of LDK's value that stand beside each other in ours. */
 const FLAT = new Set(["timing"]);
@@ -186,6 +188,8 @@ export function inOurNames(value: Json, within: string): Json {
     if (flat && isObject(inner)) Object.assign(out, inner);
     else if (name === "commitment_secrets" && isObject(inner))
       out["commitmentSecrets"] = inner["oldSecrets"] ?? null;
+    else if (name === "legacy_pending_monitor_events" && Array.isArray(inner))
+      out["bodyMonitorEvents"] = inner.map((event: Json) => event ?? CLOSED);
     else out[FIELDS[`${within}.${name}`] ?? FIELDS[name] ?? camel(name)] = inner;
   }
   return out;
