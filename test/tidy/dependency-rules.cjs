@@ -80,6 +80,13 @@ module.exports = {
       to: { path: "(^|/)monitor-service/|@farwatch/monitor-service" },
     },
     {
+      name: "remote-watch-is-a-client",
+      comment: "what a node runs: it speaks to a manager-service and shares nothing of its inside",
+      severity: "error",
+      from: { path: "^manager-service/src/ldk/", pathNot: [NOT_TEST, "/testing/"] },
+      to: { path: "^manager-service/src/(?!ldk/|monitors/backoff\\.ts$)" },
+    },
+    {
       name: "nothing-imports-test",
       severity: "error",
       from: { path: "^(proto|monitor-service|manager-service)/" },
@@ -96,7 +103,7 @@ module.exports = {
           "/rpc/",
           "/monitors/",
           "/events-api/",
-          "^manager-service/src/runtime/",
+          "^manager-service/src/(runtime|ldk)/",
         ],
       },
       to: { path: "proto/(dist/)?gen/" },

@@ -1,0 +1,261 @@
+/**
+ * LDK's `Watch` on top of a manager-service (contract 2.22, 2.23 and section 1 "LDK dialect"; restart rules
+ * R1 to R9): the node's ChannelMonitors live on remote hosts, its disk holds its ChannelManager and the small
+ * blob of `beginSnapshot`.
+ *
+ *   const watch = new RemoteWatch(options);
+ *   const monitors = await watch.restore(toldFromDisk, readers);   // told undefined: a new node
+ *   const manager = ...;            // ChannelManager.constructor_new or read, with watch.asWatch(), monitors
+ *   watch.attach(manager);
+ *   // in the event loop: watch.tick(); process events; and while watch.needsSnapshot:
+ *   const snapshot = watch.beginSnapshot();
+ *   const bytes = manager.write();                 // nothing may come between these two lines
+ *   await saveAtomically(bytes, snapshot.told);
+ *   watch.snapshotSaved(snapshot);
+ */
+import { assert } from "@farwatch/protocol/assert";
+import { toHex } from "@farwatch/protocol/bytes";
+import type { Item, UserEvent } from "@farwatch/protocol/gen/manager/v1/event";
+import type {
+  Completed,
+  OpenNodeSessionResponse,
+  SubscribeResponse,
+} from "@farwatch/protocol/gen/manager/v1/manager_service";
+import { channelId, type ChannelId } from "@farwatch/protocol/ids";
+import type { Refusal } from "@farwatch/protocol/reasons";
+import { ChannelBook } from "./channel-book.js";
+import { RemoteWatchError, textOf } from "./errors.js";
+import { EventDesk } from "./event-desk.js";
+import { Hold } from "./hold.js";
+import { ldkWatch, viewOf } from "./ldk-watch.js";
+import type { Ldk } from "./ldk-module.js";
+import { systemClock } from "./link-options.js";
+import { ManagerLink, type LinkHost } from "./manager-link.js";
+import type { ChannelLister, MonitorReaders, RemoteWatchOptions } from "./options.js";
+import { readMonitorItem } from "./read-item.js";
+import { planRestore } from "./restore-plan.js";
+import { restoreMonitors } from "./restore.js";
+import { decodeTold, encodeTold, type Told } from "./told.js";
+
+/** Begun before ChannelManager.write; given back when its bytes and `told` are on disk. */
+export interface Snapshot {
+  /** Opaque. Belongs into the same atomic write as the ChannelManager. */
+  readonly told: Uint8Array;
+  readonly upTo: number;
+  readonly items: readonly bigint[];
+}
+
+export class RemoteWatch {
+  readonly #options: RemoteWatchOptions;
+  readonly #book = new ChannelBook();
+  readonly #hold = new Hold();
+  readonly #desk: EventDesk;
+  readonly #link: ManagerLink;
+  readonly #watch: Ldk.Watch;
+  readonly #started: Promise<OpenNodeSessionResponse>;
+  #sessionOpened: (session: OpenNodeSessionResponse) => void = () => undefined;
+  #cannotStart: (error: Error) => void = () => undefined;
+  #session: OpenNodeSessionResponse | undefined;
+  #lister: ChannelLister | undefined;
+  #failure: Error | undefined;
+  #isRestored = false;
+  #savedUpTo = 0;
+
+  constructor(options: RemoteWatchOptions) {
+    this.#options = options;
+    this.#desk = new EventDesk({
+      hearsOfConfirmation: !/^v?0\.[01]\b/.test(options.ldkVersion),
+      knows: (id) => this.#book.knows(id),
+    });
+    this.#started = new Promise((resolve, reject) => {
+      this.#sessionOpened = resolve;
+      this.#cannotStart = reject;
+    });
+    this.#started.catch(() => undefined); // restore is told; without restore nobody waits
+    this.#link = new ManagerLink(
+      { ...options, clock: options.clock ?? systemClock },
+      this.#linkHost(),
+    );
+    this.#watch = ldkWatch({
+      ldk: options.ldk,
+      book: this.#book,
+      desk: this.#desk,
+      hold: this.#hold,
+      seen: () => undefined,
+      isFailed: () => this.#failure !== undefined,
+      failed: (error) => this.#fail(error),
+    });
+  }
+
+  /** For ChannelManager.constructor_new and for reading one. */
+  asWatch(): Ldk.Watch {
+    return this.#watch;
+  }
+
+  /** Why nothing is handed over any more; undefined: all is well. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Updates wait for a snapshot, or events that LDK was given do. */
+  get needsSnapshot(): boolean {
+    return this.#hold.size > 0 || this.#desk.handedItems().length > 0;
+  }
+
+  /** LDK's updates that wait for a snapshot, and those that wait for the manager-service. */
+  get backlog(): { readonly held: number; readonly unaccepted: number } {
+    return { held: this.#hold.size, unaccepted: this.#link.unaccepted };
+  }
+
+  /**
+   * Connects, and builds the ChannelMonitors for reading the ChannelManager that was saved with `saved`; for a
+   * new node `saved` is undefined and none come. Waits for the manager-service as long as it takes.
+   *
+   * Throws RemoteWatchError before anything was sent: staleSnapshot, managerLost, toldUnreadable,
+   * replicaUnusable, refused, stopped.
+   */
+  async restore(
+    saved: Uint8Array | undefined,
+    readers: MonitorReaders,
+  ): Promise<Ldk.ChannelMonitor[]> {
+    if (this.#isRestored) throw new RemoteWatchError("misused", "restore is called once");
+    this.#isRestored = true;
+    const told: Told = saved === undefined ? new Map() : decodeTold(saved);
+    this.#link.start();
+    const session = await this.#started;
+    const held = new Map(
+      session.channels.map(({ channelId: id, acceptedId }) => [
+        channelId(toHex(id)),
+        { acceptedId },
+      ]),
+    );
+    const plan = planRestore(told, held, this.#desk.channelsWithHtlcs());
+    this.#book.load(told);
+    const parts = { ldk: this.#options.ldk, link: this.#link, book: this.#book, desk: this.#desk };
+    const { onAlarm } = this.#options;
+    const monitors = await restoreMonitors({ ...parts, alarm: onAlarm }, told, plan, readers);
+    return monitors;
+  }
+
+  /** The ChannelManager, new or read. What it lists and its height are looked at from now on. */
+  attach(lister: ChannelLister): void {
+    this.#lister = lister;
+    this.tick();
+  }
+
+  /** Looks at LDK again: after blocks, after events, at least before each snapshot. Not in a callback. */
+  tick(): void {
+    if (this.#lister === undefined) throw new RemoteWatchError("misused", "attach comes first");
+    this.#desk.look(viewOf(this.#lister));
+    this.#tellWork();
+  }
+
+  /** Directly before ChannelManager.write(), with nothing in between. Throws when the watch has failed. */
+  beginSnapshot(): Snapshot {
+    if (this.#failure !== undefined) throw this.#failure;
+    this.tick();
+    const view = this.#desk.view;
+    assert(view !== undefined, "a view after tick");
+    return {
+      told: encodeTold(this.#book.told(view)),
+      upTo: this.#hold.newest,
+      items: this.#desk.handedItems(),
+    };
+  }
+
+  /** The bytes of that ChannelManager and its `told` are on disk, synced: what it contains may go out. */
+  snapshotSaved({ upTo, items }: Snapshot): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (upTo < this.#savedUpTo) {
+      throw new RemoteWatchError("snapshotOutOfOrder", "a newer snapshot was saved before");
+    }
+    this.#savedUpTo = upTo;
+    this.#link.send(this.#hold.release(upTo));
+    this.#desk.done(items);
+    this.#link.done(items);
+  }
+
+  /** Ends the connection; nothing more is sent or handed over. */
+  async stop(): Promise<void> {
+    this.#failure ??= new RemoteWatchError("stopped", "the watch was stopped");
+    this.#cannotStart(this.#failure);
+    await this.#link.stop();
+  }
+
+  #linkHost(): LinkHost {
+    const safely = <A extends readonly unknown[]>(run: (...args: A) => void) => {
+      return (...args: A): void => {
+        try {
+          run(...args);
+        } catch (error) {
+          this.#fail(error);
+        }
+      };
+    };
+    const { onConnection } = this.#options;
+    return {
+      connected: safely((session) => {
+        this.#session = session;
+        onConnection?.(true, "");
+      }),
+      disconnected: safely((why) => onConnection?.(false, why)),
+      received: safely((message) => this.#received(message)),
+      completed: safely((completed) => this.#completed(completed)),
+      refused: safely((id, updateId, refusal) => this.#refused(id, updateId, refusal)),
+      fatal: safely((refusal) => {
+        this.#fail(new RemoteWatchError("refused", refusal.message, refusal));
+      }),
+    };
+  }
+
+  #received({ item }: SubscribeResponse): void {
+    if (item?.$case === "event") this.#item(item.value);
+    else if (item?.$case === "replayDone") {
+      this.#desk.reached(item.value.lastItemId);
+      assert(this.#session !== undefined, "a session before its items");
+      this.#sessionOpened(this.#session);
+    }
+    this.#tellWork();
+  }
+
+  #item({ itemId, item }: Item): void {
+    if (item?.$case === "monitorEvent") {
+      const event = readMonitorItem(itemId, item.value);
+      if (!this.#desk.item(event)) this.#link.done([itemId]);
+    } else if (item?.$case === "userEvent") this.#userEvent(itemId, item.value);
+    this.#desk.reached(itemId);
+  }
+
+  #userEvent(itemId: bigint, { event }: UserEvent): void {
+    if (event?.$case !== "alarm") return;
+    const { code, text, channelId: about } = event.value;
+    this.#options.onAlarm({ code, text, channelId: about && toHex(about) });
+    this.#link.done([itemId]);
+  }
+
+  #completed({ channelId: id, updateId, itemWatermark, closed }: Completed): void {
+    this.#desk.completed(channelId(toHex(id)), { updateId, itemWatermark, closed });
+    this.#tellWork();
+  }
+
+  #refused(id: ChannelId, updateId: bigint, { reason, message }: Refusal): void {
+    const text = `update ${updateId} was refused, and nothing of the channel is sent any more: ${message}`;
+    this.#options.onAlarm({ code: reason, text, channelId: id });
+  }
+
+  #tellWork(): void {
+    if (this.#lister !== undefined && this.#failure === undefined && this.#desk.hasWork) {
+      this.#options.onWork();
+    }
+  }
+
+  /** Loud and for good: better a channel that stands still than a wrong Completed. */
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    const made = new RemoteWatchError("internal", textOf(error));
+    this.#failure = error instanceof RemoteWatchError ? error : made;
+    this.#cannotStart(this.#failure);
+    const { code, message } = this.#failure instanceof RemoteWatchError ? this.#failure : made;
+    this.#options.onAlarm({ code, text: message });
+  }
+}
