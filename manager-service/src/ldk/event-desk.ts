@@ -61,7 +61,8 @@ interface Entry {
 
 export class EventDesk {
   readonly #entries = new Map<bigint, Entry>();
-  readonly #completions = new Map<ChannelId, Completion>();
+  /** Oldest first. */
+  readonly #completions = new Map<ChannelId, readonly Completion[]>();
   readonly #announced = new Map<ChannelId, bigint>();
   /** Told again by a replay that overtook the Done. */
   readonly #done = new Set<bigint>();
@@ -95,8 +96,10 @@ export class EventDesk {
   }
 
   completed(id: ChannelId, completion: Completion): void {
-    const known = this.#completions.get(id)?.updateId ?? this.#announced.get(id);
-    if (known === undefined || completion.updateId > known) this.#completions.set(id, completion);
+    const waiting = this.#completions.get(id) ?? [];
+    const newest = waiting.at(-1)?.updateId ?? this.#announced.get(id);
+    if (newest !== undefined && completion.updateId <= newest) return;
+    this.#completions.set(id, [...waiting, completion]);
   }
 
   look(view: LdkView): void {
@@ -126,8 +129,9 @@ export class EventDesk {
 
   get hasWork(): boolean {
     for (const entry of this.#entries.values()) if (this.#isReady(entry)) return true;
-    for (const [id, completion] of this.#completions)
-      if (this.#mayComplete(id, completion)) return true;
+    for (const [id, [next]] of this.#completions) {
+      if (next !== undefined && this.#mayComplete(id, next)) return true;
+    }
     return false;
   }
 
@@ -162,13 +166,18 @@ export class EventDesk {
     for (const id of items) if (this.#entries.delete(id)) this.#done.add(id);
   }
 
+  /** Cumulative: the newest that may be told speaks for those before it. */
   #takeCompletions(): Map<ChannelId, bigint> {
     const taken = new Map<ChannelId, bigint>();
-    for (const [id, completion] of this.#completions) {
-      if (!this.#mayComplete(id, completion)) continue;
-      this.#completions.delete(id);
-      this.#announced.set(id, completion.updateId);
-      taken.set(id, completion.updateId);
+    for (const [id, waiting] of this.#completions) {
+      const held = waiting.findIndex((completion) => !this.#mayComplete(id, completion));
+      const ready = held === -1 ? waiting : waiting.slice(0, held);
+      const newest = ready.at(-1);
+      if (newest === undefined) continue;
+      if (held === -1) this.#completions.delete(id);
+      else this.#completions.set(id, waiting.slice(held));
+      this.#announced.set(id, newest.updateId);
+      taken.set(id, newest.updateId);
     }
     return taken;
   }

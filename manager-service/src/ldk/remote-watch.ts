@@ -7,6 +7,7 @@
  *   const monitors = await watch.restore(toldFromDisk, readers);   // told undefined: a new node
  *   const manager = ...;            // ChannelManager.constructor_new or read, with watch.asWatch(), monitors
  *   watch.attach(manager);
+ *   // process_pending_events of the manager once BEFORE it is given blocks: see `attach`
  *   // in the event loop: watch.tick(); process events; and while watch.needsSnapshot:
  *   const snapshot = watch.beginSnapshot();
  *   const bytes = manager.write();                 // nothing may come between these two lines
@@ -137,7 +138,11 @@ export class RemoteWatch {
     return monitors;
   }
 
-  /** The ChannelManager, new or read. What it lists and its height are looked at from now on. */
+  /**
+   * The ChannelManager, new or read. What it lists and its height are looked at from now on. Process its
+   * events once before it is given the blocks of the time it was dead: LDK panics when it sees a funding
+   * confirmed whose first Completed it was not told.
+   */
   attach(lister: ChannelLister): void {
     this.#lister = lister;
     this.tick();

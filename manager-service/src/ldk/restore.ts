@@ -7,7 +7,7 @@
  */
 import type { ChannelId } from "@farwatch/protocol/ids";
 import type { ChannelBook } from "./channel-book.js";
-import { textOf, type WatchAlarm } from "./errors.js";
+import { RemoteWatchError, textOf, type WatchAlarm } from "./errors.js";
 import type { EventDesk } from "./event-desk.js";
 import { fundingOf } from "./ldk-watch.js";
 import type { Ldk, LdkModule } from "./ldk-module.js";
@@ -55,6 +55,7 @@ export async function restoreMonitors(
     book.revive(id);
     register(book, id, replica);
     for (const item of replica.start.handledHtlcEvents) desk.repeat(monitorItemOf(item));
+    if (saved.completed === undefined) await announceFirst(parts, id, replica);
     await checkpoint(parts, id, replica);
     monitors.push(replica.monitor);
   }
@@ -93,6 +94,24 @@ function register(book: ChannelBook, id: ChannelId, { monitor }: Replica): void 
   const funding = fundingOf(monitor.get_funding_txo().get_a());
   const counterpartyNodeId = monitor.get_counterparty_node_id();
   book.add({ channelId: id, funding, counterpartyNodeId }, monitor.get_latest_update_id());
+}
+
+/**
+ * The saved ChannelManager waits for its first ChannelMonitor, yet LDK may have published the funding since.
+ * It must hear the Completed before the block that confirms the funding, or it panics ("broadcast by the
+ * local client before it should have", channel.rs). No update tells whether it is durable; asking again does.
+ */
+async function announceFirst(
+  parts: RestoreParts,
+  id: ChannelId,
+  { start }: Replica,
+): Promise<void> {
+  const { monitor: ldkMonitor, updateId } = start;
+  const request = { initialState: Buffer.alloc(0), firstUpdateId: updateId + 1n, ldkMonitor };
+  const answer = await parts.link.use((rpc) => rpc.watchChannel(request));
+  if (!answer.ok) throw new RemoteWatchError("refused", answer.error.message, answer.error);
+  if (!answer.value.completed) return;
+  parts.desk.completed(id, { updateId, itemWatermark: 0n, closed: false });
 }
 
 /** Only makes the next start shorter: a failure is told and does not stop this one. */

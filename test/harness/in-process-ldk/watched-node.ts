@@ -1,0 +1,93 @@
+/**
+ * A node whose ChannelMonitors live behind a RemoteWatch, with the disk that survives its death: the
+ * ChannelManager and what RemoteWatch wants beside it, nothing else.
+ */
+import { credentials } from "@grpc/grpc-js";
+import {
+  RemoteWatch,
+  type RemoteWatchOptions,
+  type Snapshot,
+  type WatchAlarm,
+} from "@farwatch/manager-service/ldk";
+import { must } from "@farwatch/protocol/assert";
+import { ldk } from "../../fixture-recorder/ldk/module.js";
+import { InProcessNode, type NodeIdentity } from "./node.js";
+
+export interface Disk {
+  readonly manager: Uint8Array;
+  readonly told: Uint8Array;
+}
+
+let epochs = 0n;
+
+export class WatchedNode {
+  readonly alarms: WatchAlarm[] = [];
+  /** LDK should be asked again. */
+  work = 0;
+  #node: InProcessNode | undefined;
+  #watch: RemoteWatch | undefined;
+  disk: Disk | undefined;
+  /** Also when only LDK asks for it; otherwise the disk is as old as RemoteWatch allows. */
+  savesAlways = false;
+
+  constructor(
+    readonly identity: NodeIdentity,
+    private readonly address: string,
+    private readonly extra: Partial<RemoteWatchOptions> = {},
+  ) {}
+
+  get node(): InProcessNode {
+    return must(this.#node, "a running node");
+  }
+  get watch(): RemoteWatch {
+    return must(this.#watch, "a running watch");
+  }
+
+  /** From nothing, or from its disk. */
+  async start(): Promise<InProcessNode> {
+    const { identity, disk } = this;
+    epochs += 1n;
+    const watch = new RemoteWatch({
+      ldk,
+      ldkVersion: "0.1.0",
+      address: this.address,
+      credentials: credentials.createInsecure(),
+      nodeKey: new Uint8Array(33).fill(2),
+      nodeEpoch: epochs,
+      onWork: () => (this.work += 1),
+      onAlarm: (alarm) => this.alarms.push(alarm),
+      ...this.extra,
+    });
+    this.#watch = watch;
+    const monitors = await watch.restore(disk?.told, identity.readers);
+    const saved = disk === undefined ? undefined : { manager: disk.manager, monitors };
+    const node = new InProcessNode(identity, watch.asWatch(), saved);
+    this.#node = node;
+    watch.attach(node.manager);
+    node.processEvents(); // before the blocks: what was completed is announced
+    node.catchUp();
+    watch.tick();
+    return node;
+  }
+
+  beginSave(): { readonly snapshot: Snapshot; readonly manager: Uint8Array } {
+    const snapshot = this.watch.beginSnapshot();
+    return { snapshot, manager: this.node.manager.write() };
+  }
+
+  endSave({ snapshot, manager }: ReturnType<WatchedNode["beginSave"]>): void {
+    this.disk = { manager, told: snapshot.told };
+    this.watch.snapshotSaved(snapshot);
+  }
+
+  save(): void {
+    this.endSave(this.beginSave());
+  }
+
+  /** All of it but the disk is gone. */
+  async kill(): Promise<void> {
+    await this.watch.stop();
+    this.#watch = undefined;
+    this.#node = undefined;
+  }
+}
