@@ -15,7 +15,7 @@ export function guarded<A extends readonly unknown[], R>(
       try {
         failed(error);
       } catch {
-        // The caller's own alarm threw: LDK must not see that either.
+        return otherwise(); // the caller's own alarm threw, and LDK must not see that either
       }
       return otherwise();
     }
