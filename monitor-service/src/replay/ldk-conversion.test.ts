@@ -106,7 +106,7 @@ describe("LDK's sources in our words", () => {
     const unsent = {
       kind: "trampolineForward",
       previousHops,
-      incomingTrampolineSharedSecret: new Uint8Array(32),
+      secretOrOutbound: new Uint8Array(32),
       outbound: undefined,
     } as const;
     const raw = Uint8Array.of(2, 9);
@@ -114,9 +114,11 @@ describe("LDK's sources in our words", () => {
     const sessionKey = new Uint8Array(32).fill(8);
     const paymentId = new Uint8Array(32);
     const outbound = { paymentId, path: { hops: [], blindedTail: undefined }, sessionKey };
-    const source = toSource({ value: { ...unsent, outbound }, raw });
-    assert.equal(source.sourceKey, toHex(sha256(sessionKey)));
-    assert.equal(source.origin.kind === "trampoline" && source.origin.inbound.length, 1);
+    for (const sent of [{ outbound }, { secretOrOutbound: outbound }]) {
+      const source = toSource({ value: { ...unsent, ...sent }, raw });
+      assert.equal(source.sourceKey, toHex(sha256(sessionKey)));
+      assert.equal(source.origin.kind === "trampoline" && source.origin.inbound.length, 1);
+    }
   });
 });
 

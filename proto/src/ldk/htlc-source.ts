@@ -102,16 +102,45 @@ const trampolineDispatch = tlvStruct("trampolineDispatch", {
   sessionKey: required(5, bytes32),
 });
 
+type TrampolineDispatch = Decoded<typeof trampolineDispatch>;
+
+const SECRET_BYTES = 32;
+
+/**
+ * One number for two things: LDK 0.3 writes a shared secret under it, and the payment under 5; main has
+ * no secret and writes the payment here (cfee4b75). No payment is as short as a secret.
+ */
+const secretOrDispatch: Codec<Uint8Array | TrampolineDispatch> = {
+  decode: (cursor) =>
+    cursor.left === SECRET_BYTES ? bytes32.decode(cursor) : trampolineDispatch.decode(cursor),
+  encode: (writer, value) =>
+    value instanceof Uint8Array
+      ? bytes32.encode(writer, value)
+      : trampolineDispatch.encode(writer, value),
+  toJson: (value) =>
+    value instanceof Uint8Array ? bytes32.toJson(value) : trampolineDispatch.toJson(value),
+  fromJson: (json, path) =>
+    typeof json === "string"
+      ? bytes32.fromJson(json, path)
+      : trampolineDispatch.fromJson(json, path),
+};
+
 const trampolineForward = tlvStruct("trampolineForward", {
   previousHops: required(1, rest(previousHop)),
-  incomingTrampolineSharedSecret: required(3, bytes32),
+  secretOrOutbound: optional(3, secretOrDispatch),
   outbound: optional(5, trampolineDispatch),
 });
+
+/** The payment that a trampoline forward makes, wherever its version of LDK puts it. */
+function dispatchOf(source: Decoded<typeof trampolineForward>): TrampolineDispatch | undefined {
+  const { secretOrOutbound, outbound } = source;
+  return secretOrOutbound instanceof Uint8Array ? outbound : secretOrOutbound;
+}
 
 const source = strictEnum({
   0: variant("outboundRoute", outboundRoute),
   1: variant("previousHop", previousHop),
-  /** LDK's own reader still refuses what its 0.3 writes here; a monitor has to hold it. */
+  /** LDK's own readers refuse it, 0.3 and main; a monitor has to hold what they write. */
   2: variant("trampolineForward", trampolineForward),
 });
 export type LdkHtlcSource = Decoded<typeof source>;
@@ -146,9 +175,9 @@ export function sentIdOf({ value }: RawHtlcSource): SentHtlcId | undefined {
         shortChannelId: value.shortChannelId,
         htlcId: value.htlcId,
       };
-    case "trampolineForward":
-      return value.outbound === undefined
-        ? undefined
-        : { kind: "trampolineForward", sessionKey: value.outbound.sessionKey };
+    case "trampolineForward": {
+      const outbound = dispatchOf(value);
+      return outbound && { kind: "trampolineForward", sessionKey: outbound.sessionKey };
+    }
   }
 }

@@ -1,15 +1,16 @@
 /**
  * Bytes of LDK 0.2, 0.3, main and pull request 4640 that no recording holds, built by a writer of their own
- * (harness/ldk-bytes): each decodes whole, to what was put in.
+ * (harness/ldk-bytes): each decodes whole, to what was put in, and comes back as it was, also from JSON.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { toHex } from "@farwatch/protocol/bytes";
 import { describeFailure } from "@farwatch/protocol/ldk/cursor";
 import { builtFolder, fileTexts } from "../../harness/ldk-bytes/files.js";
 import { bytesOf } from "../../harness/ldk-bytes/vectors.js";
 import { differences, plain } from "./compare.js";
 import { decodable } from "./decodable.js";
-import { DECODERS } from "./decoders.js";
+import { READERS } from "./decoders.js";
 import { inOurNames } from "./names.js";
 
 describe("LDK bytes built by hand", () => {
@@ -21,11 +22,14 @@ describe("LDK bytes built by hand", () => {
 
   for (const vector of decodable()) {
     it(`${vector.line}: ${vector.name}`, () => {
-      const result = DECODERS[vector.kind](bytesOf(vector));
+      const bytes = bytesOf(vector);
+      const result = READERS[vector.kind](bytes);
       if (!result.ok) assert.fail(describeFailure(result.error));
       const expected = inOurNames(vector.built.meaning, vector.kind);
-      const found = plain(result.value) ?? null;
+      const found = plain(result.value.value) ?? null;
       assert.deepEqual([...differences(expected, found, vector.kind)], []);
+      assert.equal(toHex(result.value.encoded()), toHex(bytes));
+      assert.equal(toHex(result.value.encodedFromJson()), toHex(bytes));
     });
   }
 });

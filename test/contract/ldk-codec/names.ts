@@ -11,7 +11,8 @@ const VARIANTS: Readonly<Record<string, string>> = {
   Bolt12Invoice: "bolt12",
   FromBlindedNode: "blindedNode",
   HTLCEvent: "htlcEvent",
-  HTLCUpdate: "htlcUpdate",
+  HTLCUpdate: "htlcUpdate", // waits for six blocks
+  BodyHTLCUpdate: "htlcEvent",
   HTLCSpendConfirmation: "htlcSpendConfirmation",
   DelayedPaymentOutput: "delayedPayment",
   StaticPaymentOutput: "staticPayment",
@@ -69,6 +70,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   "PreviousHopData.outpoint": "funding",
   "previous_hop_data.outpoint": "funding",
   previous_hop_data: "previousHops",
+  incoming_trampoline_shared_secret: "secretOrOutbound",
   outbound_payment: "outbound",
   // events
   funding_txo: "funding",
@@ -123,6 +125,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   current_counterparty_commitment_number: "counterpartyCommitmentNumber",
   current_holder_commitment_number: "holderCommitmentNumber",
   "monitor.payment_preimages": "bodyPreimages",
+  legacy_pending_monitor_events: "bodyMonitorEvents",
   "monitor.onchain_events_awaiting_threshold_conf": "waitingFacts",
   "onchain_tx_handler.onchain_events_awaiting_threshold_conf": "waitingSpends",
   pending_claim_requests: "pendingClaims",
@@ -152,9 +155,6 @@ const LEFT_OUT = new Set([
   "prev_holder_htlc_sigs",
   "signer_length",
 ]);
-
-/** LDK's older list writes nothing about it but its number. */
-const CLOSED: Json = { kind: "holderForceClosed" };
 
 /** Parts of LDK's value that stand beside each other in ours. */
 const FLAT = new Set(["timing"]);
@@ -188,11 +188,15 @@ export function inOurNames(value: Json, within: string): Json {
     if (flat && isObject(inner)) Object.assign(out, inner);
     else if (name === "commitment_secrets" && isObject(inner))
       out["commitmentSecrets"] = inner["oldSecrets"] ?? null;
-    else if (name === "legacy_pending_monitor_events" && Array.isArray(inner))
-      out["bodyMonitorEvents"] = inner.map((event: Json) => event ?? CLOSED);
-    else out[FIELDS[`${within}.${name}`] ?? FIELDS[name] ?? camel(name)] = inner;
+    else out[nameOf(name, within, value)] = inner;
   }
   return out;
+}
+
+function nameOf(name: string, within: string, siblings: object): string {
+  const moved = within === "TrampolineForward" && name === "outbound_payment";
+  if (moved && !("incoming_trampoline_shared_secret" in siblings)) return "secretOrOutbound";
+  return FIELDS[`${within}.${name}`] ?? FIELDS[name] ?? camel(name);
 }
 
 function variantOf(name: string, payload: Json): Json {

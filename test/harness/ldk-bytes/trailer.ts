@@ -91,9 +91,9 @@ function transientEvents(draw: Draw, line: Line): { tlv: Built; legacy: readonly
   const outpoint = draw.outpoint();
   const info = closedWithInfo(draw, tooLowFeerate(), outpoint);
   const tlv = restOf([htlcEvent(update), commitmentConfirmed(), info, closed(draw, outpoint)]);
-  const bodyUpdate = { ...bareVariant(0, "HTLCUpdate", update), meaning: update.meaning };
+  const bodyUpdate = bareVariant(0, "BodyHTLCUpdate", update);
   // The reason came later than these numbers: the body has one for the event with it, and no copy of it.
-  const bodyClosed = { ...unitOf(1, "HolderForceClosed"), meaning: null };
+  const bodyClosed = { ...unitOf(1, "HolderForceClosed"), meaning: { HolderForceClosed: true } };
   return { tlv, legacy: [bodyUpdate, bodyClosed] };
 }
 
