@@ -1,6 +1,5 @@
 /** When a channel may be forgotten (contract 2.16; section 3, S8, S10, D12): never with an un-acked event. */
 import assert from "node:assert/strict";
-import { must } from "@farwatch/protocol/assert";
 import { encodeUpdatePayload } from "@farwatch/protocol/convert/update";
 import { fromHex } from "@farwatch/protocol/bytes";
 import type { NodeChannel } from "@farwatch/protocol/gen/manager/v1/manager_service";
@@ -128,7 +127,9 @@ for (const [variant, leaveUnacked] of Object.entries(UNACKED)) {
 async function openingAt(world: World): Promise<ChannelId> {
   const { host, who } = world.monitor("m1");
   const { views } = await host.channels(who, { filter: "all", after: undefined, limit: 1 });
-  return must(views[0], "the watch has reached m1").state.parameters.channelId;
+  const [view] = views;
+  assert.ok(view !== undefined && "state" in view, "the watch has reached m1");
+  return view.state.parameters.channelId;
 }
 
 /** What a node says of a channel without updates. */

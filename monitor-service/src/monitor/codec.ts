@@ -28,6 +28,17 @@ export function encodeVersion(version: number | string, state: unknown): Uint8Ar
 
 /** Throws StateUnreadable. */
 export function decodeVersion(version: number | string, bytes: Uint8Array): unknown {
+  const parsed = parse(bytes);
+  if (parsed.version !== version) {
+    throw new StateUnreadable(`monitor state: unknown version ${String(parsed.version)}`);
+  }
+  return fromPlain(parsed.state);
+}
+
+/** Throws StateUnreadable. */
+export const versionOf = (bytes: Uint8Array): unknown => parse(bytes).version;
+
+function parse(bytes: Uint8Array): { readonly version?: unknown; readonly state?: unknown } {
   const body = bytes.subarray(CHECKSUM_BYTES);
   if (!equalBytes(sha256(body), bytes.subarray(0, CHECKSUM_BYTES))) {
     throw new StateUnreadable("monitor state: checksum mismatch");
@@ -35,10 +46,7 @@ export function decodeVersion(version: number | string, bytes: Uint8Array): unkn
   const parsed: { readonly version?: unknown; readonly state?: unknown } = JSON.parse(
     new TextDecoder().decode(body),
   );
-  if (parsed.version !== version) {
-    throw new StateUnreadable(`monitor state: unknown version ${String(parsed.version)}`);
-  }
-  return fromPlain(parsed.state);
+  return parsed;
 }
 
 /** Own tags are one-key objects; state has no key that starts with "$". */

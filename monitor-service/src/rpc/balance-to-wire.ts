@@ -15,6 +15,7 @@ import type {
   BalanceSource,
   ClaimableOnChannelClose,
 } from "../monitor/balances/balance.js";
+import type { MonitorState } from "../monitor/state.js";
 import type { ChannelView } from "../runtime/monitor-host.js";
 
 const SOURCES: Readonly<Record<BalanceSource, WireSource>> = {
@@ -85,8 +86,10 @@ const HINDRANCES: Readonly<Record<Archival["kind"], ArchivalHindrance>> = {
   due: ArchivalHindrance.DELAY,
 };
 
-export function archivalToWire(view: ChannelView): WireArchival {
-  const { archivedAt, archival, halted, state } = view;
+export function archivalToWire(
+  { archivedAt, archival, halted }: Pick<ChannelView, "archivedAt" | "archival" | "halted">,
+  state: Pick<MonitorState, "resolvedSince" | "best">,
+): WireArchival {
   if (archivedAt !== undefined) {
     return {
       archived: true,

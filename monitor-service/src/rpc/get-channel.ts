@@ -17,11 +17,12 @@ import { isClosing, liveHtlcs } from "../monitor/htlcs.js";
 import { totalClaimableSat } from "../monitor/balances/balance.js";
 import { claimableBalances } from "../monitor/balances/claimable-balances.js";
 import type { FundingSpend, MonitorState } from "../monitor/state.js";
-import type { ChannelView } from "../runtime/monitor-host.js";
+import type { AnyView, ChannelView } from "../runtime/monitor-host.js";
 import type { Run } from "./call.js";
 import { archivalToWire, balanceToWire } from "./balance-to-wire.js";
 import { bumpToWire, claimToWire } from "./claim-to-wire.js";
 import { readChannelId } from "./channel-id.js";
+import { penaltyViewToWire } from "./penalty-view-to-wire.js";
 
 export const getChannel: Run<GetChannelRequest, GetChannelResponse> = async (
   { host, who },
@@ -30,10 +31,13 @@ export const getChannel: Run<GetChannelRequest, GetChannelResponse> = async (
   const id = readChannelId(channelId, "channel_id");
   if (!id.ok) return id;
   const found = await host.anyChannel(who, id.value);
-  return found.ok ? ok(viewToWire(found.value)) : found;
+  return found.ok ? ok(anyViewToWire(found.value)) : found;
 };
 
-export function viewToWire(view: ChannelView): GetChannelResponse {
+export const anyViewToWire = (view: AnyView): GetChannelResponse =>
+  "penalty" in view ? penaltyViewToWire(view) : viewToWire(view);
+
+function viewToWire(view: ChannelView): GetChannelResponse {
   const { state } = view;
   const { parameters, spend } = state;
   const balances = claimableBalances(state);
@@ -61,7 +65,7 @@ export function viewToWire(view: ChannelView): GetChannelResponse {
     openBumps: view.openBumps.map(bumpToWire),
     balances: balances.map(balanceToWire),
     claimableSat: totalClaimableSat(balances),
-    archival: archivalToWire(view),
+    archival: archivalToWire(view, state),
     fundingSpend: spend === undefined ? undefined : spendToWire(spend),
     pendingFundings: state.pendingFundings.map(({ parameters: pending }) => ({
       funding: writeOutpoint(pending.funding),

@@ -14,10 +14,10 @@ import { must } from "@farwatch/protocol/assert";
 import { fromHex } from "@farwatch/protocol/bytes";
 import { refuse } from "@farwatch/protocol/reasons";
 import { err, ok } from "@farwatch/protocol/result";
-import type { ChannelQuery, ChannelView } from "../runtime/monitor-host.js";
+import type { AnyView, ChannelQuery } from "../runtime/monitor-host.js";
 import type { Run } from "./call.js";
 import { readChannelId } from "./channel-id.js";
-import { viewToWire } from "./get-channel.js";
+import { anyViewToWire } from "./get-channel.js";
 import { MAX_PAGE_SIZE, MAX_RESPONSE_BYTES } from "./limits.js";
 
 const FILTERS: ReadonlyMap<ChannelFilter, ChannelQuery["filter"]> = new Map([
@@ -48,11 +48,11 @@ export const listChannels: Run<ListChannelsRequest, ListChannelsResponse> = asyn
 };
 
 /** As many as fit into one answer; one always does. */
-function thatFit(views: readonly ChannelView[]): readonly GetChannelResponse[] {
+function thatFit(views: readonly AnyView[]): readonly GetChannelResponse[] {
   const fitting: GetChannelResponse[] = [];
   let bytes = 0;
   for (const view of views) {
-    const channel = viewToWire(view);
+    const channel = anyViewToWire(view);
     bytes += GetChannelResponse.encode(channel).finish().length;
     if (bytes > MAX_RESPONSE_BYTES && fitting.length > 0) break;
     fitting.push(channel);

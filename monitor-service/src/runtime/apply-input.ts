@@ -4,25 +4,22 @@
  * relays reach the inbound channels of the same manager in the same decision (contract 2.7a).
  */
 import { encodePreimageRecord } from "@farwatch/protocol/envelope/preimage-record";
-import { hashOfPreimage, type Hash32 } from "@farwatch/protocol/ids";
+import { hashOfPreimage, type Outpoint } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { PreimageRelay, Transition } from "../monitor/effect.js";
 import { isClosing } from "../monitor/htlcs.js";
 import type { MonitorInput } from "../monitor/input.js";
 import { step } from "../monitor/step.js";
-import { sealEvent } from "../outbox/seal-event.js";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import { keepPreimages } from "./archived-preimages.js";
-import { nextRow, type Core } from "./core.js";
+import type { Core } from "./core.js";
 import type { Draft } from "./draft.js";
 import { haltChannel, haltedRefusal } from "./halt.js";
 import { SNAPSHOT_AT_MOST_ROWS } from "./limits.js";
 import type { ChannelEntry } from "./monitors.js";
 import { preimageLog, type LogInput, type PreimageKnowledge } from "./preimage-log.js";
-
-/** Made only once the input is accepted: a refused one leaves no row behind. */
-export type LogSource = () => LogInput;
+import { appendLog, sealAll, storeEvents, type LogSource } from "./record.js";
 
 /** Errors: the step's own refusal, or channelHalted when it broke an invariant. */
 export function applyInput(
@@ -38,7 +35,7 @@ export function applyInput(
     const result = step(core.context, entry.state, input);
     if (!result.ok) return result;
     transition = result.value;
-    sealed = sealAll(core, entry, transition);
+    sealed = sealAll(core, entry, fundingOf(transition), transition.events);
   } catch (error) {
     return err(haltChannel(core, draft, entry, scopeOf(input), error));
   }
@@ -53,7 +50,8 @@ export function takeOver(
   entry: ChannelEntry,
   transition: Transition,
 ): void {
-  moveTo(core, draft, entry, transition, sealAll(core, entry, transition), undefined);
+  const sealed = sealAll(core, entry, fundingOf(transition), transition.events);
+  moveTo(core, draft, entry, transition, sealed, undefined);
 }
 
 function moveTo(
@@ -67,12 +65,7 @@ function moveTo(
   core.monitors.setState(entry, transition.state);
   draft.touch(entry);
   if (log !== undefined) appendLog(core, draft, entry, log());
-  for (const event of sealed) {
-    const pending = { rowId: nextRow(core, "event"), event, committed: false };
-    entry.pending.set(event.eventId, pending);
-    entry.lastEventHash = event.eventHash;
-    draft.addEvent(entry, pending);
-  }
+  storeEvents(core, draft, entry, sealed);
   if (wantsSnapshot(entry, transition, log)) draft.snapshot(entry);
   for (const relay of transition.relays) relayPreimage(core, draft, entry, relay);
 }
@@ -80,21 +73,9 @@ function moveTo(
 const scopeOf = (input: MonitorInput): "updates" | "all" =>
   input.kind === "blockConnected" || input.kind === "blocksDisconnected" ? "all" : "updates";
 
-function sealAll(
-  core: Core,
-  entry: ChannelEntry,
-  { events, state }: Transition,
-): readonly SealedMonitorEvent[] {
-  const { channelId } = entry;
-  // The same on every monitor, whether it knows yet that a splice is locked or not.
-  const funding = state.spend?.funding ?? state.parameters.funding;
-  let previous: Hash32 | undefined = entry.lastEventHash;
-  return events.map((event) => {
-    const sealed = sealEvent(core.sealer, { channelId, funding, previous }, event);
-    previous = sealed.eventHash;
-    return sealed;
-  });
-}
+/** The same on every monitor, whether it knows yet that a splice is locked or not. */
+const fundingOf = ({ state }: Transition): Outpoint =>
+  state.spend?.funding ?? state.parameters.funding;
 
 /**
  * The log replays exactly only while a channel is open: on a closing one, claims depend on the block
@@ -107,14 +88,6 @@ function wantsSnapshot(
 ): boolean {
   if (log === undefined) return persist;
   return isClosing(state) || entry.rowsSinceSnapshot >= SNAPSHOT_AT_MOST_ROWS;
-}
-
-function appendLog(core: Core, draft: Draft, entry: ChannelEntry, log: LogInput): void {
-  const rowId = nextRow(core, "log");
-  const { channelNo, headRowId: prevRowId } = entry;
-  draft.write({ op: "appendLog", row: { ...log, rowId, channelNo, prevRowId } });
-  entry.headRowId = rowId;
-  entry.rowsSinceSnapshot++;
 }
 
 /**
@@ -177,7 +150,7 @@ function relayPreimage(core: Core, draft: Draft, from: ChannelEntry, relay: Prei
     return;
   }
   const inbound = core.monitors.get(inboundChannelId);
-  if (inbound?.managerKey !== managerKey) return;
+  if (inbound?.kind !== "full" || inbound.managerKey !== managerKey) return;
   const refusal = learnPreimages(core, draft, inbound, knowledge, NO_BATCH);
   if (refusal === undefined) return;
   notRelayed(core, from, relay, refusal.details["incident"], refusal.reason);

@@ -7,7 +7,7 @@ import type { MonitorState } from "../monitor/state.js";
 import { applyInput } from "./apply-input.js";
 import type { Core } from "./core.js";
 import type { Draft } from "./draft.js";
-import type { ChannelEntry } from "./monitors.js";
+import type { AnyEntry, ChannelEntry } from "./monitors.js";
 import { watermarkOf } from "./receipts.js";
 
 /** After a block: starts or ends the delay, and moves the channel when the delay is over. */
@@ -29,7 +29,7 @@ export function tellIfReappeared(core: Core, entry: ChannelEntry, before: Monito
   core.deps.log.error(facts, "a resolved channel has balances again");
 }
 
-function moveToArchive(core: Core, draft: Draft, entry: ChannelEntry): void {
+export function moveToArchive(core: Core, draft: Draft, entry: AnyEntry): void {
   const { channelNo, channelId, managerKey, watchHash, headRowId, state } = entry;
   const { latestUpdateId, latestUpdateHash } = state;
   const { height } = state.best;
@@ -38,6 +38,7 @@ function moveToArchive(core: Core, draft: Draft, entry: ChannelEntry): void {
   core.monitors.remove(entry);
   const lastEventId = watermarkOf(state);
   core.archive.add({ ...row, channelId, managerKey, watchHash, lastEventId }, entry);
-  const { txid } = state.spend ?? { txid: undefined };
-  core.deps.log.info({ channelId, height, txid }, "channel archived");
+  const txids =
+    "spend" in state ? [state.spend?.txid] : state.seen.map(({ commitmentTxid }) => commitmentTxid);
+  core.deps.log.info({ channelId, height, txid: txids.at(-1) }, "channel archived");
 }

@@ -5,14 +5,14 @@
 import type { ChannelId, ManagerKey, PaymentHash } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ArchivedRow } from "../store/store.js";
-import type { ChannelEntry } from "./monitors.js";
+import type { AnyEntry } from "./monitors.js";
 
 export interface ArchivedChannel {
   row: ArchivedRow;
   /** Taken since this process started: the same one again makes no second row. */
   readonly preimages: Set<PaymentHash>;
   /** Until the move is on disk: what others see is the channel as it was. */
-  leaving: ChannelEntry | undefined;
+  leaving: AnyEntry | undefined;
 }
 
 export class Archive {
@@ -28,13 +28,13 @@ export class Archive {
     return this.#byId.get(id);
   }
 
-  add(row: ArchivedRow, leaving: ChannelEntry | undefined): void {
+  add(row: ArchivedRow, leaving: AnyEntry | undefined): void {
     this.#byId.set(row.channelId, { row, preimages: new Set(), leaving });
     this.#sorted = undefined;
   }
 
   /** The move is on disk. */
-  settled({ channelId }: ChannelEntry): void {
+  settled({ channelId }: AnyEntry): void {
     const archived = this.#byId.get(channelId);
     if (archived !== undefined) archived.leaving = undefined;
   }

@@ -8,43 +8,42 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import { must } from "@farwatch/protocol/assert";
 import { decodeState } from "../monitor/codec.js";
+import { penaltyStateIn } from "../monitor/penalty/codec.js";
 import type { ArchivedChannel } from "./archive.js";
-import { findOwn, viewOf } from "./channel-views.js";
+import { anyViewOf, findAny } from "./channel-views.js";
 import type { Core } from "./core.js";
 import { causeOf } from "./error-cause.js";
 import { ownOutputs } from "./own-outputs.js";
-import type { ChannelPage, ChannelQuery, ChannelView, Principal } from "./monitor-host.js";
+import type { AnyView, ChannelPage, ChannelQuery, Principal } from "./monitor-host.js";
 
 /** Errors: channelUnknown, notYourChannel, storedStateUnreadable. */
 export async function viewAny(
   core: Core,
   who: Principal,
   channelId: ChannelId,
-): Promise<Result<ChannelView, Refusal>> {
+): Promise<Result<AnyView, Refusal>> {
   const archived = core.archive.get(channelId);
   if (archived?.row.managerKey === who.managerKey) return viewArchived(core, archived);
-  const found = findOwn(core, who, channelId);
-  return found.ok ? ok(viewOf(core, found.value)) : found;
+  const found = findAny(core, who, channelId);
+  return found.ok ? ok(anyViewOf(core, found.value)) : found;
 }
 
 async function viewArchived(
   core: Core,
   { row, leaving }: ArchivedChannel,
-): Promise<Result<ChannelView, Refusal>> {
-  if (leaving !== undefined) return ok(viewOf(core, leaving));
+): Promise<Result<AnyView, Refusal>> {
+  if (leaving !== undefined) return ok(anyViewOf(core, leaving));
   const snapshot = await core.deps.store.readSnapshot(row.channelNo);
   try {
-    const state = decodeState(must(snapshot, "an archived channel has a snapshot").bytes);
-    return ok({
-      state,
-      halted: false,
-      archivedAt: blockHeight(row.height),
-      archival: { kind: "due" },
-      pendingEventIds: [],
-      openClaims: [],
-      openBumps: [],
-      ownOutputs: ownOutputs(core, state),
-    });
+    const { bytes } = must(snapshot, "an archived channel has a snapshot");
+    const penalty = penaltyStateIn(bytes);
+    const archivedAt = blockHeight(row.height);
+    const archival = { kind: "due" } as const;
+    const common = { halted: false, archivedAt, archival, pendingEventIds: [] };
+    if (penalty !== undefined) return ok({ ...common, penalty });
+    const state = decodeState(bytes);
+    const own = ownOutputs(core, state);
+    return ok({ ...common, state, openClaims: [], openBumps: [], ownOutputs: own });
   } catch (error) {
     const { channelId } = row;
     core.deps.log.error({ channelId, cause: causeOf(error) }, "archived channel unreadable");
@@ -67,7 +66,7 @@ export async function listChannels(
     ...archived.map(({ row }) => row.channelId),
   ].sort();
   const page = ids.slice(0, limit);
-  const views: ChannelView[] = [];
+  const views: AnyView[] = [];
   for (const id of page) {
     const view = await viewAny(core, who, id);
     if (view.ok) views.push(view.value);

@@ -19,6 +19,11 @@ import type { Draft } from "./draft.js";
 import { causeOf } from "./error-cause.js";
 import { haltChannel } from "./halt.js";
 import type { ChannelEntry } from "./monitors.js";
+import {
+  connectPenaltyEntry,
+  disconnectPenaltyEntry,
+  penaltyFindings,
+} from "./penalty/penalty-blocks.js";
 import { runStep } from "./run-step.js";
 import { storedCommitments, type StoredCommitments } from "./stored-commitments.js";
 
@@ -42,11 +47,16 @@ export const createChainSink = (core: Core): ChainSink => ({
 async function connected(core: Core, block: VerifiedBlock): Promise<void> {
   const matches = scanBlock(block.raw, core.monitors.watch, block.txids);
   const relevant = await gather(core, matches);
+  const penalties = await penaltyFindings(core, block, matches);
   const feerates = await currentFeerates(core);
   await runStep(core, (draft) => {
     const { header } = block;
     const point = pointOf(header);
     for (const entry of core.monitors.all()) {
+      if (entry.kind === "penaltyOnly") {
+        connectPenaltyEntry(core, draft, entry, point, penalties);
+        continue;
+      }
       connectOne(core, draft, entry, point, relevant.get(entry) ?? NOTHING, feerates);
       archiveWhenDue(core, draft, entry);
     }
@@ -100,6 +110,10 @@ function alarmUnknownSpend(
 async function disconnected(core: Core, forkPoint: BlockPoint): Promise<void> {
   await runStep(core, (draft) => {
     for (const entry of core.monitors.all()) {
+      if (entry.kind === "penaltyOnly") {
+        disconnectPenaltyEntry(core, draft, entry, forkPoint);
+        continue;
+      }
       if (entry.halt?.scope === "all") continue;
       const input = { kind: "blocksDisconnected" as const, forkPoint };
       const before = entry.state;
@@ -142,7 +156,7 @@ async function gather(
     const tx = parseTx(raw);
     for (const owner of owners) {
       const entry = core.monitors.byNo(owner);
-      if (entry === undefined) continue;
+      if (entry?.kind !== "full") continue; // see penalty-blocks.ts
       const list = byEntry.get(entry) ?? [];
       list.push(tx);
       byEntry.set(entry, list);

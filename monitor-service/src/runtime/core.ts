@@ -16,7 +16,7 @@ import type { CatchUp } from "./catch-up.js";
 import type { Commits } from "./commits.js";
 import type { HostDeps } from "./deps.js";
 import type { Principal } from "./monitor-host.js";
-import type { Monitors } from "./monitors.js";
+import type { Monitors, PenaltyEntry } from "./monitors.js";
 import type { Sweep } from "../tx/sweep-plan.js";
 import type { Publisher } from "./publisher.js";
 
@@ -35,6 +35,14 @@ export interface SweepControl {
   stop(): Promise<void>;
 }
 
+/** As SweepControl, for look-ups of commitments that may be older than their penalties. */
+export interface LookupControl {
+  request(entry: PenaltyEntry): void;
+  requestAll(): void;
+  idle(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 export interface Core {
   readonly deps: HostDeps;
   readonly context: MonitorContext;
@@ -48,6 +56,8 @@ export interface Core {
   /** Channels that are to be watched from a block we have no header of. */
   readonly catchUp: CatchUp;
   readonly publisher: Publisher;
+  /** Of commitments that new penalties are for. */
+  readonly lookups: LookupControl;
   /** undefined: our own outputs are left to the node. */
   sweeper: SweepControl | undefined;
   readonly rows: RowCounters;

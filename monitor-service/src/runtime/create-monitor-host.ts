@@ -50,13 +50,14 @@ function infoOf(core: Core): HostInfo {
   let oldestPendingEventAtMs: number | undefined;
   let zeroFeeChannels = 0;
   let feeReserve = 0n;
-  for (const { pending, state } of core.monitors.all()) {
+  for (const { kind, pending, state } of core.monitors.all()) {
     pendingEvents += pending.size;
     const [oldest] = pending.values();
     if (oldest !== undefined) {
       const { createdAtMs } = oldest.event;
       oldestPendingEventAtMs = Math.min(oldestPendingEventAtMs ?? createdAtMs, createdAtMs);
     }
+    if (kind !== "full") continue;
     feeReserve += feeReserveSat(state);
     if (state.parameters.channelType === "zero_fee_commitments") zeroFeeChannels += 1;
   }

@@ -11,6 +11,7 @@ import {
   updateId,
   type ChannelId,
   type Hash32,
+  type Outpoint,
   type Txid,
   type UpdateId,
 } from "@farwatch/protocol/ids";
@@ -18,6 +19,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { placeUpdate } from "@farwatch/protocol/update-cursor";
+import type { Transition } from "../monitor/effect.js";
 import { isOfUnknownHtlc } from "../monitor/update/latest-holder-commitment.js";
 import { applyInput } from "./apply-input.js";
 import { archivedRefusal, type ArchivedChannel } from "./archive.js";
@@ -25,7 +27,8 @@ import { otherOwner, tipOf, type Core } from "./core.js";
 import type { Draft } from "./draft.js";
 import { haltedRefusal } from "./halt.js";
 import type { Principal } from "./monitor-host.js";
-import type { ChannelEntry } from "./monitors.js";
+import type { AnyEntry, ChannelEntry } from "./monitors.js";
+import { applyPenaltyUpdate } from "./penalty/decide-penalty-update.js";
 import { counterpartyCommitmentsIn } from "./stored-commitments.js";
 import { readPayload } from "./update-payload.js";
 import { checkKeys } from "./watch-channel.js";
@@ -71,11 +74,7 @@ export function decideUpdate(
   return { kind: "refused", channelId, updateId: id, refusal: decided.error };
 }
 
-function findEntry(
-  core: Core,
-  who: Principal,
-  header: UpdateHeader,
-): Result<ChannelEntry, Refusal> {
+function findEntry(core: Core, who: Principal, header: UpdateHeader): Result<AnyEntry, Refusal> {
   const { channelId } = header;
   const details = { channel_id: channelId };
   const entry = core.monitors.get(channelId);
@@ -87,12 +86,16 @@ function findEntry(
   if (entry === undefined) {
     return err(refuse("storedStateUnreadable", "the stored channel cannot be read", details));
   }
-  if (outpointKey(entry.state.firstFunding) !== outpointKey(header.funding)) {
+  if (outpointKey(namedFunding(entry)) !== outpointKey(header.funding)) {
     const field = { ...details, field: "update.funding" };
     return err(refuse("malformed", "the update names another funding output", field));
   }
   return ok(entry);
 }
+
+/** That of signed headers. */
+const namedFunding = (entry: AnyEntry): Outpoint =>
+  entry.kind === "full" ? entry.state.firstFunding : entry.state.funding;
 
 /** Answers again what was answered before; anything new comes too late. */
 function placeArchived(
@@ -115,7 +118,7 @@ function placeArchived(
 function place(
   core: Core,
   draft: Draft,
-  entry: ChannelEntry,
+  entry: AnyEntry,
   offered: OfferedUpdate,
   refused: ReadonlySet<ChannelId>,
 ): Result<ReceiptFacts, Refusal> {
@@ -136,7 +139,7 @@ function place(
       return err(refuse("updateConflict", "another update stands at this id", details));
     }
     case "replay":
-      return ok(factsOf(core, entry, offered, repeatedStatus(entry.state)));
+      return ok(factsOf(core, entry, offered, repeatedStatus(entry)));
     case "next":
       return apply(core, draft, entry, offered);
   }
@@ -148,13 +151,28 @@ const gap = (expected: UpdateId, why: string): Refusal =>
 function apply(
   core: Core,
   draft: Draft,
-  entry: ChannelEntry,
+  entry: AnyEntry,
   offered: OfferedUpdate,
 ): Result<ReceiptFacts, Refusal> {
-  const { header, hash } = offered.opened;
   if (entry.halt !== undefined) return err(haltedRefusal(entry.halt.incident));
-  const damaged = checkPayload(header, offered.payload);
+  const damaged = checkPayload(offered.opened.header, offered.payload);
   if (damaged !== undefined) return err(damaged);
+  const applied =
+    entry.kind === "full"
+      ? applySteps(core, draft, entry, offered)
+      : applyPenaltyUpdate(core, draft, entry, offered);
+  if (!applied.ok) return applied;
+  const status = applied.value.afterClose ? "appliedAfterClose" : "persisted";
+  return ok(factsOf(core, entry, offered, status));
+}
+
+function applySteps(
+  core: Core,
+  draft: Draft,
+  entry: ChannelEntry,
+  offered: OfferedUpdate,
+): Result<Transition, Refusal> {
+  const { header, hash } = offered.opened;
   const steps = readPayload(header, offered.payload, () => entry.state);
   if (!steps.ok) return steps;
   const foreign = foreignKeys(core, steps.value);
@@ -175,10 +193,8 @@ function apply(
     counterpartyTxids: counterpartyTxids(steps.value),
     batchRowId: offered.proof(),
   }));
-  if (!applied.ok) return applied;
-  tellUnknownClaims(core, entry, applied.value.events);
-  const status = applied.value.afterClose ? "appliedAfterClose" : "persisted";
-  return ok(factsOf(core, entry, offered, status));
+  if (applied.ok) tellUnknownClaims(core, entry, applied.value.events);
+  return applied;
 }
 
 /** A claimed entry that names no HTLC (contract 2.12): its preimage is safe, but somebody's books are wrong. */
@@ -216,7 +232,7 @@ const counterpartyTxids = (steps: readonly UpdateStep[]): readonly Txid[] =>
 
 const factsOf = (
   core: Core,
-  entry: ChannelEntry,
+  entry: AnyEntry,
   { opened: { header, hash } }: OfferedUpdate,
   status: ReceiptFacts["status"],
 ): ReceiptFacts => ({

@@ -3,45 +3,54 @@
  * begun, filled and handed to the store before anything else runs.
  */
 import { encodeState } from "../monitor/codec.js";
-import type { MonitorState } from "../monitor/state.js";
+import { encodePenaltyState } from "../monitor/penalty/codec.js";
+import type { CommitmentNumber } from "@farwatch/protocol/ids";
 import type { ArchiveRow, StoreOp } from "../store/store.js";
-import type { ChannelEntry, PendingEvent } from "./monitors.js";
+import type { AnyEntry, PendingEvent } from "./monitors.js";
 
 export interface DraftedEvent {
-  readonly entry: ChannelEntry;
+  readonly entry: AnyEntry;
   readonly pending: PendingEvent;
+}
+
+/** A channel whose state is on disk once the decision is. */
+export interface Moved {
+  readonly entry: AnyEntry;
+  /** undefined: a channel of which no commitment of ours is known. */
+  readonly holderFloor: CommitmentNumber | undefined;
+  settle(): void;
 }
 
 export class Draft {
   readonly #ops: StoreOp[] = [];
-  readonly #touched = new Set<ChannelEntry>();
-  readonly #snapshots = new Set<ChannelEntry>();
+  readonly #touched = new Set<AnyEntry>();
+  readonly #snapshots = new Set<AnyEntry>();
   readonly events: DraftedEvent[] = [];
-  readonly archived: ChannelEntry[] = [];
+  readonly archived: AnyEntry[] = [];
 
   write(op: StoreOp): void {
     this.#ops.push(op);
   }
 
   /** The channel's state moved. */
-  touch(entry: ChannelEntry): void {
+  touch(entry: AnyEntry): void {
     this.#touched.add(entry);
   }
 
   /** The channel's state at the end of this decision is written whole. */
-  snapshot(entry: ChannelEntry): void {
+  snapshot(entry: AnyEntry): void {
     this.#snapshots.add(entry);
   }
 
   /** The channel leaves what is served, with its newest state. */
-  archive(entry: ChannelEntry, row: ArchiveRow): void {
+  archive(entry: AnyEntry, row: ArchiveRow): void {
     this.touch(entry);
     this.snapshot(entry);
     this.archived.push(entry);
     this.write({ op: "putArchive", row });
   }
 
-  addEvent(entry: ChannelEntry, pending: PendingEvent): void {
+  addEvent(entry: AnyEntry, pending: PendingEvent): void {
     this.events.push({ entry, pending });
     this.write({
       op: "insertEvent",
@@ -53,7 +62,7 @@ export class Draft {
   finish(): readonly StoreOp[] {
     for (const entry of this.#snapshots) {
       const { channelNo, headRowId: logRowId } = entry;
-      const row = { channelNo, logRowId, bytes: encodeState(entry.state) };
+      const row = { channelNo, logRowId, bytes: encodeEntry(entry) };
       this.write({ op: "putSnapshot", row });
       entry.rowsSinceSnapshot = 0;
     }
@@ -61,7 +70,18 @@ export class Draft {
   }
 
   /** States that become the durable ones with this commit. */
-  moved(): readonly { readonly entry: ChannelEntry; readonly state: MonitorState }[] {
-    return [...this.#touched].map((entry) => ({ entry, state: entry.state }));
+  moved(): readonly Moved[] {
+    return [...this.#touched].map((entry) => {
+      if (entry.kind === "penaltyOnly") {
+        const { state } = entry;
+        return { entry, holderFloor: undefined, settle: () => void (entry.durable = state) };
+      }
+      const { state } = entry;
+      const { holderFloor } = state;
+      return { entry, holderFloor, settle: () => void (entry.durable = state) };
+    });
   }
 }
+
+const encodeEntry = (entry: AnyEntry): Uint8Array =>
+  entry.kind === "full" ? encodeState(entry.state) : encodePenaltyState(entry.state);

@@ -9,7 +9,7 @@ import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { Core } from "./core.js";
 import type { Draft } from "./draft.js";
 import { causeOf } from "./error-cause.js";
-import type { ChannelEntry, Halt } from "./monitors.js";
+import type { AnyEntry, Halt } from "./monitors.js";
 
 const INCIDENT_BYTES = 8;
 
@@ -18,7 +18,7 @@ export const newIncident = (core: Core): string => toHex(core.deps.randomBytes(I
 export function haltChannel(
   core: Core,
   draft: Draft,
-  entry: ChannelEntry,
+  entry: AnyEntry,
   scope: Halt["scope"],
   error: unknown,
 ): Refusal {

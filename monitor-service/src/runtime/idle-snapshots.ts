@@ -4,12 +4,12 @@
  */
 import type { Core } from "./core.js";
 import { SNAPSHOT_AFTER_ROWS, SNAPSHOTS_PER_IDLE } from "./limits.js";
-import type { ChannelEntry } from "./monitors.js";
+import type { AnyEntry } from "./monitors.js";
 import { runStep } from "./run-step.js";
 
 /** Call when nothing else is waiting. Returns how many snapshots became durable. */
 export async function writeDueSnapshots(core: Core): Promise<number> {
-  const due: ChannelEntry[] = [];
+  const due: AnyEntry[] = [];
   for (const entry of core.monitors.all()) {
     if (due.length >= SNAPSHOTS_PER_IDLE) break;
     if (entry.rowsSinceSnapshot > SNAPSHOT_AFTER_ROWS) due.push(entry);

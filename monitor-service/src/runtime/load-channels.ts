@@ -4,9 +4,12 @@
  * not come out right is halted or kept as unreadable; the others start.
  */
 import { assert } from "@farwatch/protocol/assert";
-import { parseInitialState } from "@farwatch/protocol/convert/channel";
-import type { EventId } from "@farwatch/protocol/ids";
+import type { FirstState } from "@farwatch/protocol/channel";
+import { parseFirstState } from "@farwatch/protocol/convert/penalty-only";
+import type { EventId, PaymentHash } from "@farwatch/protocol/ids";
 import { decodeState } from "../monitor/codec.js";
+import { decodePenaltyState } from "../monitor/penalty/codec.js";
+import { penaltyStep } from "../monitor/penalty/step.js";
 import { step } from "../monitor/step.js";
 import type { ChannelRow, LogRow, SnapshotRow, StoredState } from "../store/store.js";
 import { applyInput } from "./apply-input.js";
@@ -15,8 +18,8 @@ import type { Draft } from "./draft.js";
 import { causeOf } from "./error-cause.js";
 import { haltChannel, newIncident } from "./halt.js";
 import { LOG_PAGE_ROWS } from "./limits.js";
-import type { ChannelEntry } from "./monitors.js";
-import { inputOfRow } from "./replay-log.js";
+import type { AnyEntry, ChannelEntry, EntryBase, PenaltyEntry } from "./monitors.js";
+import { inputOfRow, penaltyInputOfRow } from "./replay-log.js";
 import { runStep } from "./run-step.js";
 import { firstCommitmentsIn } from "./stored-commitments.js";
 
@@ -42,29 +45,37 @@ function addChannel(core: Core, row: ChannelRow, snapshot: SnapshotRow | undefin
   const { channelNo, channelId, managerKey, watchHash } = row;
   try {
     assert(snapshot !== undefined, "a channel has a snapshot from its first commit on");
-    const initial = parseInitialState(row.payload);
-    assert(initial.ok, "a readable initial state");
-    const state = decodeState(snapshot.bytes);
-    core.monitors.add({
+    const first = parseFirstState(row.payload);
+    assert(first.ok, "a readable first state");
+    const base = {
       channelNo,
       channelId,
       managerKey,
       watchHash,
-      firstCounterpartyCommitments: firstCommitmentsIn(initial.value),
-      state,
-      durable: state,
       headRowId: snapshot.logRowId,
       rowsSinceSnapshot: 0,
       lastEventHash: undefined,
       pending: new Map(),
       halt: undefined,
-      keptPreimages: new Set(),
-    });
+    };
+    core.monitors.add(loaded(base, first.value, snapshot.bytes));
   } catch (error) {
     const incident = newIncident(core);
     core.monitors.unreadable.set(channelId, { managerKey, incident });
     core.deps.log.error({ incident, channelId, cause: causeOf(error) }, "channel unreadable");
   }
+}
+
+function loaded(base: EntryBase, first: FirstState, bytes: Uint8Array): AnyEntry {
+  if (first.kind === "penaltyOnly") {
+    const state = decodePenaltyState(bytes);
+    return { ...base, kind: "penaltyOnly", state, durable: state };
+  }
+  const firstCounterpartyCommitments = firstCommitmentsIn(first.initial);
+  const state = decodeState(bytes);
+  const keptPreimages = new Set<PaymentHash>();
+  const own = { firstCounterpartyCommitments, keptPreimages, state, durable: state };
+  return { ...base, kind: "full", ...own };
 }
 
 function addEvents(core: Core, stored: StoredState): void {
@@ -78,11 +89,8 @@ function addEvents(core: Core, stored: StoredState): void {
 }
 
 /** Returns the channels whose log does not replay, with the reason. */
-async function replayAll(
-  core: Core,
-  stored: StoredState,
-): Promise<ReadonlyMap<ChannelEntry, unknown>> {
-  const broken = new Map<ChannelEntry, unknown>();
+async function replayAll(core: Core, stored: StoredState): Promise<ReadonlyMap<AnyEntry, unknown>> {
+  const broken = new Map<AnyEntry, unknown>();
   let after = stored.nextRowIds.log - 1;
   for (const { headRowId } of core.monitors.all()) after = Math.min(after, headRowId);
   for (;;) {
@@ -98,31 +106,37 @@ async function replayAll(
   }
 }
 
-function replayRow(
-  core: Core,
-  entry: ChannelEntry,
-  row: LogRow,
-  broken: Map<ChannelEntry, unknown>,
-): void {
+function replayRow(core: Core, entry: AnyEntry, row: LogRow, broken: Map<AnyEntry, unknown>): void {
   const { headRowId } = entry;
   entry.headRowId = row.rowId;
   entry.rowsSinceSnapshot++;
   if (broken.has(entry) || entry.halt !== undefined) return;
   try {
     assert(row.prevRowId === headRowId, "the log of a channel is a chain");
-    const result = step(core.context, entry.state, inputOfRow(row, entry.state));
-    assert(result.ok, "a stored input is accepted again");
-    core.monitors.setState(entry, result.value.state);
+    if (entry.kind === "full") replayFull(core, entry, row);
+    else replayPenalty(core, entry, row);
   } catch (error) {
     broken.set(entry, error);
   }
+}
+
+function replayFull(core: Core, entry: ChannelEntry, row: LogRow): void {
+  const result = step(core.context, entry.state, inputOfRow(row, entry.state));
+  assert(result.ok, "a stored input is accepted again");
+  core.monitors.setState(entry, result.value.state);
+}
+
+function replayPenalty(core: Core, entry: PenaltyEntry, row: LogRow): void {
+  const result = penaltyStep(entry.state, penaltyInputOfRow(row));
+  assert(result.ok, "a stored input is accepted again");
+  core.monitors.setPenaltyState(entry, result.value.state);
 }
 
 /** Every block up to the stored tip was given to every channel that was not halted. */
 function settle(
   core: Core,
   draft: Draft,
-  entry: ChannelEntry,
+  entry: AnyEntry,
   lastEventId: EventId | undefined,
   failure: unknown,
 ): void {
@@ -131,9 +145,11 @@ function settle(
     const mismatch = entry.state.nextEventId !== expected;
     const cause = failure ?? (mismatch ? new Error("stored events do not match") : undefined);
     if (cause !== undefined) haltChannel(core, draft, entry, "all", cause);
-    else core.monitors.setState(entry, { ...entry.state, best: tipOf(core) });
+    else if (entry.kind === "full") {
+      core.monitors.setState(entry, { ...entry.state, best: tipOf(core) });
+    } else core.monitors.setPenaltyState(entry, { ...entry.state, best: tipOf(core) });
   }
-  if (entry.halt === undefined) recallFloor(core, draft, entry);
+  if (entry.halt === undefined && entry.kind === "full") recallFloor(core, draft, entry);
   draft.touch(entry);
 }
 

@@ -23,6 +23,7 @@ import type { Refusal } from "@farwatch/protocol/reasons";
 import type { Result } from "@farwatch/protocol/result";
 import type { Archival } from "../monitor/archival.js";
 import type { BumpRequest, HtlcToBump } from "../monitor/effect.js";
+import type { PenaltyState } from "../monitor/penalty/state.js";
 import type { Claim, ClaimInput, MonitorState, OwnOutput } from "../monitor/state.js";
 import type { CounterpartyTx, Justice } from "../monitor/watchtower.js";
 
@@ -152,6 +153,16 @@ export interface ChannelView {
   })[];
 }
 
+/** The same of a penalty-only channel. */
+export interface PenaltyView extends Pick<
+  ChannelView,
+  "halted" | "archivedAt" | "archival" | "pendingEventIds"
+> {
+  readonly penalty: PenaltyState;
+}
+
+export type AnyView = ChannelView | PenaltyView;
+
 /** Which commitment of the counterparty. */
 export type CommitmentName =
   | { readonly by: "number"; readonly number: CommitmentNumber }
@@ -179,7 +190,7 @@ export interface ChannelQuery {
 }
 export interface ChannelPage {
   /** In channel id order. */
-  readonly views: readonly ChannelView[];
+  readonly views: readonly AnyView[];
   /** Set when there may be more. */
   readonly nextAfter: ChannelId | undefined;
 }
@@ -250,9 +261,10 @@ export interface MonitorHost {
   ): Promise<Result<Txid, Refusal>>;
   /** Of a channel in memory; `channelArchived` for others. */
   signBump(who: Principal, answer: BumpAnswer): Promise<Result<Txid, Refusal>>;
+  /** A channel with keys; `wrongChannelKind` for others. */
   channel(who: Principal, id: ChannelId): Result<ChannelView, Refusal>;
-  /** Also from the archive, which is on disk. */
-  anyChannel(who: Principal, id: ChannelId): Promise<Result<ChannelView, Refusal>>;
+  /** Of every kind, also from the archive, which is on disk. */
+  anyChannel(who: Principal, id: ChannelId): Promise<Result<AnyView, Refusal>>;
   channels(who: Principal, query: ChannelQuery): Promise<ChannelPage>;
   /** One per funding that may still be the channel's. */
   counterpartyCommitment(

@@ -15,6 +15,7 @@ import type { BumpRequest, Publish, PublishRole } from "../monitor/effect.js";
 import { bumpMessage } from "../monitor/bumps/bump-message.js";
 import { bumpRequests } from "../monitor/bumps/bump-requests.js";
 import { outstanding } from "../monitor/outstanding.js";
+import { outstandingPenalties } from "../monitor/penalty/outstanding.js";
 import { SigningRefused } from "../signer/holder-floors.js";
 import type { ChannelSigner } from "../signer/signer.js";
 import type { BumpBook } from "./bumps/bump-book.js";
@@ -24,7 +25,7 @@ import { Bumper } from "./bumps/bumper.js";
 import type { HostLog } from "./deps.js";
 import { causeOf } from "./error-cause.js";
 import type { BumpAnswer } from "./monitor-host.js";
-import type { ChannelEntry } from "./monitors.js";
+import type { AnyEntry, ChannelEntry } from "./monitors.js";
 
 export interface PublisherDeps {
   readonly context: MonitorContext;
@@ -47,13 +48,13 @@ type Refused = Extract<BroadcastResult, { kind: "refused" }>["reason"];
 export class Publisher {
   readonly #deps: PublisherDeps;
   readonly #bumper: Bumper;
-  readonly #requested = new Set<ChannelEntry>();
+  readonly #requested = new Set<AnyEntry>();
   /** Answered since the last round, per channel: not sent again before the next one. */
-  readonly #offered = new Map<ChannelEntry, Set<Txid>>();
+  readonly #offered = new Map<AnyEntry, Set<Txid>>();
   /** What was logged since the last block: once is enough. */
   readonly #told = new Set<string>();
   /** The source did not answer for something of theirs. */
-  readonly #failed = new Set<ChannelEntry>();
+  readonly #failed = new Set<AnyEntry>();
   #running: Promise<void> = Promise.resolve();
   #active = false;
   #stopped = false;
@@ -70,7 +71,7 @@ export class Publisher {
   }
 
   /** The channel's durable state moved: publishes what became outstanding, in the background. */
-  request(entry: ChannelEntry): void {
+  request(entry: AnyEntry): void {
     if (this.#stopped || !mayPublish(entry)) return;
     this.#requested.add(entry);
     if (this.#active) return;
@@ -98,14 +99,14 @@ export class Publisher {
   }
 
   /** A mempool may have dropped or lost something without our knowing (onchain-engine 9.7). */
-  rebroadcast(entries: Iterable<ChannelEntry>): void {
+  rebroadcast(entries: Iterable<AnyEntry>): void {
     this.#offered.clear();
     this.#bumper.again();
     for (const entry of entries) this.request(entry);
   }
 
   /** After an outage: the source may have started anew, without its mempool. */
-  offerAgain(entries: Iterable<ChannelEntry>): void {
+  offerAgain(entries: Iterable<AnyEntry>): void {
     this.newBlock();
     for (const entry of entries) this.request(entry);
   }
@@ -147,14 +148,15 @@ export class Publisher {
       if (entry === undefined) break;
       this.#requested.delete(entry);
       this.#failed.delete(entry);
+      if (entry.kind === "penaltyOnly") {
+        await this.#publishAll(entry, outstandingPenalties(entry.durable));
+        continue;
+      }
       const wanted = this.#outstanding(entry);
       if (wanted === undefined) continue;
       const { publishes, bumps } = wanted;
       this.#announce(entry, bumps);
-      for (const publish of publishes) {
-        if (this.#stopped) break;
-        await this.#publish(entry, publish);
-      }
+      await this.#publishAll(entry, publishes);
       for (const request of bumps) {
         if (this.#stopped) break;
         await this.#bump(entry, request);
@@ -181,7 +183,14 @@ export class Publisher {
     }
   }
 
-  async #publish(entry: ChannelEntry, publish: Publish): Promise<void> {
+  async #publishAll(entry: AnyEntry, publishes: readonly Publish[]): Promise<void> {
+    for (const publish of publishes) {
+      if (this.#stopped) return;
+      await this.#publish(entry, publish);
+    }
+  }
+
+  async #publish(entry: AnyEntry, publish: Publish): Promise<void> {
     const { role, txid } = publish;
     const offered = this.#offered.get(entry) ?? new Set();
     if (offered.has(txid)) return;
@@ -191,7 +200,9 @@ export class Publisher {
       const result = await this.#deps.source.broadcast(this.#sign(entry, publish));
       offered.add(txid);
       this.#tell(facts, publish, result);
-      if (result.kind === "refused") await this.#deps.claimRefused(entry, publish, result.reason);
+      if (result.kind === "refused" && entry.kind === "full") {
+        await this.#deps.claimRefused(entry, publish, result.reason);
+      }
     } catch (error) {
       this.#onFailure(entry, facts, error);
     }
@@ -231,11 +242,12 @@ export class Publisher {
     }
   }
 
-  #sign(entry: ChannelEntry, { tasks, finish }: Publish): Uint8Array {
+  #sign(entry: AnyEntry, { tasks, finish }: Publish): Uint8Array {
+    if (entry.kind === "penaltyOnly") return finish([]);
     return finish(this.#deps.signer.sign(entry.durable.parameters.channelKeysId, tasks));
   }
 
-  #onFailure(entry: ChannelEntry, facts: LogFacts, error: unknown): void {
+  #onFailure(entry: AnyEntry, facts: LogFacts, error: unknown): void {
     if (error instanceof SigningRefused) {
       const { commitmentNumber, floor } = error;
       this.#deps.log.error({ ...facts, commitmentNumber, floor }, "revoked: not signed");
@@ -281,8 +293,13 @@ interface Outstanding {
 }
 
 /** Open channels have nothing outstanding: they are most of all channels at every block. */
-const mayPublish = ({ durable }: ChannelEntry): boolean =>
-  durable.holderBroadcast !== undefined ||
-  durable.seenSpend?.lostAt !== undefined ||
-  durable.claims.length > 0 ||
-  durable.holderHtlcClaims.length > 0;
+const mayPublish = (entry: AnyEntry): boolean => {
+  if (entry.kind === "penaltyOnly") return entry.durable.seen.length > 0;
+  const { holderBroadcast, seenSpend, claims, holderHtlcClaims } = entry.durable;
+  return (
+    holderBroadcast !== undefined ||
+    seenSpend?.lostAt !== undefined ||
+    claims.length > 0 ||
+    holderHtlcClaims.length > 0
+  );
+};

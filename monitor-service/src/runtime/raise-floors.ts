@@ -9,8 +9,10 @@ import type { Draft } from "./draft.js";
 /** Rejects only when the process must end: a floor that is not durable may not be relied on. */
 export async function raiseFloors(core: Core, moved: ReturnType<Draft["moved"]>): Promise<void> {
   const { floors } = core.deps;
-  const raised = moved.flatMap(({ entry: { channelId }, state: { holderFloor: number } }) =>
-    number > (floors.floorOf(channelId) ?? -1) ? [{ channelId, number }] : [],
+  const raised = moved.flatMap(({ entry: { channelId }, holderFloor: number }) =>
+    number !== undefined && number > (floors.floorOf(channelId) ?? -1)
+      ? [{ channelId, number }]
+      : [],
   );
   try {
     await floors.raise(raised);

@@ -17,6 +17,7 @@ import { isClosing } from "../monitor/htlcs.js";
 import type { MonitorState } from "../monitor/state.js";
 import type { ArchivedRow } from "../store/store.js";
 import type { Core } from "./core.js";
+import type { AnyEntry } from "./monitors.js";
 import type { ReceiptStatus, SignedHeader, SignedReceipts, UpdateReceipt } from "./monitor-host.js";
 
 const AUXILIARY_BYTES = 32;
@@ -32,11 +33,14 @@ export interface ReceiptFacts {
   readonly tip: BlockPoint;
 }
 
-export const watermarkOf = (state: MonitorState): EventId => eventId(state.nextEventId - 1n);
+export const watermarkOf = ({ nextEventId }: Pick<MonitorState, "nextEventId">): EventId =>
+  eventId(nextEventId - 1n);
 
 /** For an update answered again: releases nothing when the channel is closing by now. */
-export const repeatedStatus = (state: MonitorState): ReceiptStatus =>
-  isClosing(state) ? "appliedAfterClose" : "persisted";
+export function repeatedStatus(entry: AnyEntry): ReceiptStatus {
+  const closing = entry.kind === "full" ? isClosing(entry.state) : entry.state.seen.length > 0;
+  return closing ? "appliedAfterClose" : "persisted";
+}
 
 /** As repeatedStatus and watermarkOf, of a channel whose state is not in memory. */
 export const archivedFacts = ({

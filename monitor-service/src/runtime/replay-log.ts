@@ -3,15 +3,17 @@
  * its channel instead of changing its state. Throws on anything unexpected.
  */
 import { assert, assertNever, must } from "@farwatch/protocol/assert";
+import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
 import { checkPayload } from "@farwatch/protocol/envelope/checks";
 import {
   PREIMAGE_BODY_BYTES,
   parsePreimageRecord,
 } from "@farwatch/protocol/envelope/preimage-record";
-import { hashUpdate, parseUpdate } from "@farwatch/protocol/envelope/update";
-import { hashOfPreimage, preimage } from "@farwatch/protocol/ids";
+import { hashUpdate, parseUpdate, type UpdateHeader } from "@farwatch/protocol/envelope/update";
+import { hashOfPreimage, preimage, type Hash32 } from "@farwatch/protocol/ids";
 import type { Result } from "@farwatch/protocol/result";
 import type { LearnedPreimage, MonitorInput } from "../monitor/input.js";
+import type { PenaltyInput } from "../monitor/penalty/input.js";
 import type { MonitorState } from "../monitor/state.js";
 import type { LogRow } from "../store/store.js";
 import { readPayload } from "./update-payload.js";
@@ -32,11 +34,25 @@ export function inputOfRow(row: LogRow, state: MonitorState): MonitorInput {
   }
 }
 
-function updateOf(row: LogRow, state: MonitorState): MonitorInput {
+/** Of a penalty-only channel: it has no other rows. */
+export function penaltyInputOfRow(row: LogRow): PenaltyInput {
+  assert(row.kind === "update", "a penalty-only channel stores updates");
+  const { header, updateHash } = headerOf(row);
+  const steps = readable(parseUpdatePayload(row.payload), "update payload");
+  const { updateId } = header;
+  return { kind: "updateReceived", updateId, updateHash, steps };
+}
+
+function headerOf(row: LogRow): { readonly header: UpdateHeader; readonly updateHash: Hash32 } {
   const header = readable(parseUpdate(row.header), "update header");
   const updateHash = hashUpdate(row.header);
   assert(updateHash === row.updateHash, "stored update: hash");
   assert(checkPayload(header, row.payload) === undefined, "stored update: payload hash");
+  return { header, updateHash };
+}
+
+function updateOf(row: LogRow, state: MonitorState): MonitorInput {
+  const { header, updateHash } = headerOf(row);
   const steps = readable(
     readPayload(header, row.payload, () => state),
     "update payload",

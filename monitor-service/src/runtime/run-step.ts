@@ -28,7 +28,7 @@ export async function runStep<T>(core: Core, decide: (draft: Draft) => T): Promi
   await raiseFloors(core, moved);
   await core.deps.failpoint?.("afterCommit");
 
-  for (const { entry, state } of moved) entry.durable = state;
+  for (const { settle } of moved) settle();
   for (const entry of draft.archived) core.archive.settled(entry);
   for (const { entry, pending } of draft.events) {
     pending.committed = true;

@@ -28,6 +28,7 @@ import { REBROADCAST_MS } from "./limits.js";
 import { loadChannels } from "./load-channels.js";
 import type { MonitorHost } from "./monitor-host.js";
 import { Monitors, type ChannelEntry } from "./monitors.js";
+import { PenaltyLookups } from "./penalty/penalty-lookups.js";
 import { Publisher } from "./publisher.js";
 import { runStep } from "./run-step.js";
 import { Sweeper } from "./sweeper.js";
@@ -52,7 +53,8 @@ export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
   core.headers = stored.headers.map(({ raw, height }) => storedHeader(raw, height));
   if (core.headers.length === 0) await firstHeaders(core);
   await loadChannels(core, stored);
-  core.publisher.announceAll(core.monitors.all());
+  core.publisher.announceAll(core.monitors.full());
+  core.lookups.requestAll();
   return {
     host: createMonitorHost(core),
     sink: createChainSink(core),
@@ -61,12 +63,14 @@ export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
       return writeDueSnapshots(core);
     },
     published: async () => {
+      await core.lookups.idle();
       await core.publisher.idle();
       await core.sweeper?.idle();
     },
     stop: async () => {
       core.feed.stop();
       await core.catchUp.stop();
+      await core.lookups.stop();
       await core.sweeper?.stop();
       await core.publisher.stop();
     },
@@ -76,6 +80,7 @@ export async function startMonitorHost(deps: HostDeps): Promise<RunningHost> {
 /** What failed at once, everything outstanding from time to time. */
 function offerAgain(core: Core): void {
   core.publisher.retryFailed();
+  core.lookups.requestAll();
   const now = core.deps.nowMs();
   if (now - core.offeredAtMs < REBROADCAST_MS) return;
   core.offeredAtMs = now;
@@ -131,6 +136,7 @@ function createCore(deps: HostDeps, stored: StoredState): Core {
           : undefined,
       claimRefused: (entry, publish, reason) => claimRefused(core, entry, publish, reason),
     }),
+    lookups: new PenaltyLookups(() => core),
     sweeper: undefined,
     sweeps: new Map(stored.sweeps.map((sweep) => [sweep.id, sweep])),
     offeredAtMs: deps.nowMs(),

@@ -210,7 +210,7 @@ function put(core: Core, draft: Draft, sweep: Sweep | undefined): void {
 /** Of every channel that sees blocks. */
 function sweepables(core: Core): Sweepables {
   const found = new Map<string, Sweepable>();
-  for (const entry of core.monitors.all()) {
+  for (const entry of core.monitors.full()) {
     if (entry.halt?.scope === "all" || entry.state.ownOutputs.length === 0) continue;
     for (const item of sweepable(core.context, entry.state)) found.set(item.key, item);
   }
@@ -229,7 +229,7 @@ function isOver(core: Core, sweep: Sweep, now: Sweepables): boolean {
   const keys = new Set(sweep.inputs);
   if (sweep.inputs.some((key) => now.has(key))) return false;
   const { height } = tipOf(core);
-  for (const { state } of core.monitors.all()) {
+  for (const { state } of core.monitors.full()) {
     for (const { output, spend } of state.ownOutputs) {
       if (!keys.has(outpointKey(output.outpoint))) continue;
       // Unspent and yet not sweepable now: young again after a reorganisation, or its channel is halted.

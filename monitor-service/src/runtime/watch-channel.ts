@@ -4,9 +4,14 @@
  * one. The same bytes again are answered again, other bytes for a known channel are refused.
  */
 import { equalBytes } from "@farwatch/protocol/bytes";
-import type { ChannelParameters, ChannelPubkeys, InitialState } from "@farwatch/protocol/channel";
-import { parseInitialState } from "@farwatch/protocol/convert/channel";
+import type {
+  ChannelParameters,
+  ChannelPubkeys,
+  InitialState,
+  PenaltyOnlyChannel,
+} from "@farwatch/protocol/channel";
 import { readImportedEvents } from "@farwatch/protocol/convert/imported-events";
+import { parseFirstState } from "@farwatch/protocol/convert/penalty-only";
 import { checkEpoch, checkPayload } from "@farwatch/protocol/envelope/checks";
 import type { InitialStateHeader } from "@farwatch/protocol/envelope/initial-state";
 import { openWatch, type Opened } from "@farwatch/protocol/envelope/open-manager-batch";
@@ -32,7 +37,8 @@ import {
   watermarkOf,
   type ReceiptFacts,
 } from "./receipts.js";
-import type { ChannelEntry } from "./monitors.js";
+import type { AnyEntry, ChannelEntry } from "./monitors.js";
+import { checkPenaltyNames, startPenaltyOnly } from "./penalty/watch-penalty-only.js";
 import { runStep } from "./run-step.js";
 import { firstCommitmentsIn } from "./stored-commitments.js";
 
@@ -64,12 +70,34 @@ async function watchNew(
   request: WatchRequest,
   watch: Watch,
 ): Promise<Result<ReceiptFacts, Refusal>> {
-  const built = await build(core, watch, request.payload);
+  const damaged = checkPayload(watch.header, request.payload);
+  if (damaged !== undefined) return err(damaged);
+  const first = parseFirstState(request.payload);
+  if (!first.ok) return first;
+  if (first.value.kind === "penaltyOnly") {
+    return watchPenaltyOnly(core, who, { ...watch, request }, first.value.channel);
+  }
+  const built = await build(core, watch, request.payload, first.value.initial);
   if (!built.ok) return built;
   return runStep(
     core,
     (draft) => place(core, who, watch) ?? start(core, draft, who, request, watch, built.value),
   );
+}
+
+async function watchPenaltyOnly(
+  core: Core,
+  who: Principal,
+  watch: Watch & { readonly request: WatchRequest },
+  channel: PenaltyOnlyChannel,
+): Promise<Result<ReceiptFacts, Refusal>> {
+  const misnamed = checkPenaltyNames(watch.header, channel);
+  if (misnamed !== undefined) return err(misnamed);
+  return runStep(core, (draft) => {
+    const known = place(core, who, watch);
+    if (known !== undefined) return known;
+    return ok(firstReceipt(core, watch.header, startPenaltyOnly(core, draft, who, watch, channel)));
+  });
 }
 
 /** undefined: the channel is new, the caller may, and there is room. */
@@ -104,13 +132,9 @@ async function build(
   core: Core,
   watch: Watch,
   payload: Uint8Array,
+  initial: InitialState,
 ): Promise<Result<Built, Refusal>> {
   const { header } = watch;
-  const damaged = checkPayload(header, payload);
-  if (damaged !== undefined) return err(damaged);
-  const parsed = parseInitialState(payload);
-  if (!parsed.ok) return parsed;
-  const initial = parsed.value;
   const imported = readImportedEvents(payload, header.firstUpdateId);
   if (!imported.ok) return imported;
   const refusal =
@@ -179,6 +203,7 @@ function start(
   const { managerKey } = who;
   const channelNo = nextRow(core, "channel");
   const entry: ChannelEntry = {
+    kind: "full",
     channelNo,
     channelId,
     managerKey,
@@ -199,20 +224,20 @@ function start(
   core.monitors.add(entry);
   core.catchUp.drop(watchHash);
   takeOver(core, draft, entry, now);
-  return ok(firstReceipt(core, header, now));
+  return ok(firstReceipt(core, header, entry));
 }
 
 /** Proves the id before the first update, with the hash that the first update must name. */
 const firstReceipt = (
   core: Core,
   header: InitialStateHeader,
-  channel: { readonly state: MonitorState } | ArchivedRow,
+  channel: AnyEntry | ArchivedRow,
 ): ReceiptFacts => ({
   channelId: header.channelId,
   setNo: header.setNo,
   ...genesisOf(header),
   ...("state" in channel
-    ? { status: repeatedStatus(channel.state), eventWatermark: watermarkOf(channel.state) }
+    ? { status: repeatedStatus(channel), eventWatermark: watermarkOf(channel.state) }
     : archivedFacts(channel)),
   tip: tipOf(core),
 });

@@ -2,9 +2,10 @@
  * What the block scanner looks for, for many channels at once: each channel, by a small number, with
  * the outpoints and transactions its state waits for.
  */
+import { outpointKey } from "@farwatch/protocol/ids";
 import { OutpointIndex, TxidIndex } from "../chain/outpoint-index.js";
 import type { Watch } from "../chain/scan-block.js";
-import { watched } from "../monitor/outstanding.js";
+import { watched, type Watched } from "../monitor/outstanding.js";
 import type { MonitorState } from "../monitor/state.js";
 
 export class WatchIndex {
@@ -16,32 +17,35 @@ export class WatchIndex {
   }
 
   add(owner: number, state: MonitorState): void {
-    const { outpoints, txids } = watched(state);
-    for (const outpoint of outpoints) this.watch.outpoints.add(outpoint, owner);
-    for (const txid of txids) this.watch.txids.add(txid, owner);
+    this.watchAll(owner, watched(state));
   }
 
   remove(owner: number, state: MonitorState): void {
-    const { outpoints, txids } = watched(state);
-    for (const outpoint of outpoints) this.watch.outpoints.remove(outpoint, owner);
-    for (const txid of txids) this.watch.txids.remove(txid, owner);
+    this.forgetAll(owner, watched(state));
   }
 
   /** The channel's state is another one; cheap when it waits for the same. */
   move(owner: number, before: MonitorState, state: MonitorState): void {
-    if (waitsForSame(before, state)) return;
-    this.add(owner, state);
-    const now = watched(state);
-    const kept = new Set([
-      ...now.outpoints.map(({ txid, vout }) => `${txid}:${vout}`),
-      ...now.txids,
-    ]);
-    const { outpoints, txids } = this.watch;
-    const old = watched(before);
-    for (const outpoint of old.outpoints) {
-      if (!kept.has(`${outpoint.txid}:${outpoint.vout}`)) outpoints.remove(outpoint, owner);
-    }
-    for (const txid of old.txids) if (!kept.has(txid)) txids.remove(txid, owner);
+    if (!waitsForSame(before, state)) this.exchange(owner, watched(before), watched(state));
+  }
+
+  watchAll(owner: number, { outpoints, txids }: Watched): void {
+    for (const outpoint of outpoints) this.watch.outpoints.add(outpoint, owner);
+    for (const txid of txids) this.watch.txids.add(txid, owner);
+  }
+
+  forgetAll(owner: number, { outpoints, txids }: Watched): void {
+    for (const outpoint of outpoints) this.watch.outpoints.remove(outpoint, owner);
+    for (const txid of txids) this.watch.txids.remove(txid, owner);
+  }
+
+  exchange(owner: number, old: Watched, now: Watched): void {
+    this.watchAll(owner, now);
+    const kept = new Set([...now.outpoints.map(outpointKey), ...now.txids]);
+    this.forgetAll(owner, {
+      outpoints: old.outpoints.filter((outpoint) => !kept.has(outpointKey(outpoint))),
+      txids: old.txids.filter((txid) => !kept.has(txid)),
+    });
   }
 }
 

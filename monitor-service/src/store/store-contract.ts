@@ -67,6 +67,27 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     await place.remove();
   });
 
+  it("finds penalties by their commitment, newest first, and walks a channel back", async () => {
+    const [one, other] = [txid(hex("ab", 32)), txid(`${hex("cd", 24)}${hex("ab", 8)}`)];
+    const rows = [1, 2, 3, 4].map((rowId) =>
+      logRow({ rowId, prevRowId: rowId > 2 ? rowId - 2 : 0 }),
+    );
+    await store.transact([
+      ...rows.map((row) => ({ op: "appendLog" as const, row })),
+      { op: "insertPenalty", row: { commitmentTxid: one, logRowId: 1 } },
+      { op: "insertPenalty", row: { commitmentTxid: one, logRowId: 3 } },
+      { op: "insertPenalty", row: { commitmentTxid: one, logRowId: 3 } },
+      { op: "insertPenalty", row: { commitmentTxid: txid(hex("ee", 32)), logRowId: 2 } },
+    ]);
+    const again = await settled();
+    const ids = (found: readonly LogRow[]): readonly number[] => found.map(({ rowId }) => rowId);
+    assert.deepEqual(ids(await again.findPenalties([one])), [3, 1]);
+    assert.deepEqual(ids(await again.findPenalties([other])), [3, 1], "the same first 8 bytes");
+    assert.deepEqual(ids(await again.findPenalties([txid(hex("0f", 32))])), []);
+    assert.deepEqual(ids(await again.readBack(4, 10)), [4, 2]);
+    assert.deepEqual(ids(await again.readBack(3, 1)), [3]);
+  });
+
   it("starts empty, with an id and a generation", async () => {
     const state = await loaded();
     assert.match(state.storeId, /^[0-9a-f]{32}$/);

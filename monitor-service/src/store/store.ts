@@ -74,6 +74,12 @@ export interface SnapshotRow {
   readonly bytes: Uint8Array;
 }
 
+/** Finds the log row of a penalty by the commitment that it punishes. */
+export interface PenaltyRow {
+  readonly commitmentTxid: Txid;
+  readonly logRowId: number;
+}
+
 /** The newest event of a channel, kept when the event itself is acked and gone. */
 export interface EventHeadRow {
   readonly channelNo: number;
@@ -147,6 +153,8 @@ export type StoreOp =
   | { readonly op: "putEpoch"; readonly row: EpochRow }
   | { readonly op: "insertChannel"; readonly row: ChannelRow }
   | { readonly op: "appendLog"; readonly row: LogRow }
+  /** A log row carries a penalty for this commitment. */
+  | { readonly op: "insertPenalty"; readonly row: PenaltyRow }
   | { readonly op: "insertBatch"; readonly row: BatchRow }
   /** Also becomes the channel's event head. */
   | { readonly op: "insertEvent"; readonly row: EventRow }
@@ -201,6 +209,13 @@ export interface MonitorStore {
   findAnyCommitment(headRowId: number): Promise<LogRow | undefined>;
   /** Walks a channel's log backwards for an update id; for replay answers below the head. */
   findUpdate(headRowId: number, updateId: UpdateId): Promise<LogRow | undefined>;
+  /**
+   * Rows of any channel that may carry a penalty for one of these commitments, the newest first: txids are
+   * told apart by their first 8 bytes only, so the caller looks into the rows.
+   */
+  findPenalties(commitments: readonly Txid[]): Promise<readonly LogRow[]>;
+  /** Rows of one channel from `rowId` backwards, the newest first, at most `limit`. */
+  readBack(rowId: number, limit: number): Promise<readonly LogRow[]>;
   /** Newest snapshot of a channel, archived ones included. */
   readSnapshot(channelNo: number): Promise<SnapshotRow | undefined>;
   /** Resolves after the last transaction is durable and the files are closed. */

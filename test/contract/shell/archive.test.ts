@@ -7,6 +7,7 @@ import { msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { htlcId, managerKey, type ChannelId } from "@farwatch/protocol/ids";
 import { forwardSource } from "../../harness/channel/sources.js";
+import type { AnyView, ChannelView } from "@farwatch/monitor-service/runtime/monitor-host";
 import type { Channel } from "../../harness/channel/channel.js";
 import { secretNamed } from "../../harness/channel/test-channel.js";
 import { blockHeight } from "@farwatch/protocol/block";
@@ -14,6 +15,11 @@ import { cooperativeCloseTx } from "../../harness/channel/cooperative-close.js";
 import { World } from "./world.js";
 
 const DELAY = 4032;
+
+function withKeys(view: AnyView): ChannelView {
+  assert.ok("state" in view, "a channel with keys");
+  return view;
+}
 
 describe("archive", function () {
   this.timeout(240_000);
@@ -43,7 +49,7 @@ describe("archive", function () {
   };
   const list = async (filter: "live" | "archived" | "all", limit = 10) => {
     const page = await world.host.channels(world.manager.who, { filter, after: undefined, limit });
-    return page.views.map(({ state }) => state.parameters.channelId);
+    return page.views.map((view) => withKeys(view).state.parameters.channelId);
   };
 
   it("moves a channel once, keeps its rows, and answers from disk, before and after a restart", async () => {
@@ -59,8 +65,9 @@ describe("archive", function () {
       const view = await world.host.anyChannel(world.manager.who, channel.channelId);
       assert.ok(view.ok);
       assert.equal(view.value.archivedAt, 201);
-      assert.equal(view.value.state.latestUpdateId, 1n);
-      assert.equal(view.value.state.best.height, 201);
+      const { state } = withKeys(view.value);
+      assert.equal(state.latestUpdateId, 1n);
+      assert.equal(state.best.height, 201);
       assert.deepEqual(await list("live"), [other.channelId]);
       assert.deepEqual(await list("archived"), [channel.channelId]);
       assert.deepEqual(await list("all"), [channel.channelId, other.channelId].sort());

@@ -152,6 +152,7 @@ export class BumpDesk {
 }
 
 const entryOf = (p: ProtectedChannel): ChannelEntry => ({
+  kind: "full",
   channelNo: 1,
   channelId: p.channel.channelId,
   managerKey: managerKey("11".repeat(32)),

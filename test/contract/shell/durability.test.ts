@@ -29,6 +29,8 @@ class Gate {
     readSnapshot: (channelNo) => store.readSnapshot(channelNo),
     findAnyCommitment: (head) => store.findAnyCommitment(head),
     findUpdate: (head, id) => store.findUpdate(head, id),
+    findPenalties: (commitments) => store.findPenalties(commitments),
+    readBack: (rowId, limit) => store.readBack(rowId, limit),
     close: () => store.close(),
     transact: async (ops) => {
       if (this.failing) throw new StoreFailure("disk full");

@@ -5,8 +5,9 @@
 import { randomBytes } from "node:crypto";
 import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
-import type { InitialState } from "@farwatch/protocol/channel";
+import type { InitialState, PenaltyOnlyChannel } from "@farwatch/protocol/channel";
 import { encodeInitialState as encodePayload } from "@farwatch/protocol/convert/channel";
+import { encodePenaltyOnly, penaltyOnlyFunding } from "@farwatch/protocol/convert/penalty-only";
 import { encodeUpdatePayload } from "@farwatch/protocol/convert/update";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { encodeEventAck, hashEventAck } from "@farwatch/protocol/envelope/event-ack";
@@ -99,8 +100,21 @@ export class TestManager {
 
   /** Also starts the channel's chain of updates. */
   watch(initial: InitialState, firstUpdateId = 1n): WatchRequest {
-    const { channelId, funding } = initial.parameters;
-    const payload = encodePayload(initial);
+    return this.#watchOf(initial.parameters, encodePayload(initial), firstUpdateId);
+  }
+
+  /** Of a penalty-only channel. */
+  watchPenalties(channel: PenaltyOnlyChannel, firstUpdateId = 1n): WatchRequest {
+    const { channelId } = channel;
+    const named = { channelId, funding: penaltyOnlyFunding(channelId) };
+    return this.#watchOf(named, encodePenaltyOnly(channel), firstUpdateId);
+  }
+
+  #watchOf(
+    { channelId, funding }: { readonly channelId: ChannelId; readonly funding: Outpoint },
+    payload: Uint8Array,
+    firstUpdateId: bigint,
+  ): WatchRequest {
     const header = encodeInitialState({
       ...this.#named,
       ...digestPayload(payload),

@@ -35,6 +35,8 @@ export class MonitorDisk {
   readonly #channels = new Map<number, ChannelRow>();
   readonly #archive = new Map<number, ArchiveRow>();
   readonly #log = new Map<number, LogRow>();
+  /** Commitment txid and log row. */
+  readonly #penalties = new Set<string>();
   readonly #batches = new Map<number, unknown>();
   readonly #events = new Map<number, EventRow>();
   readonly #told: SealedMonitorEvent[] = [];
@@ -103,9 +105,28 @@ export class MonitorDisk {
         walk(head, ({ counterpartyTxids }) => counterpartyTxids.length > 0),
       findUpdate: (head, id) =>
         walk(head, ({ kind, updateId }) => kind === "update" && updateId === id),
+      findPenalties: (commitments) =>
+        session.read(() =>
+          byNumber(this.#log)
+            .filter(({ rowId }) =>
+              commitments.some((txid) => this.#penalties.has(`${txid} ${rowId}`)),
+            )
+            .reverse(),
+        ),
+      readBack: (rowId, limit) => session.read(() => this.#back(rowId, limit)),
       readSnapshot: (channelNo) => session.read(() => this.#snapshots.get(channelNo)),
       close: () => session.close(new StoreFailure("store is closed")),
     };
+  }
+
+  #back(from: number, limit: number): readonly LogRow[] {
+    const rows: LogRow[] = [];
+    for (let id = from; id !== 0 && rows.length < limit;) {
+      const row = must(this.#log.get(id), "log row named by its successor");
+      rows.push(row);
+      id = row.prevRowId;
+    }
+    return rows;
   }
 
   #walk(from: number, matches: (row: LogRow) => boolean): LogRow | undefined {
@@ -175,6 +196,8 @@ export class MonitorDisk {
         return void this.#channels.set(op.row.channelNo, op.row);
       case "appendLog":
         return void this.#log.set(op.row.rowId, op.row);
+      case "insertPenalty":
+        return void this.#penalties.add(`${op.row.commitmentTxid} ${op.row.logRowId}`);
       case "insertBatch":
         return void this.#batches.set(op.row.rowId, op.row);
       case "insertEvent":

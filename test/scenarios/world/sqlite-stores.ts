@@ -47,6 +47,8 @@ export class SqliteFiles {
         calls.read(() => store.findCounterpartyCommitment(...call)),
       findAnyCommitment: (head) => calls.read(() => store.findAnyCommitment(head)),
       findUpdate: (...call) => calls.read(() => store.findUpdate(...call)),
+      findPenalties: (commitments) => calls.read(() => store.findPenalties(commitments)),
+      readBack: (...call) => calls.read(() => store.readBack(...call)),
       readSnapshot: (channelNo) => calls.read(() => store.readSnapshot(channelNo)),
       close: () => calls.read(() => store.close()),
     };

@@ -39,7 +39,7 @@ export type PenaltyInput =
 export interface PenaltyTransition {
   readonly state: PenaltyState;
   readonly events: readonly NewMonitorEvent[];
-  /** False when only the best block moved. */
+  /** False when only the best block moved, or nothing was found in a look-up. */
   readonly persist: boolean;
   /** For updates: a commitment was seen before it. */
   readonly afterClose: boolean;

@@ -67,7 +67,9 @@ function checkInvariants(before: PenaltyState, { state, events }: PenaltyWork): 
   assert(state.lookedUpTo <= state.latestUpdateId, "only known updates are looked up");
 }
 
+/** A look-up that found nothing is done again after a restart, so it is not written. */
 function onlyTheTipMoved(before: PenaltyState, state: PenaltyState): boolean {
-  const after = { ...state, best: before.best };
+  const { best, lookedUpTo } = before;
+  const after = { ...state, best, lookedUpTo };
   return (Object.keys(after) as (keyof PenaltyState)[]).every((key) => after[key] === before[key]);
 }

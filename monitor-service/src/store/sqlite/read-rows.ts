@@ -140,7 +140,9 @@ export type ReadCall =
   | { readonly kind: "readSnapshot"; readonly channelNo: number }
   | { readonly kind: "findCommitment"; readonly headRowId: number; readonly txid: Txid }
   | { readonly kind: "findAnyCommitment"; readonly headRowId: number }
-  | { readonly kind: "findUpdate"; readonly headRowId: number; readonly updateId: bigint };
+  | { readonly kind: "findUpdate"; readonly headRowId: number; readonly updateId: bigint }
+  | { readonly kind: "findPenalties"; readonly heads: readonly bigint[] }
+  | { readonly kind: "readBack"; readonly rowId: number; readonly limit: number };
 
 export type ReadResult =
   | { readonly kind: "state"; readonly state: RawState }

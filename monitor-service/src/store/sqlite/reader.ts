@@ -50,6 +50,7 @@ export class Reader {
   readonly #logRow: Database.Statement<[bigint], RawLog>;
   readonly #logPage: Database.Statement<[number, number], RawLog>;
   readonly #snapshot: Database.Statement<[number], RawSnapshot>;
+  readonly #penalty: Database.Statement<[bigint], { readonly log_row_id: bigint }>;
 
   constructor(db: Database.Database) {
     this.#db = db;
@@ -59,6 +60,7 @@ export class Reader {
     this.#logRow = db.prepare("SELECT * FROM log WHERE row_id = ?");
     this.#logPage = db.prepare("SELECT * FROM log WHERE row_id > ? ORDER BY row_id LIMIT ?");
     this.#snapshot = db.prepare("SELECT * FROM snapshot WHERE channel_no = ?");
+    this.#penalty = db.prepare("SELECT log_row_id FROM penalty WHERE txid_head = ?");
   }
 
   run(call: ReadCall): Progress {
@@ -83,9 +85,33 @@ export class Reader {
         const wanted = storedU64(call.updateId);
         return this.#walk(call, (link) => link.update_id === wanted && link.kind === "update");
       }
+      case "findPenalties":
+        return { done: true, result: { kind: "log", rows: this.#penalties(call.heads) } };
+      case "readBack":
+        return { done: true, result: { kind: "log", rows: this.#back(call) } };
       default:
         return assertNever(call);
     }
+  }
+
+  #penalties(heads: readonly bigint[]): readonly RawLog[] {
+    const ids = new Set(
+      heads.flatMap((head) => this.#penalty.all(head).map((found) => found.log_row_id)),
+    );
+    return [...ids]
+      .sort((a, b) => (a < b ? 1 : -1))
+      .map((id) => must(this.#logRow.get(id), "log row of a penalty"));
+  }
+
+  #back({ rowId, limit }: { readonly rowId: number; readonly limit: number }): readonly RawLog[] {
+    const rows: RawLog[] = [];
+    let next = BigInt(rowId);
+    while (next !== 0n && rows.length < limit) {
+      const row = must(this.#logRow.get(next), "log row named by its successor");
+      rows.push(row);
+      next = row.prev_row_id;
+    }
+    return rows;
   }
 
   #walk(

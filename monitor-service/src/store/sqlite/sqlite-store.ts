@@ -24,7 +24,7 @@ import {
   type ReadCall,
   type ReadResult,
 } from "./read-rows.js";
-import { toWriteCalls } from "./write-ops.js";
+import { toWriteCalls, txidHead } from "./write-ops.js";
 
 const STORE_ID_BYTES = 16;
 
@@ -110,6 +110,15 @@ class SqliteStore implements MonitorStore {
 
   async findUpdate(headRowId: number, updateId: UpdateId): Promise<LogRow | undefined> {
     return logRows(await this.#read({ kind: "findUpdate", headRowId, updateId }))[0];
+  }
+
+  async findPenalties(commitments: readonly Txid[]): Promise<readonly LogRow[]> {
+    const heads = commitments.map(txidHead);
+    return logRows(await this.#read({ kind: "findPenalties", heads }));
+  }
+
+  async readBack(rowId: number, limit: number): Promise<readonly LogRow[]> {
+    return logRows(await this.#read({ kind: "readBack", rowId, limit }));
   }
 
   async readSnapshot(channelNo: number): Promise<SnapshotRow | undefined> {

@@ -4,7 +4,7 @@
  * whole buffer behind them.
  */
 import { assertNever } from "@farwatch/protocol/assert";
-import { txid, type Txid } from "@farwatch/protocol/ids";
+import { txid, txidToInternal, type Txid } from "@farwatch/protocol/ids";
 import type { StoreOp } from "../store.js";
 
 export type Bound = string | number | bigint | null | Uint8Array;
@@ -16,6 +16,7 @@ export const WRITE_SQL = {
     (channel_no, channel_id, manager_key, header, payload, watch_hash) VALUES (?, ?, ?, ?, ?, ?)`,
   appendLog: `INSERT INTO log (row_id, channel_no, prev_row_id, kind, update_id, update_hash,
     counterparty_txid, batch_row_id, header, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  insertPenalty: "INSERT OR IGNORE INTO penalty (txid_head, log_row_id) VALUES (?, ?)",
   insertBatch: "INSERT INTO batch (row_id, header, signature) VALUES (?, ?, ?)",
   insertEvent: `INSERT INTO event (row_id, channel_no, channel_id, event_id, event_hash, subject_key,
     created_at_ms, header, payload, signature) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -54,6 +55,12 @@ const storedTxids = (txids: readonly Txid[]): string | null =>
 export const loadedTxids = (stored: string | null): readonly Txid[] =>
   stored === null ? [] : stored.split(" ").map((text) => txid(text));
 
+/** Its first 8 bytes as they stand in a transaction, as SQLite's signed integer. */
+export const txidHead = (of: Txid): bigint => {
+  const bytes = txidToInternal(of);
+  return new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(0);
+};
+
 const own = (bytes: Uint8Array): Uint8Array =>
   bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
 
@@ -75,6 +82,8 @@ function valuesOf(op: StoreOp): readonly Bound[] {
     }
     case "appendLog":
       return logValues(op.row);
+    case "insertPenalty":
+      return [txidHead(op.row.commitmentTxid), op.row.logRowId];
     case "insertBatch":
       return [op.row.rowId, own(op.row.header), own(op.row.signature)];
     case "insertEvent":
