@@ -1,5 +1,5 @@
 /** Everything that can happen to the manager. */
-import type { HtlcSource, InitialState } from "@farwatch/protocol/channel";
+import type { HtlcSource, InitialState, PenaltyOnlyChannel } from "@farwatch/protocol/channel";
 import type { EventOrigin, MonitorEventBody } from "@farwatch/protocol/event";
 import type { Msat } from "@farwatch/protocol/amount";
 import type {
@@ -72,6 +72,15 @@ export type ManagerInput =
       readonly payload: Uint8Array;
       /** SHA-256 of the ChannelMonitor that an LDK node gave; undefined: it gave the state in our words. */
       readonly ldkMonitorHash?: Hash32 | undefined;
+      readonly requiredMonitors: readonly MonitorKey[];
+      readonly setNo: number;
+    }
+  | {
+      readonly kind: "penaltyWatchOffered";
+      readonly nodeKey: string;
+      readonly channel: PenaltyOnlyChannel;
+      readonly firstUpdateId: UpdateId;
+      readonly payload: Uint8Array;
       readonly requiredMonitors: readonly MonitorKey[];
       readonly setNo: number;
     }

@@ -86,6 +86,8 @@ export interface ChannelRow {
    * in commitments under htlcId was made up (proto ldk/convert/commitment.ts).
    */
   readonly dialect?: "ldk" | undefined;
+  /** Of which only penalty transactions are held (ADR M-18); undefined: a channel with keys. */
+  readonly penaltyOnly?: true | undefined;
   readonly chainHash: string;
   /** The node's own name of it, if it has one. */
   readonly userChannelId: Uint8Array | undefined;

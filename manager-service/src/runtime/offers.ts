@@ -1,6 +1,6 @@
 /** WatchChannel and UpdateChannel from the node: parse, look up what is stored, decide, commit. */
-import { parseInitialState } from "@farwatch/protocol/convert/channel";
 import { readImportedEvents } from "@farwatch/protocol/convert/imported-events";
+import { parseFirstState } from "@farwatch/protocol/convert/penalty-only";
 import { parseUpdatePayload } from "@farwatch/protocol/convert/update";
 import { checkPayloadSize } from "@farwatch/protocol/envelope/limits";
 import type { ChannelId, UpdateId } from "@farwatch/protocol/ids";
@@ -27,19 +27,20 @@ export async function offerWatch(
   const state = signedStateOf(deps, first, asked);
   if (!state.ok) return state;
   const { payload, firstUpdateId } = state.value;
-  const parsed = parseInitialState(payload);
+  const parsed = parseFirstState(payload);
   if (!parsed.ok) return parsed;
+  const requiredMonitors = deps.links.map(({ monitorKey }) => monitorKey);
+  const common = { nodeKey, ...state.value, requiredMonitors, setNo: FIRST_SET };
+  if (parsed.value.kind === "penaltyOnly") {
+    const { channel } = parsed.value;
+    const offered = await run({ kind: "penaltyWatchOffered", ...common, channel });
+    return offered.ok ? ok(channel.channelId) : offered;
+  }
   const imported = readImportedEvents(payload, firstUpdateId);
   if (!imported.ok) return imported;
-  const offered = await run({
-    kind: "watchOffered",
-    nodeKey,
-    initial: parsed.value,
-    ...state.value,
-    requiredMonitors: deps.links.map(({ monitorKey }) => monitorKey),
-    setNo: FIRST_SET,
-  });
-  return offered.ok ? ok(parsed.value.parameters.channelId) : offered;
+  const { initial } = parsed.value;
+  const offered = await run({ kind: "watchOffered", ...common, initial });
+  return offered.ok ? ok(initial.parameters.channelId) : offered;
 }
 
 function signedStateOf(

@@ -110,10 +110,13 @@ function sealed(work: Work, channel: ChannelRow, offered: OfferedUpdate): Update
  * every update since.
  */
 function refuseDialect(
-  { dialect, role }: ChannelRow,
+  { dialect, role, penaltyOnly }: ChannelRow,
   { payloadType }: OfferedUpdate,
 ): Refusal | undefined {
   const isLdk = payloadType === "ldkBytes";
+  if (isLdk && penaltyOnly === true) {
+    return refuse("wrongChannelKind", "LDK's bytes are of channels with keys");
+  }
   if (isLdk && role !== "nodeResolves") {
     return refuse("unknownRole", "LDK's bytes come from a node in role NODE_RESOLVES", { role });
   }

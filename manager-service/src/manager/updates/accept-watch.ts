@@ -3,20 +3,39 @@
  * are answered again; other bytes for a known channel are refused (`alreadyWatched`).
  */
 import { equalBytes } from "@farwatch/protocol/bytes";
+import { penaltyOnlyFunding } from "@farwatch/protocol/convert/penalty-only";
 import {
   encodeInitialState,
   hashInitialState,
   type InitialStateHeader,
 } from "@farwatch/protocol/envelope/initial-state";
 import { digestPayload, genesisHash } from "@farwatch/protocol/envelope/update";
-import { updateId, type ChannelId } from "@farwatch/protocol/ids";
+import { updateId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import type { ManagerInput } from "../input.js";
-import { META_KEY, rowKeys, type ChannelRow, type WatchRow } from "../rows.js";
+import {
+  META_KEY,
+  rowKeys,
+  type ChannelRow,
+  type CounterpartyView,
+  type WatchRow,
+} from "../rows.js";
 import { metaOf, roleOf, type Work } from "../work.js";
 import { takeOutbound, viewOf } from "./outbound-htlcs.js";
 
 type Offered = Extract<ManagerInput, { kind: "watchOffered" }>;
+type PenaltyOffered = Extract<ManagerInput, { kind: "penaltyWatchOffered" }>;
+type AnyOffered = Pick<
+  Offered,
+  "nodeKey" | "firstUpdateId" | "payload" | "requiredMonitors" | "setNo" | "ldkMonitorHash"
+>;
+
+/** What a first state of either kind says of its channel. */
+type Beginning = Pick<
+  ChannelRow,
+  "channelId" | "chainHash" | "funding" | "userChannelId" | "spliceTxids" | "holderNumber"
+> &
+  Pick<ChannelRow, "counterparty" | "penaltyOnly">;
 
 /**
  * Errors: otherNetwork, rangeExceeded, unknownRole (LDK's monitor), notYourChannel, alreadyWatched,
@@ -25,12 +44,8 @@ type Offered = Extract<ManagerInput, { kind: "watchOffered" }>;
 export function acceptWatch(work: Work, offered: Offered): Refusal | undefined {
   const { parameters } = offered.initial;
   const { channelId, chainHash } = parameters;
-  if (chainHash !== work.context.chainHash) {
-    return refuse("otherNetwork", "the channel is on another network", { chain_hash: chainHash });
-  }
-  if (offered.firstUpdateId === 0n) {
-    return refuse("rangeExceeded", "first_update_id starts at 1", { field: "first_update_id" });
-  }
+  const unfit = checkBeginning(work, chainHash, offered);
+  if (unfit !== undefined) return unfit;
   const role = roleOf(work, offered.nodeKey);
   if (offered.ldkMonitorHash !== undefined && role !== "nodeResolves") {
     return refuse("unknownRole", "LDK's monitors come from a node in role NODE_RESOLVES", { role });
@@ -43,11 +58,61 @@ export function acceptWatch(work: Work, offered: Offered): Refusal | undefined {
   const dialect = dialectOf(offered);
   const where = { nodeKey, channelId, userChannelId, isFirst: true, dialect };
   const refusal = takeOutbound(work, where, htlcs, []);
-  if (refusal === undefined) start(work, offered, channelId);
+  if (refusal === undefined) start(work, offered, beginningOf(offered));
   return refusal;
 }
 
-function placeKnown(work: Work, offered: Offered, known: ChannelRow): Refusal | undefined {
+/** Errors: otherNetwork, rangeExceeded, notYourChannel, alreadyWatched. */
+export function acceptPenaltyWatch(work: Work, offered: PenaltyOffered): Refusal | undefined {
+  const { channelId, chainHash } = offered.channel;
+  const unfit = checkBeginning(work, chainHash, offered);
+  if (unfit !== undefined) return unfit;
+  const known = work.draft.channel.get(channelId);
+  if (known !== undefined) return placeKnown(work, offered, known);
+  start(work, offered, {
+    channelId,
+    chainHash,
+    funding: penaltyOnlyFunding(channelId),
+    userChannelId: undefined,
+    spliceTxids: [],
+    holderNumber: 0,
+    counterparty: NO_COMMITMENT,
+    penaltyOnly: true,
+  });
+  return undefined;
+}
+
+/** Of a channel whose commitments nobody tells: monitors say 0 too, so a comparison finds nothing. */
+const NO_COMMITMENT: CounterpartyView = {
+  number: 0,
+  point: new Uint8Array(),
+  outbound: [],
+  inbound: [],
+};
+
+function checkBeginning(
+  work: Work,
+  chainHash: string,
+  { firstUpdateId }: AnyOffered,
+): Refusal | undefined {
+  if (chainHash !== work.context.chainHash) {
+    return refuse("otherNetwork", "the channel is on another network", { chain_hash: chainHash });
+  }
+  if (firstUpdateId > 0n) return undefined;
+  return refuse("rangeExceeded", "first_update_id starts at 1", { field: "first_update_id" });
+}
+
+const beginningOf = ({ initial }: Offered): Beginning => ({
+  channelId: initial.parameters.channelId,
+  chainHash: initial.parameters.chainHash,
+  funding: initial.parameters.funding,
+  userChannelId: initial.parameters.userChannelId,
+  spliceTxids: initial.pendingFundings.map((pending) => pending.parameters.funding.txid),
+  holderNumber: initial.holderCommitment.commitmentNumber,
+  counterparty: viewOf(initial.counterpartyCommitment),
+});
+
+function placeKnown(work: Work, offered: AnyOffered, known: ChannelRow): Refusal | undefined {
   const { channelId } = known;
   if (known.nodeKey !== offered.nodeKey) {
     return refuse("notYourChannel", "the channel belongs to another node", {
@@ -63,18 +128,17 @@ function placeKnown(work: Work, offered: Offered, known: ChannelRow): Refusal | 
   return refuse("alreadyWatched", "watched with another first state", { channel_id: channelId });
 }
 
-const dialectOf = ({ ldkMonitorHash }: Offered): ChannelRow["dialect"] =>
+const dialectOf = ({ ldkMonitorHash }: AnyOffered): ChannelRow["dialect"] =>
   ldkMonitorHash === undefined ? undefined : "ldk";
 
 /** Of LDK's bytes those bytes count: a newer build may make another state of them. */
-const isSameState = (watch: WatchRow, { ldkMonitorHash, payload }: Offered): boolean =>
+const isSameState = (watch: WatchRow, { ldkMonitorHash, payload }: AnyOffered): boolean =>
   ldkMonitorHash === undefined && watch.ldkMonitorHash === undefined
     ? equalBytes(watch.payload, payload)
     : watch.ldkMonitorHash === ldkMonitorHash;
 
-function start(work: Work, offered: Offered, channelId: ChannelId): void {
-  const { parameters, holderCommitment, counterpartyCommitment, pendingFundings } = offered.initial;
-  const { chainHash, funding, userChannelId } = parameters;
+function start(work: Work, offered: AnyOffered, beginning: Beginning): void {
+  const { channelId, chainHash, funding } = beginning;
   const { nodeKey, firstUpdateId, payload, requiredMonitors, setNo, ldkMonitorHash } = offered;
   const digest = digestPayload(payload);
   const header: InitialStateHeader = {
@@ -95,23 +159,17 @@ function start(work: Work, offered: Offered, channelId: ChannelId): void {
   const meta = metaOf(work);
   work.draft.meta.put(META_KEY, { ...meta, nextChannelNo: meta.nextChannelNo + 1 });
   const channel: ChannelRow = {
-    channelId,
+    ...beginning,
     channelNo: meta.nextChannelNo,
     nodeKey,
     role: roleOf(work, nodeKey),
     dialect: dialectOf(offered),
-    userChannelId,
-    chainHash,
-    funding,
-    spliceTxids: pendingFundings.map((pending) => pending.parameters.funding.txid),
     requiredMonitors,
     setNo,
     firstUpdateId,
     genesisHash: genesis,
     acceptedId: updateId(firstUpdateId - 1n),
     headHash: genesis,
-    holderNumber: holderCommitment.commitmentNumber,
-    counterparty: viewOf(counterpartyCommitment),
     counterpartyPrevious: undefined,
     revokedCommitments: 0,
     lockedDown: false,

@@ -5,6 +5,7 @@
  */
 import { assertNever } from "@farwatch/protocol/assert";
 import { hashOfPreimage, type ChannelId, type UpdateId } from "@farwatch/protocol/ids";
+import { checkPenaltyTransaction } from "@farwatch/protocol/penalty-transaction";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import {
   isTakenAfterForceClose,
@@ -46,6 +47,7 @@ function applyStep(work: Work, at: At, step: UpdateStep): Refusal | undefined {
   if (channelOf(work, channelId).lockedDown && !isTakenAfterForceClose(step)) {
     return refuse("noFurtherUpdates", "force-closed: no such step is taken any more");
   }
+  if (channelOf(work, channelId).penaltyOnly === true) return applyPenaltyStep(work, at, step);
   switch (step.kind) {
     case "latestHolderCommitment":
       return holderCommitment(work, channelId, step);
@@ -79,6 +81,18 @@ function applyStep(work: Work, at: At, step: UpdateStep): Refusal | undefined {
     default:
       return assertNever(step);
   }
+}
+
+/** Of a penalty-only channel: nothing of it is known here but that its steps are of its kind. */
+function applyPenaltyStep(work: Work, { channelId }: At, step: UpdateStep): Refusal | undefined {
+  if (step.kind === "penaltyTransaction") {
+    return checkPenaltyTransaction(step.transaction, step.commitmentTxid);
+  }
+  if (step.kind !== "channelForceClosed" || step.shouldBroadcast) {
+    return refuse("wrongChannelKind", "this channel's monitors hold penalty transactions only");
+  }
+  forceClosed(work, channelId, step);
+  return undefined;
 }
 
 const notNext = (which: string, expected: number): Refusal =>
