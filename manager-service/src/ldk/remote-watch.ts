@@ -24,6 +24,7 @@ import type {
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { channelId, type ChannelId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
+import { FactsOfChannels } from "./channel-facts.js";
 import { ChannelBook } from "./channel-book.js";
 import { RemoteWatchError, textOf } from "./errors.js";
 import { EventDesk } from "./event-desk.js";
@@ -36,6 +37,7 @@ import type { ChannelLister, MonitorReaders, RemoteWatchOptions } from "./option
 import { readMonitorItem } from "./read-item.js";
 import { planRestore } from "./restore-plan.js";
 import { restoreMonitors } from "./restore.js";
+import { UserEvents, type UserEventHandler } from "./user-events.js";
 import { decodeTold, encodeTold, type Told } from "./told.js";
 
 /** Begun before ChannelManager.write; given back when its bytes and `told` are on disk. */
@@ -52,6 +54,7 @@ export class RemoteWatch {
   readonly #hold = new Hold();
   readonly #desk: EventDesk;
   readonly #link: ManagerLink;
+  readonly #userEvents: UserEvents;
   readonly #watch: Ldk.Watch;
   readonly #started: Promise<OpenNodeSessionResponse>;
   #sessionOpened: (session: OpenNodeSessionResponse) => void = () => undefined;
@@ -77,6 +80,7 @@ export class RemoteWatch {
       { ...options, clock: options.clock ?? systemClock },
       this.#linkHost(),
     );
+    this.#userEvents = new UserEvents(options.ldk, new FactsOfChannels(this.#link));
     this.#watch = ldkWatch({
       ldk: options.ldk,
       book: this.#book,
@@ -100,7 +104,8 @@ export class RemoteWatch {
 
   /** Updates wait for a snapshot, or events that LDK was given do. */
   get needsSnapshot(): boolean {
-    return this.#hold.size > 0 || this.#desk.handedItems().length > 0;
+    const { length } = [...this.#desk.handedItems(), ...this.#userEvents.handledItems()];
+    return this.#hold.size > 0 || length > 0;
   }
 
   /** LDK's updates that wait for a snapshot, and those that wait for the manager-service. */
@@ -152,7 +157,7 @@ export class RemoteWatch {
   tick(): void {
     if (this.#lister === undefined) throw new RemoteWatchError("misused", "attach comes first");
     this.#desk.look(viewOf(this.#lister));
-    this.#tellWork();
+    if (this.#desk.hasWork) this.#tellWork();
   }
 
   /** Directly before ChannelManager.write(), with nothing in between. Throws when the watch has failed. */
@@ -164,7 +169,7 @@ export class RemoteWatch {
     return {
       told: encodeTold(this.#book.told(view)),
       upTo: this.#hold.newest,
-      items: this.#desk.handedItems(),
+      items: [...this.#desk.handedItems(), ...this.#userEvents.handledItems()],
     };
   }
 
@@ -177,7 +182,20 @@ export class RemoteWatch {
     this.#savedUpTo = upTo;
     this.#link.send(this.#hold.release(upTo));
     this.#desk.done(items);
+    this.#userEvents.done(items);
     this.#link.done(items);
+  }
+
+  /**
+   * Gives what the node's wallet must do to `handler`, as LDK's events: SpendableOutputs, DiscardFunding, and
+   * BumpTransaction for LDK's BumpTransactionEventHandler. What it throws at comes again at the next call;
+   * the first error is thrown on when all were tried. True when anything was done.
+   */
+  async processPendingEvents(handler: UserEventHandler): Promise<boolean> {
+    const { done, failures } = await this.#userEvents.run(handler);
+    this.#link.done(done);
+    if (failures.length > 0) throw failures[0];
+    return done.length > 0;
   }
 
   /** Ends the connection; nothing more is sent or handed over. */
@@ -201,6 +219,7 @@ export class RemoteWatch {
     return {
       connected: safely((session) => {
         this.#session = session;
+        this.#userEvents.replayBegins();
         onConnection?.(true, "");
       }),
       disconnected: safely((why) => onConnection?.(false, why)),
@@ -217,6 +236,7 @@ export class RemoteWatch {
     if (item?.$case === "event") this.#item(item.value);
     else if (item?.$case === "replayDone") {
       this.#desk.reached(item.value.lastItemId);
+      this.#userEvents.replayEnds(item.value.bumpsKnownOf);
       assert(this.#session !== undefined, "a session before its items");
       this.#sessionOpened(this.#session);
     }
@@ -226,16 +246,23 @@ export class RemoteWatch {
   #item({ itemId, item }: Item): void {
     if (item?.$case === "monitorEvent") {
       const event = readMonitorItem(itemId, item.value);
-      if (!this.#desk.item(event)) this.#link.done([itemId]);
+      const { channelId: id, body } = event;
+      if (body.kind === "discardFunding") this.#userEvents.discard(itemId, id, body.funding);
+      else if (!this.#desk.item(event)) this.#link.done([itemId]);
     } else if (item?.$case === "userEvent") this.#userEvent(itemId, item.value);
     this.#desk.reached(itemId);
   }
 
-  #userEvent(itemId: bigint, { event }: UserEvent): void {
-    if (event?.$case !== "alarm") return;
-    const { code, text, channelId: about } = event.value;
-    this.#options.onAlarm({ code, text, channelId: about && toHex(about) });
-    this.#link.done([itemId]);
+  #userEvent(itemId: bigint, { event, channelId: about }: UserEvent): void {
+    if (event?.$case === "spendableOutputs") {
+      this.#userEvents.spendable(itemId, about, event.value);
+    } else if (event?.$case === "bumpTransaction") {
+      this.#userEvents.bump(event.value);
+    } else if (event?.$case === "alarm") {
+      const { code, text, channelId: of } = event.value;
+      this.#options.onAlarm({ code, text, channelId: of && toHex(of) });
+      this.#link.done([itemId]);
+    }
   }
 
   #completed({ channelId: id, updateId, itemWatermark, closed }: Completed): void {
@@ -249,9 +276,8 @@ export class RemoteWatch {
   }
 
   #tellWork(): void {
-    if (this.#lister !== undefined && this.#failure === undefined && this.#desk.hasWork) {
-      this.#options.onWork();
-    }
+    if (this.#lister === undefined || this.#failure !== undefined) return;
+    if (this.#desk.hasWork || this.#userEvents.hasWork) this.#options.onWork();
   }
 
   /** Loud and for good: better a channel that stands still than a wrong Completed. */
@@ -260,7 +286,8 @@ export class RemoteWatch {
     const made = new RemoteWatchError("internal", textOf(error));
     this.#failure = error instanceof RemoteWatchError ? error : made;
     this.#cannotStart(this.#failure);
-    const { code, message } = this.#failure instanceof RemoteWatchError ? this.#failure : made;
-    this.#options.onAlarm({ code, text: message });
+    const { code, message: text } = error instanceof RemoteWatchError ? error : made;
+    // Not here: this may be a callback of LDK, and an alarm may lead to calls into LDK.
+    setImmediate(() => this.#options.onAlarm({ code, text }));
   }
 }

@@ -192,6 +192,9 @@ describe("items to the node", () => {
       output: { kind: "static" },
     } as const;
     const outputs = user({ kind: "spendableOutputs", channelId: CHANNEL, outputs: [output] });
+    const { item } = sent({ kind: "spendableOutputs", channelId: CHANNEL, outputs: [output] });
+    assert.ok(item?.$case === "userEvent");
+    assert.equal(item.value.channelId?.toString("hex"), CHANNEL);
     const funding = { txid: bytesOf(FUNDING.txid), vout: 1 };
     assert.deepEqual(outputs, {
       $case: "spendableOutputs",

@@ -43,9 +43,18 @@ function contentToWire(content: ItemContent): Item["item"] {
     case "monitorEvent":
       return { $case: "monitorEvent", value: relayedToWire(content) };
     default:
-      return { $case: "userEvent", value: { event: eventToWire(content) } };
+      return {
+        $case: "userEvent",
+        value: { event: eventToWire(content), channelId: channelOf(content) },
+      };
   }
 }
+
+/** Of the events that do not name it themselves. */
+const channelOf = (event: UserEvent): Buffer | undefined =>
+  event.kind === "spendableOutputs" || event.kind === "discardFunding"
+    ? hex(event.channelId)
+    : undefined;
 
 function commandToWire(command: NodeCommand): WireCommand["command"] {
   const channelId = hex(command.channelId);

@@ -223,7 +223,8 @@ export class InProcessNode {
 }
 
 function bytesAt(event: object, field: string): Uint8Array {
-  const value: unknown = Reflect.get(event, field);
+  const given: unknown = Reflect.get(event, field);
+  const value = given instanceof ldk.Option_ThirtyTwoBytesZ_Some ? given.some : given;
   return value instanceof Uint8Array ? value : new Uint8Array(0);
 }
 

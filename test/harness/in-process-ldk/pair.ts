@@ -6,7 +6,7 @@ import { Transaction } from "bitcoinjs-lib";
 import { ldk } from "../../fixture-recorder/ldk/module.js";
 import { mustBeOk, okOf } from "../../fixture-recorder/ldk/result.js";
 import type { InProcessNode } from "./node.js";
-import type { PaperChain } from "./paper-chain.js";
+import type { PaperBlock, PaperChain } from "./paper-chain.js";
 
 interface End {
   readonly node: InProcessNode;
@@ -20,6 +20,8 @@ const INVOICE_EXPIRY_SECS = 7_200;
 const MAX_TOTAL_DELTA = 43;
 
 export class Pair {
+  /** Also given every block. */
+  readonly followers: ((block: PaperBlock) => void)[] = [];
   #ends: readonly [End, End] | undefined;
   #sockets = 0n;
   #coins = 0;
@@ -78,6 +80,7 @@ export class Pair {
   mine(what: "all" | "empty" = "all"): void {
     const block = this.chain.mine(what);
     for (const node of [this.a, this.b]) node.connectBlock(block);
+    for (const follow of this.followers) follow(block);
     this.exchange();
   }
 

@@ -9,7 +9,9 @@ import {
   type Snapshot,
   type WatchAlarm,
 } from "@farwatch/manager-service/ldk";
+import type { Watch } from "lightningdevkit";
 import { must } from "@farwatch/protocol/assert";
+import { toHex } from "@farwatch/protocol/bytes";
 import { ldk } from "../../fixture-recorder/ldk/module.js";
 import { InProcessNode, type NodeIdentity } from "./node.js";
 
@@ -22,6 +24,10 @@ let epochs = 0n;
 
 export class WatchedNode {
   readonly alarms: WatchAlarm[] = [];
+  /** MonitorEvents that LDK was given, as it writes them, without Completed. */
+  readonly handed: string[] = [];
+  /** Ids of the Completed it was given. */
+  readonly completed: bigint[] = [];
   /** LDK should be asked again. */
   work = 0;
   #node: InProcessNode | undefined;
@@ -61,13 +67,29 @@ export class WatchedNode {
     this.#watch = watch;
     const monitors = await watch.restore(disk?.told, identity.readers);
     const saved = disk === undefined ? undefined : { manager: disk.manager, monitors };
-    const node = new InProcessNode(identity, watch.asWatch(), saved);
+    const node = new InProcessNode(identity, this.#recording(watch.asWatch()), saved);
     this.#node = node;
     watch.attach(node.manager);
     node.processEvents(); // before the blocks: what was completed is announced
     node.catchUp();
     watch.tick();
     return node;
+  }
+
+  #recording(inner: Watch): Watch {
+    const { handed, completed } = this;
+    return ldk.Watch.new_impl({
+      watch_channel: (funding, monitor) => inner.watch_channel(funding, monitor),
+      update_channel: (funding, update) => inner.update_channel(funding, update),
+      release_pending_monitor_events: () => {
+        const released = inner.release_pending_monitor_events();
+        for (const event of released.flatMap((one) => one.get_c())) {
+          if (event instanceof ldk.MonitorEvent_Completed) completed.push(event.monitor_update_id);
+          else handed.push(toHex(event.write()));
+        }
+        return released;
+      },
+    });
   }
 
   beginSave(): { readonly snapshot: Snapshot; readonly manager: Uint8Array } {

@@ -64,6 +64,8 @@ export interface UserEvent {
     | { readonly $case: "probeSuccessful"; readonly value: ProbeOutcome }
     | { readonly $case: "probeFailed"; readonly value: ProbeOutcome }
     | undefined;
+  /** Of spendable_outputs and discard_funding: the channel they come from. */
+  readonly channelId?: Buffer | undefined;
 }
 
 /**
@@ -361,7 +363,7 @@ export const Item: MessageFns<Item> = {
 };
 
 function createBaseUserEvent(): UserEvent {
-  return { event: undefined };
+  return { event: undefined, channelId: undefined };
 }
 
 export const UserEvent: MessageFns<UserEvent> = {
@@ -418,6 +420,9 @@ export const UserEvent: MessageFns<UserEvent> = {
       case "probeFailed":
         ProbeOutcome.encode(message.event.value, writer.uint32(138).fork()).join();
         break;
+    }
+    if (message.channelId !== undefined) {
+      writer.uint32(146).bytes(message.channelId);
     }
     return writer;
   },
@@ -574,6 +579,14 @@ export const UserEvent: MessageFns<UserEvent> = {
             message.event = { $case: "probeFailed", value: ProbeOutcome.decode(reader, reader.uint32()) };
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.channelId = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -698,6 +711,7 @@ export const UserEvent: MessageFns<UserEvent> = {
         break;
       }
     }
+    message.channelId = object.channelId ?? undefined;
     return message;
   },
 };
