@@ -14,6 +14,8 @@ import { freePort } from "../bitcoind/ports.js";
 import { until } from "../cluster/chain-facts.js";
 import { createCluster, type Cluster } from "../cluster/cluster.js";
 import type { MonitorClient } from "../cluster/monitor-client.js";
+import { ChainIndex } from "./chain-index.js";
+import { EventLog } from "./event-log.js";
 import { LdkProcess } from "./ldk-process.js";
 import type { NodePlan, WatchPlan } from "./protocol.js";
 
@@ -49,11 +51,12 @@ export interface Member {
 
 export class LdkWorld {
   readonly #members = new Map<string, Member>();
-  readonly #monitors: MonitorClient[] = [];
+  readonly #logs = new Map<string, EventLog>();
 
   private constructor(
     readonly bitcoind: Regtest,
     readonly folder: string,
+    readonly index: ChainIndex,
     private readonly ownsBitcoind: boolean,
   ) {}
 
@@ -61,9 +64,12 @@ export class LdkWorld {
     const bitcoind = options.bitcoind ?? (await startRegtest({ zmq: true }));
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "farwatch-ldk-"));
     ownFolder(folder);
-    const world = new LdkWorld(bitcoind, folder, options.bitcoind === undefined);
+    const names = Object.keys(options.nodes);
+    const wallets = new Map(names.map((name) => [name, walletOf(name)]));
+    const index = new ChainIndex(bitcoind, await bitcoind.height(), wallets);
+    const world = new LdkWorld(bitcoind, folder, index, options.bitcoind === undefined);
     try {
-      await world.#fundWallets(Object.keys(options.nodes));
+      await world.#fundWallets(names);
       const adding = Object.entries(options.nodes);
       await Promise.all(adding.map(([name, monitors]) => world.#add(name, monitors)));
     } catch (error) {
@@ -78,6 +84,11 @@ export class LdkWorld {
   }
   node(name: string): LdkProcess {
     return this.member(name).node;
+  }
+  log(name: string): EventLog {
+    const known = this.#logs.get(name) ?? new EventLog(this.node(name));
+    this.#logs.set(name, known);
+    return known;
   }
   services(name: string): Cluster {
     return must(this.member(name).services, `services of ${name}`);
@@ -117,8 +128,18 @@ export class LdkWorld {
     });
   }
 
+  /** Both sides know. */
+  async disconnect(from: string, to: string): Promise<void> {
+    const [a, b] = [this.node(from), this.node(to)];
+    await a.call("disconnect", { nodeId: b.nodeId });
+    const knows = async (node: LdkProcess, other: LdkProcess) =>
+      (await node.state()).peers.includes(other.nodeId);
+    await until(`${from} and ${to} are disconnected`, async () => {
+      return !(await knows(a, b)) && !(await knows(b, a));
+    });
+  }
+
   async close(): Promise<void> {
-    for (const monitor of this.#monitors) monitor.close();
     await Promise.all(
       this.members.map(async ({ node, services }) => {
         await node.stop();
