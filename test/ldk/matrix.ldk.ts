@@ -12,8 +12,8 @@ import { ALIVE } from "./scenarios/alive.js";
 import type { Scenario } from "./scenarios/scenario.js";
 import { Table } from "./table.js";
 
-/** FARWATCH_LDK_WATCH=local plays the same with LDK's own ChainMonitor, as far as that goes. */
-const isLocal = process.env["FARWATCH_LDK_WATCH"] === "local";
+/** Played with LDK's own ChainMonitor unless FARWATCH_LDK_WATCH=farwatch. */
+const isLocal = process.env["FARWATCH_LDK_WATCH"] !== "farwatch";
 const MONITORS = isLocal ? 0 : 1;
 
 const table = new Table(

@@ -11,7 +11,7 @@ import { inputsOf } from "../../fixture-recorder/chain/recorded-chain.js";
 import { outpointName } from "../../fixture-recorder/ldk/describe-parts.js";
 import { ldk } from "../../fixture-recorder/ldk/module.js";
 import { readMonitor } from "../../fixture-recorder/ldk/monitor.js";
-import { okOf } from "../../fixture-recorder/ldk/result.js";
+import { isOf, okOf } from "../../fixture-recorder/ldk/result.js";
 import { broadcaster, eventHandler } from "../../fixture-recorder/ldk/traits.js";
 import type { Commitment } from "./protocol.js";
 
@@ -23,6 +23,9 @@ interface Past {
 export class History {
   readonly #channels = new Map<string, Past>();
   readonly #byFunding = new Map<string, Past>();
+  /** Newest id handed to the Watch, and newest it has told to be completed, by channel id. */
+  readonly #handed = new Map<string, bigint>();
+  readonly #completed = new Map<string, bigint>();
 
   constructor(
     private readonly keys: KeysManager,
@@ -30,20 +33,44 @@ export class History {
     private readonly log: Logger,
   ) {}
 
+  /** Every update of this life has come back as completed. */
+  get isSettled(): boolean {
+    return [...this.#handed].every(([id, handed]) => (this.#completed.get(id) ?? -1n) >= handed);
+  }
+
   /** Notes what passes on its way to the real Watch. */
   around(inner: Watch): Watch {
+    const { LDKChannelMonitorUpdateStatus_InProgress: inProgress } = ldk.ChannelMonitorUpdateStatus;
     return ldk.Watch.new_impl({
       watch_channel: (funding, monitor) => {
         const past = { monitor: monitor.write(), updates: [] };
-        this.#channels.set(toHex(monitor.channel_id().get_a()), past);
+        const id = toHex(monitor.channel_id().get_a());
+        this.#channels.set(id, past);
         this.#byFunding.set(outpointName(funding), past);
-        return inner.watch_channel(funding, monitor);
+        const status = inner.watch_channel(funding, monitor);
+        if (isOf(ldk.Result_ChannelMonitorUpdateStatusNoneZ_OK, status)) {
+          if (status.res === inProgress) this.#handed.set(id, monitor.get_latest_update_id());
+        }
+        return status;
       },
       update_channel: (funding, update) => {
         this.#byFunding.get(outpointName(funding))?.updates.push(update.write());
-        return inner.update_channel(funding, update);
+        const status = inner.update_channel(funding, update);
+        const id = toHex(update.get_channel_id().get_a());
+        if (status === inProgress) this.#handed.set(id, update.get_update_id());
+        return status;
       },
-      release_pending_monitor_events: () => inner.release_pending_monitor_events(),
+      release_pending_monitor_events: () => {
+        const released = inner.release_pending_monitor_events();
+        for (const entry of released) {
+          const id = toHex(entry.get_b().get_a());
+          for (const event of entry.get_c()) {
+            if (event instanceof ldk.MonitorEvent_Completed)
+              this.#completed.set(id, event.monitor_update_id);
+          }
+        }
+        return released;
+      },
     });
   }
 

@@ -19,6 +19,7 @@ import { LocalWatch } from "./local-watch.js";
 import type { NodeWatch } from "./node-watch.js";
 import type { NodePlan } from "./protocol.js";
 import { react } from "./reactions.js";
+import { RemoteNodeWatch } from "./remote-node-watch.js";
 import { Tcp } from "./tcp.js";
 
 /** Milliseconds between looks at what nobody announces, such as a monitor's answer. */
@@ -59,27 +60,26 @@ export class LightningNode {
     const points = new KillPoints();
     const disk = new Disk(plan.folder, () => points.pass());
     const chain = new ChainFollower(plan.bitcoind);
-    const watch = makeWatch(base, disk, chain);
+    const work = { pump: (): void => undefined };
+    const watch = makeWatch(base, { disk, chain, onWork: () => work.pump() });
     const history = new History(base.keys, base.fees, base.log);
     const saved = disk.load();
+    const monitors = await watch.restore(saved?.told);
     const origin: Origin =
       saved === undefined
         ? { kind: "fresh", tip: await chain.tip() }
-        : {
-            kind: "saved",
-            bytes: saved.manager,
-            monitors: await watch.restore(saved.told, saved.manager),
-          };
+        : { kind: "saved", bytes: saved.manager, monitors };
     const objects = buildObjects(base, history.around(watch.watch), origin);
     const application = new Application(saved?.app);
     const made = { base, objects, application, watch, history, chain, disk, points };
     const node = new LightningNode(made);
+    work.pump = () => setImmediate(() => node.pump()); // LDK may be what called
     await node.#start();
     return node;
   }
 
   get isQuiet(): boolean {
-    return this.made.watch.isQuiet();
+    return this.made.watch.isQuiet() && this.made.history.isSettled;
   }
 
   async sync(): Promise<number> {
@@ -185,16 +185,29 @@ export class LightningNode {
   };
 }
 
-function makeWatch(base: Base, disk: Disk, chain: ChainFollower): NodeWatch {
+interface WatchSurroundings {
+  readonly disk: Disk;
+  readonly chain: ChainFollower;
+  readonly onWork: () => void;
+}
+
+function makeWatch(base: Base, { disk, chain, onWork }: WatchSurroundings): NodeWatch {
   const { keys, fees, log, plan, rpc } = base;
-  switch (plan.watch.kind) {
-    case "local": {
-      const ours = broadcaster((raws) => void broadcast(rpc, raws));
-      return new LocalWatch({ keys, fees, log, disk, chain, broadcaster: ours });
-    }
-    case "remote":
-      throw new Error("no remote Watch yet");
+  if (plan.watch.kind === "local") {
+    const ours = broadcaster((raws) => void broadcast(rpc, raws));
+    return new LocalWatch({ keys, fees, log, disk, chain, broadcaster: ours });
   }
+  return new RemoteNodeWatch({
+    plan: plan.watch,
+    readers: {
+      entropySource: keys.as_EntropySource(),
+      signerProvider: keys.as_SignerProvider(),
+      feeEstimator: fees,
+      logger: log,
+    },
+    onWork,
+    onAlarm: (text) => process.stderr.write(`${plan.name}: alarm: ${text}\n`),
+  });
 }
 
 /** "txid" in display order, as bitcoind says it. */

@@ -12,9 +12,9 @@ export interface WatchSnapshot {
 export interface NodeWatch {
   /** For the ChannelManager. */
   readonly watch: Watch;
-  /** Monitors for ChannelManager.read; `told` as it was saved with these manager bytes. */
-  restore(told: Uint8Array, manager: Uint8Array): Promise<readonly ChannelMonitor[]>;
-  /** The manager is there: read, or new. */
+  /** Monitors for ChannelManager.read; `told` as it was saved with it, undefined for a new node. */
+  restore(told: Uint8Array | undefined): Promise<readonly ChannelMonitor[]>;
+  /** The manager is there: read, or new. Its events are processed before it is given a block. */
   start(manager: ChannelManager): Promise<void>;
   /** Something waits for a save. */
   needsSave(): boolean;
