@@ -3,7 +3,7 @@
  * words, and they themselves are signed and stored. A ChannelMonitor becomes a first state that carries it;
  * a ChannelMonitorUpdate stays as it is.
  */
-import { assert } from "@farwatch/protocol/assert";
+import { fail } from "@farwatch/protocol/convert/reader";
 import { parseInitialState } from "@farwatch/protocol/convert/channel";
 import { MAX_LDK_MONITOR_BYTES } from "@farwatch/protocol/convert/limits";
 import { checkPayloadSize } from "@farwatch/protocol/envelope/limits";
@@ -78,7 +78,8 @@ export function stepsOfLdk(
   // Asked for only when the update is a splice: no HTLC of its commitments is looked at here.
   const current = () => {
     const first = parseInitialState(watch.payload);
-    assert(first.ok, "a stored first state");
+    // A penalty-only channel: it speaks no LDK.
+    if (!first.ok) return fail("malformed", "ldk_bytes", "the channel cannot be spliced");
     return { parameters: first.value.parameters };
   };
   const read = readLdkUpdate(payload, current);
