@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { must } from "@farwatch/protocol/assert";
 import { fromHex, toHex } from "@farwatch/protocol/bytes";
-import { Role } from "@farwatch/protocol/gen/manager/v1/manager_service";
+import type { Role } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { updateId, type ChannelId } from "@farwatch/protocol/ids";
 import { readLdkMonitor } from "@farwatch/protocol/ldk/convert/read-monitor";
 import { CHAIN_HASH, NODE } from "@farwatch/manager-service/manager/testing/scene";
