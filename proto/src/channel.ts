@@ -12,6 +12,7 @@ import type {
   PaymentHash,
   PaymentId,
   PerCommitmentSecret,
+  Preimage,
   SourceKey,
   Txid,
 } from "./ids.js";
@@ -152,6 +153,22 @@ export interface RevokedSecret {
   readonly secret: PerCommitmentSecret;
 }
 
+/** A commitment on every funding that has one; that on the locked funding first. */
+export interface CommitmentOnFundings<C extends HolderCommitment | CounterpartyCommitment> {
+  readonly commitment: C;
+  readonly pending: readonly PendingCommitment<C>[];
+}
+
+/** What the monitor of a channel that was in use knew besides its current commitments. */
+export interface EarlierState {
+  readonly previousHolder: CommitmentOnFundings<HolderCommitment> | undefined;
+  /** Not revoked yet. */
+  readonly previousCounterparty: CommitmentOnFundings<CounterpartyCommitment> | undefined;
+  readonly preimages: readonly Preimage[];
+  /** Outbound HTLCs that the counterparty fulfilled; the node knows of them. */
+  readonly fulfilled: readonly { readonly sourceKey: SourceKey; readonly preimage: Preimage }[];
+}
+
 /** First state of a channel, as WatchChannel carries it. */
 /**
  * A channel of which a monitor knows nothing but transactions signed beforehand. undefined where a node
@@ -178,6 +195,8 @@ export interface InitialState extends NegotiatedFunding {
   readonly revokedSecrets: readonly RevokedSecret[];
   /** Best block at creation; the monitor scans from there. undefined: from its own tip. */
   readonly bestBlock: BlockPoint | undefined;
-  /** LDK's `ChannelMonitor.write()` that all this was read from. Kept for its node, never read. */
+  /** LDK's `ChannelMonitor.write()` that all this was read from, kept for its node. */
   readonly ldkMonitor: Uint8Array | undefined;
+  /** undefined: the channel is new. */
+  readonly earlier: EarlierState | undefined;
 }

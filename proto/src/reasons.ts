@@ -109,6 +109,12 @@ export const REASONS = {
   duplicateForward: stopAndAlert,
   keysMismatch: stopAndAlert,
   unsupportedChannelType: stopAndAlert,
+  /** A first state out of LDK's monitor that cannot be taken over as it is; details.cause names why. */
+  notImportable: row(
+    "FAILED_PRECONDITION",
+    "afterFix",
+    "let the old monitor go on until the cause is gone, then import",
+  ),
   /** A claimed entry names no HTLC of the commitment; its preimage was kept as a record. */
   claimNotFound: stopAndAlert,
   /** The only commitment held is older than one told durable; overriding would lose the channel. */

@@ -97,16 +97,6 @@ export type ManagerInput =
       readonly stored: UpdateRow | undefined;
     }
   | {
-      /** LDK's ChannelMonitor as its node rebuilt it. */
-      readonly kind: "checkpointOffered";
-      readonly nodeKey: string;
-      readonly channelId: ChannelId;
-      readonly updateId: UpdateId;
-      readonly monitor: Uint8Array;
-      /** What the monitor itself says it is of. */
-      readonly named: { readonly channelId: ChannelId; readonly updateId: bigint };
-    }
-  | {
       readonly kind: "receiptsStored";
       readonly monitorKey: MonitorKey;
       readonly storeId: StoreId;
@@ -206,8 +196,6 @@ export type ManagerInput =
       readonly nodeEpoch: bigint;
       /** Used when the epoch is new. */
       readonly newSessionId: string;
-      /** An LDK node may not know commitment numbers, nor name every channel. */
-      readonly isLdk?: boolean | undefined;
       readonly channels: readonly NodeChannel[];
     }
   | {

@@ -22,13 +22,9 @@ class Wallet extends ToldItems {
     await super.item(item);
     await this.gate;
   }
-  override replayDone(
-    replayed: number,
-    bumpsKnownOf: readonly string[],
-    lastItemId: bigint,
-  ): Promise<void> {
+  override replayDone(replayed: number, bumpsKnownOf: readonly string[]): Promise<void> {
     this.beforeReplayDone = this.words;
-    return super.replayDone(replayed, bumpsKnownOf, lastItemId);
+    return super.replayDone(replayed, bumpsKnownOf);
   }
 }
 

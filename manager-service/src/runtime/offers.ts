@@ -44,7 +44,7 @@ export async function offerWatch(
 }
 
 function signedStateOf(
-  { chainHash }: ManagerDeps,
+  { chainHash, curve }: ManagerDeps,
   { kind, bytes }: FirstState,
   asked: UpdateId,
 ): Result<SignedState, Refusal> {
@@ -53,7 +53,7 @@ function signedStateOf(
     kind === "ldkMonitor" ? "ldk_monitor" : "initial_state",
   );
   if (tooLarge !== undefined) return err(tooLarge);
-  if (kind === "ldkMonitor") return firstStateOfLdk(bytes, asked, chainHash);
+  if (kind === "ldkMonitor") return firstStateOfLdk(bytes, asked, chainHash, curve);
   const payload = Uint8Array.from(bytes);
   return ok({ payload, firstUpdateId: asked, ldkMonitorHash: undefined });
 }

@@ -19,6 +19,7 @@ import { FLOOR_FEERATES } from "./constants.js";
 import type { MonitorContext } from "./context.js";
 import { higher } from "./holder-floor.js";
 import type { MonitorState } from "./state.js";
+import { withEarlierState } from "./earlier-state.js";
 import { within } from "./update/on-every-funding.js";
 import { renegotiateFunding } from "./update/renegotiated-funding.js";
 import { startWork } from "./work.js";
@@ -59,7 +60,7 @@ export function createMonitor(
   if (!counterparty.ok) return counterparty;
   const secrets = revokedBefore(initial);
   if (!secrets.ok) return secrets;
-  return withPendingFundings(ctx, initial, {
+  const current = withPendingFundings(ctx, initial, {
     parameters,
     firstFunding: parameters.funding,
     pendingFundings: [],
@@ -108,18 +109,21 @@ export function createMonitor(
     resolvedSince: undefined,
     ownOutputs: [],
   });
+  return current.ok ? withEarlierState(ctx, current.value, initial.earlier) : current;
 }
 
 /** They must fit each other (BOLT 3); their points are not known any more. */
 function revokedBefore({
   counterpartyCommitment,
   revokedSecrets,
+  earlier,
 }: InitialState): Result<SecretStore, Refusal> {
+  const oldest = earlier?.previousCounterparty?.commitment ?? counterpartyCommitment;
   let store = emptySecretStore();
   let next = 0;
   for (const [index, { commitmentNumber, secret }] of revokedSecrets.entries()) {
     const field = `revoked_secrets[${index}]`;
-    if (commitmentNumber < next || commitmentNumber >= counterpartyCommitment.commitmentNumber) {
+    if (commitmentNumber < next || commitmentNumber >= oldest.commitmentNumber) {
       return err(refuse("malformed", "not rising, or not revoked yet", { field }));
     }
     const inserted = insertSecret(store, commitmentIndex(commitmentNumber), secret);

@@ -8,6 +8,7 @@ import { hashOfPreimage } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { MonitorContext } from "./context.js";
+import { relayFulfilled } from "./earlier-state.js";
 import { liveHtlcs } from "./htlcs.js";
 import type { MonitorState } from "./state.js";
 import { change, claimOutbound, failOutbound, startWork, withEntry, type Work } from "./work.js";
@@ -19,6 +20,7 @@ export function importEvents(
   events: readonly ImportedEvent[],
 ): Result<Work, Refusal> {
   const work = startWork(ctx, state);
+  relayFulfilled(work);
   const live = new Set([...liveHtlcs(state)].map(({ htlc }) => htlc.source?.sourceKey));
   for (const [index, event] of events.entries()) {
     const field = `pending_events[${index}]`;

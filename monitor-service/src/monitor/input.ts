@@ -26,6 +26,9 @@ export interface LearnedPreimage {
   readonly sourceKey: SourceKey;
 }
 
+/** What justice needs of a counterparty commitment that confirmed. */
+export type StoredCommitment = Pick<CounterpartyCommitment, "txid" | "htlcs">;
+
 export type MonitorInput =
   | {
       readonly kind: "updateReceived";
@@ -42,8 +45,8 @@ export type MonitorInput =
       readonly block: BlockPoint;
       /** Matching transactions in block order. */
       readonly transactions: readonly ParsedTx[];
-      /** Counterparty commitments found in the update log for funding spends among them. */
-      readonly storedCommitments: ReadonlyMap<Txid, CounterpartyCommitment>;
+      /** Counterparty commitments found in the update log, or in what was imported, for funding spends among them. */
+      readonly storedCommitments: ReadonlyMap<Txid, StoredCommitment>;
       readonly feerates: Feerates;
     }
   /** The chain now ends at forkPoint. Forgets, never emits (R6). */

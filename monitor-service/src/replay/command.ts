@@ -15,6 +15,7 @@ import type { Verdict } from "./verdict.js";
 interface ReplayFlags {
   readonly node?: string;
   readonly expect?: boolean;
+  readonly fromSnapshot?: boolean;
 }
 
 export interface ReplayOutput {
@@ -32,6 +33,10 @@ export function replayCommand(output: ReplayOutput, differs: () => void): Comman
       "only this node; default: all, with --expect those it expects something of",
     )
     .option("--expect", "compare with what the recording concluded, exit 1 when it differs")
+    .option(
+      "--from-snapshot",
+      "start at the newest ChannelMonitors in the timeline (entries of type snapshot), as an import does",
+    )
     .action(async (files: readonly string[], flags: ReplayFlags) => {
       const { curve } = await selectCurve("auto");
       const same = replayFiles(files, flags, curve, output);
@@ -49,7 +54,7 @@ function replayFiles(
   const reports = files.map((file) => {
     const recording = readRecording(file);
     const nodes = namesOf(file, recording, flags).map((name) => {
-      const node = replayNode(recording, name, curve);
+      const node = replayNode(recording, name, curve, flags);
       const verdict = flags.expect === true ? compareNode(recording, name, node) : undefined;
       if (verdict !== undefined) {
         err(verdictText(`${file} ${name}`, verdict));

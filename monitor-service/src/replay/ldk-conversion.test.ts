@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
 import type { HtlcSource } from "@farwatch/protocol/channel";
+import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { readWith } from "@farwatch/protocol/convert/reader";
-import { channelId, paymentHash, preimage as toPreimage, txid } from "@farwatch/protocol/ids";
+import { channelId, paymentHash, txid } from "@farwatch/protocol/ids";
 import type { LdkHtlc, SourcedHtlc } from "@farwatch/protocol/ldk/commitment";
 import type { PreviousHop, RawHtlcSource } from "@farwatch/protocol/ldk/htlc-source";
 import { decodeChannelMonitor, type LdkChannelMonitor } from "@farwatch/protocol/ldk/monitor";
@@ -200,7 +201,7 @@ describe("LDK's first monitor and updates in our words", () => {
     return decoded.ok ? decoded.value : assert.fail(decoded.error.problem.kind);
   };
   const first = monitorOf(monitors[0]);
-  const initial = toInitialState(first, REGTEST);
+  const initial = toInitialState(first, REGTEST, nobleCurve);
   if (!initial.ok) assert.fail(initial.error.message);
   const { parameters, holderCommitment, counterpartyCommitment } = initial.value;
   const current: CurrentChannel = {
@@ -217,14 +218,14 @@ describe("LDK's first monitor and updates in our words", () => {
     assert.equal(parameters.channelId, firstChannelId(parameters.funding));
     assert.equal(holderCommitment.commitmentNumber, 0);
     const later = { ...first, trailer: { ...first.trailer, firstFunding: FUNDING } };
-    const state = toInitialState(later, REGTEST);
+    const state = toInitialState(later, REGTEST, nobleCurve);
     assert.equal(state.ok && state.value.parameters.constantsProfile, "ldk_0_2");
   });
 
   it("a funding broadcast by hand holds our commitment back only until it was seen", () => {
     const held = (manualBroadcast: boolean, fundingSeenOnchain: boolean) => {
       const trailer = { ...first.trailer, manualBroadcast, fundingSeenOnchain };
-      const state = toInitialState({ ...first, trailer }, REGTEST);
+      const state = toInitialState({ ...first, trailer }, REGTEST, nobleCurve);
       return state.ok && state.value.manualBroadcast;
     };
     assert.deepEqual(
@@ -233,9 +234,30 @@ describe("LDK's first monitor and updates in our words", () => {
     );
   });
 
-  it("a monitor that has taken commitments is no first one", () => {
-    const late = toInitialState(monitorOf(monitors.at(-1)), REGTEST);
-    assert.ok(!late.ok && late.error.message.includes("not the first monitor"));
+  it("a channel that is closing is left to the monitor it has", () => {
+    const late = toInitialState(monitorOf(monitors.at(-1)), REGTEST, nobleCurve);
+    assert.ok(!late.ok && late.error.reason === "notImportable");
+    assert.equal(late.error.details["cause"], "closing");
+    const signs: readonly Partial<LdkChannelMonitor>[] = [
+      { lockdownFromOffchain: true },
+      { holderTxSigned: true },
+      { trailer: { ...first.trailer, fundingSpendSeen: true } },
+      { trailer: { ...first.trailer, fundingSpendConfirmed: FUNDING.txid } },
+      { counterpartyCommitmentsOnChain: [{ txid: FUNDING.txid, commitmentNumber: 1n }] },
+    ];
+    for (const sign of signs) {
+      const state = toInitialState({ ...first, ...sign }, REGTEST, nobleCurve);
+      assert.ok(!state.ok && state.error.details["cause"] === "closing", Object.keys(sign)[0]);
+    }
+  });
+
+  it("a splice that has confirmed is imported once it is locked", () => {
+    const trailer = {
+      ...first.trailer,
+      alternativeFundingConfirmed: { txid: FUNDING.txid, height: 7 },
+    };
+    const state = toInitialState({ ...first, trailer }, REGTEST, nobleCurve);
+    assert.ok(!state.ok && state.error.details["cause"] === "spliceConfirmed");
   });
 
   it("a channel type that is not known is refused", () => {
@@ -244,6 +266,7 @@ describe("LDK's first monitor and updates in our words", () => {
     const state = toInitialState(
       { ...first, onchainTxHandler: { ...handler, parameters: odd } },
       REGTEST,
+      nobleCurve,
     );
     assert.ok(!state.ok && state.error.reason === "unsupportedChannelType");
   });
@@ -263,32 +286,6 @@ describe("LDK's first monitor and updates in our words", () => {
   it("a step of a newer LDK is refused, never left out", () => {
     const done = stepsOf({ kind: "unknown", variant: 13, bytes: new Uint8Array(0) });
     assert.ok(!done.ok && done.error.reason === "unknownStep");
-  });
-
-  it("claims and failures of persistent events come with what they carry", () => {
-    const id = { kind: "previousHop", shortChannelId: 7n, htlcId: 5n } as const;
-    const preimage = toPreimage(new Uint8Array(32).fill(9));
-    const data = Uint8Array.of(1, 2);
-    const { holderCommitment: commitment } = first.onchainTxHandler;
-    const done = stepsOf({
-      kind: "latestHolderCommitmentInfo",
-      commitment,
-      htlcs: [],
-      legacyClaimed: [{ id, preimage }],
-      claims: [{ id, preimage, skimmedFeeMsat: 3n }],
-      failures: [{ id, reason: { kind: "local", failureCode: 0x1007, data } }],
-    });
-    assert.ok(done.ok, done.ok ? "" : done.error.message);
-    const [update] = done.value;
-    assert.ok(update?.kind === "latestHolderCommitment");
-    const sourceKey = sourceKeyOf(id);
-    assert.deepEqual(update.claimed, [
-      { sourceKey, preimage, skimmedFeeMsat: 3n, attributionData: undefined },
-    ]);
-    const cause = { kind: "local", failureCode: 0x1007, data };
-    assert.deepEqual(update.failed, [
-      { sourceKey, reason: { cause, holdTime: undefined, attributionData: undefined } },
-    ]);
   });
 
   it("the steps of a splice name every funding", () => {

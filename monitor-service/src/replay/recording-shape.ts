@@ -30,6 +30,8 @@ export type BalanceShape = z.infer<typeof Balance>;
 const known = [
   z.object({ type: z.literal("watch_channel"), channel: outpoint, monitor: hex }),
   z.object({ type: z.literal("update_channel"), channel: outpoint, update: hex }),
+  /** What the channel's ChannelMonitor was at this point. */
+  z.object({ type: z.literal("snapshot"), channel: outpoint, monitor: hex }),
   z.object({ type: z.literal("block_connected"), height, hash }),
   z.object({ type: z.literal("block_disconnected"), height, hash }),
   z.object({ type: z.literal("fees"), fees: Fees }),

@@ -24,13 +24,11 @@ export const recordingFile = (name: string, folder = FIRST): string =>
   fileURLToPath(new URL(`${folder}/${name}`, vectors));
 
 /** Those the engine was written with, and whatever was recorded later. */
-export const recordings = readdirSync(vectors)
-  .filter((folder) => folder.startsWith("ldk-") && !folder.endsWith(".json"))
-  .flatMap((folder) =>
-    readdirSync(new URL(folder, vectors))
-      .filter((name) => name.endsWith(".json"))
-      .map((name) => ({ folder, name })),
-  );
+export const recordings = [FIRST, "ldk-recorded"].flatMap((folder) =>
+  readdirSync(new URL(folder, vectors))
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => ({ folder, name })),
+);
 
 /** By run and node of the first thirteen: the defects of LDK 0.1.0 that show in the recording. */
 const DELIBERATE: Readonly<Record<string, readonly string[]>> = {

@@ -35,12 +35,39 @@ export interface ReplayedNode {
   readonly outstanding: readonly Publish[];
 }
 
-export function replayNode(recording: Recording, name: string, curve: Curve): ReplayedNode {
+export interface ReplayOptions {
+  /**
+   * Start in the middle: every channel from its ChannelMonitor in the newest group of `snapshot` entries,
+   * as if it had been imported there.
+   */
+  readonly fromSnapshot?: boolean | undefined;
+}
+
+export function replayNode(
+  recording: Recording,
+  name: string,
+  curve: Curve,
+  { fromSnapshot = false }: ReplayOptions = {},
+): ReplayedNode {
   const node = recording.nodes[name];
   if (node === undefined) throw new ReplayError(`${recording.scenario} has no node ${name}`);
+  const { timeline } = node;
   const run = new NodeRun(recording, node, curve);
-  for (const entry of node.timeline) run.take(entry);
+  const start = fromSnapshot ? lastSnapshotIn(timeline) : 0;
+  if (start < 0) throw new ReplayError(`${recording.scenario} has no snapshot of node ${name}`);
+  for (const entry of timeline.slice(0, start)) run.takeBefore(entry);
+  for (const entry of timeline.slice(start)) {
+    if (!fromSnapshot && entry.type === "snapshot") continue;
+    run.take(entry);
+  }
   return run.result();
+}
+
+/** Where the newest group of snapshots begins: one of every channel that is open then. */
+function lastSnapshotIn(timeline: readonly TimelineEntry[]): number {
+  let at = timeline.findLastIndex(({ type }) => type === "snapshot");
+  while (at > 0 && timeline[at - 1]?.type === "snapshot") at--;
+  return at;
 }
 
 class NodeRun {
@@ -64,9 +91,17 @@ class NodeRun {
     this.#feerates = toFeerates(recording.fee_estimates_sat_per_kw);
   }
 
+  /** What the host was told before the channels came to it: the chain and the fees. */
+  takeBefore(entry: TimelineEntry): void {
+    if (entry.type === "block_connected") this.#chain.connect(entry.hash);
+    if (entry.type === "block_disconnected") this.#chain.disconnect(entry.hash);
+    if (entry.type === "fees") this.#feerates = toFeerates(entry.fees);
+  }
+
   take(entry: TimelineEntry): void {
     switch (entry.type) {
       case "watch_channel":
+      case "snapshot":
         this.#watch(entry.channel, fromHex(entry.monitor));
         break;
       case "update_channel":
@@ -117,7 +152,9 @@ class NodeRun {
 
   #watch(name: string, monitor: Uint8Array): void {
     if (this.#channels.has(name)) throw new ReplayError(`${name}: watched twice`);
-    this.#channels.set(name, ReplayedChannel.watch(this.#tools, name, monitor));
+    const channel = ReplayedChannel.watch(this.#tools, name, monitor);
+    this.#channels.set(name, channel);
+    this.#note(channel, channel.told);
   }
 
   #connect(hash: string): void {
@@ -136,7 +173,10 @@ class NodeRun {
 
   /** Notes events, and hands relayed preimages to the inbound channel as a running monitor does. */
   #after(channel: ReplayedChannel, act: (channel: ReplayedChannel) => Transition): void {
-    const { events, relays } = act(channel);
+    this.#note(channel, act(channel));
+  }
+
+  #note(channel: ReplayedChannel, { events, relays }: ReplayedChannel["told"]): void {
     for (const event of events) {
       this.#journal.events.push({ height: this.#height, channel: channel.name, event });
     }
@@ -151,12 +191,13 @@ class NodeRun {
   #publish(): void {
     const { context } = this.#tools;
     for (const channel of this.#channels.values()) {
-      for (const publish of outstanding(context, channel.state)) this.#note(channel, publish);
+      for (const publish of outstanding(context, channel.state))
+        this.#notePublish(channel, publish);
       for (const bump of bumpRequests(context, channel.state)) this.#noteBump(channel, bump);
     }
   }
 
-  #note(channel: ReplayedChannel, publish: Publish): void {
+  #notePublish(channel: ReplayedChannel, publish: Publish): void {
     const { txid, role, spends, tasks } = publish;
     const height = this.#height;
     for (const outpoint of spends) {

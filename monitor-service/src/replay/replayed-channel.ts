@@ -6,7 +6,9 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { must } from "@farwatch/protocol/assert";
 import type { BlockPoint } from "@farwatch/protocol/block";
 import { equalBytes, toHex } from "@farwatch/protocol/bytes";
-import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
+import type { CounterpartyCommitment, InitialState } from "@farwatch/protocol/channel";
+import { parseInitialState } from "@farwatch/protocol/convert/channel";
+import { readImportedEvents } from "@farwatch/protocol/convert/imported-events";
 import {
   hash32,
   outpointKey,
@@ -17,23 +19,24 @@ import {
   type Txid,
 } from "@farwatch/protocol/ids";
 import { describeFailure } from "@farwatch/protocol/ldk/cursor";
-import { decodeChannelMonitor } from "@farwatch/protocol/ldk/monitor";
 import { decodeMonitorUpdate } from "@farwatch/protocol/ldk/update";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import { OutpointIndex, TxidIndex } from "../chain/outpoint-index.js";
 import { scanBlock } from "../chain/scan-block.js";
 import type { MonitorContext } from "../monitor/context.js";
 import { createMonitor } from "../monitor/create.js";
+import { importEvents } from "../monitor/import-events.js";
+import { revokedBeforeImport } from "../monitor/imported-commitment.js";
 import type { Transition } from "../monitor/effect.js";
-import type { Feerates, MonitorInput } from "../monitor/input.js";
+import type { Feerates, MonitorInput, StoredCommitment } from "../monitor/input.js";
 import { watched } from "../monitor/outstanding.js";
 import type { MonitorState } from "../monitor/state.js";
 import { step } from "../monitor/step.js";
-import { counterpartyCommitmentsIn } from "../runtime/stored-commitments.js";
+import { counterpartyCommitmentsIn, firstCommitmentsIn } from "../runtime/stored-commitments.js";
 import type { MemoryFloors } from "../signer/holder-floors.js";
 import type { ChannelSigner } from "../signer/signer.js";
 import { parseTx, type ParsedTx } from "../tx/parsed-tx.js";
-import { toInitialState } from "@farwatch/protocol/ldk/convert/initial-state";
+import { readLdkMonitor } from "@farwatch/protocol/ldk/convert/read-monitor";
 import { toUpdateSteps } from "@farwatch/protocol/ldk/convert/update-steps";
 import type { RecordedBlock } from "./recorded-chain.js";
 import { ReplayError } from "./replay-error.js";
@@ -51,24 +54,32 @@ export interface ReplayTools {
 }
 
 export class ReplayedChannel {
+  state: MonitorState;
   readonly #commitments = new Map<Txid, CounterpartyCommitment>();
+  readonly #ldkMonitor: Uint8Array | undefined;
 
   private constructor(
     private readonly tools: ReplayTools,
     /** Funding outpoint, `txid:vout`. */
     readonly name: string,
-    public state: MonitorState,
+    /** What it had to tell at once. */
+    readonly told: Pick<Transition, "state" | "events" | "relays">,
+    initial: InitialState,
   ) {
-    this.#commitments.set(state.counterparty.txid, state.counterparty);
+    this.state = told.state;
+    this.#ldkMonitor = initial.ldkMonitor;
+    for (const first of firstCommitmentsIn(initial)) this.#commitments.set(first.txid, first);
     this.#raiseFloor();
   }
 
-  /** From the first monitor LDK wrote for the channel. */
+  /** From a monitor LDK wrote for the channel, the first one or a later one. */
   static watch(tools: ReplayTools, name: string, monitor: Uint8Array): ReplayedChannel {
-    const decoded = decodeChannelMonitor(monitor);
-    if (!decoded.ok) throw new ReplayError(`${name}: ${describeFailure(decoded.error)}`);
-    const initial = toInitialState(decoded.value, tools.chainHash);
-    if (!initial.ok) throw refused(name, "first monitor", initial.error);
+    const { curve } = tools.context;
+    const read = readLdkMonitor(monitor, tools.chainHash, curve);
+    if (!read.ok) throw refused(name, "ChannelMonitor", read.error);
+    const { payload, firstUpdateId, latestUpdateId } = read.value;
+    const initial = parseInitialState(payload);
+    if (!initial.ok) throw refused(name, "ChannelMonitor", initial.error);
     const { parameters, bestBlock } = initial.value;
     if (outpointKey(parameters.funding) !== name) {
       throw new ReplayError(`${name}: the monitor is of ${outpointKey(parameters.funding)}`);
@@ -83,12 +94,16 @@ export class ReplayedChannel {
       throw new ReplayError(`${name}: the seed gives other keys than the channel's`);
     }
     const created = createMonitor(tools.context, initial.value, {
-      updateId: updateId(decoded.value.latestUpdateId),
+      updateId: latestUpdateId,
       updateHash: hashOf(monitor),
       best: must(bestBlock, "every monitor of LDK has one"),
     });
-    if (!created.ok) throw refused(name, "first monitor", created.error);
-    return new ReplayedChannel(tools, name, created.value);
+    if (!created.ok) throw refused(name, "ChannelMonitor", created.error);
+    const imported = readImportedEvents(payload, firstUpdateId);
+    if (!imported.ok) throw refused(name, "ChannelMonitor", imported.error);
+    const told = importEvents(tools.context, created.value, imported.value);
+    if (!told.ok) throw refused(name, "ChannelMonitor", told.error);
+    return new ReplayedChannel(tools, name, told.value, initial.value);
   }
 
   update(bytes: Uint8Array): Transition {
@@ -161,10 +176,12 @@ export class ReplayedChannel {
     return watch;
   }
 
-  #storedFor(transactions: readonly ParsedTx[]): ReadonlyMap<Txid, CounterpartyCommitment> {
+  #storedFor(transactions: readonly ParsedTx[]): ReadonlyMap<Txid, StoredCommitment> {
     return new Map(
       transactions.flatMap(({ txid }) => {
-        const known = this.#commitments.get(txid);
+        const known =
+          this.#commitments.get(txid) ??
+          (this.#ldkMonitor && revokedBeforeImport(this.state, this.#ldkMonitor, txid));
         return known === undefined ? [] : [[txid, known] as const];
       }),
     );

@@ -4,23 +4,24 @@
  */
 import { assert } from "@farwatch/protocol/assert";
 import type { BlockPoint } from "@farwatch/protocol/block";
-import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import type { Txid } from "@farwatch/protocol/ids";
 import { FLOOR_FEERATES } from "../monitor/constants.js";
 import type { MonitorContext } from "../monitor/context.js";
 import type { Transition } from "../monitor/effect.js";
+import type { StoredCommitment } from "../monitor/input.js";
+import { scopeSpentBy } from "../monitor/scopes.js";
 import type { MonitorState } from "../monitor/state.js";
 import { step } from "../monitor/step.js";
-import { parseTx } from "../tx/parsed-tx.js";
+import { parseTx, type ParsedTx } from "../tx/parsed-tx.js";
 
-type FirstCommitments = ReadonlyMap<Txid, CounterpartyCommitment>;
+/** A commitment that only the first state carries, by its txid. */
+type FirstCommitments = (txid: Txid, state: MonitorState) => StoredCommitment | undefined;
 
 /** A channel on its way to our tip. */
 export interface Alone {
   readonly first: MonitorState;
   /** Leads from `first` to the block it has come to. */
   readonly now: Transition;
-  /** Commitments that only its first state carries. */
   readonly stored: FirstCommitments;
 }
 
@@ -48,11 +49,13 @@ export function connectAlone(
   block: BlockPoint,
   transactions: readonly Uint8Array[],
 ): Alone {
-  const result = step(context, channel.now.state, {
+  const { state: before } = channel.now;
+  const parsed = transactions.map(parseTx);
+  const result = step(context, before, {
     kind: "blockConnected",
     block,
-    transactions: transactions.map(parseTx),
-    storedCommitments: channel.stored,
+    transactions: parsed,
+    storedCommitments: storedFor(channel, parsed),
     feerates: FLOOR_FEERATES,
   });
   assert(result.ok, "a block is not refused");
@@ -64,4 +67,16 @@ export function connectAlone(
     relays: [...channel.now.relays, ...relays],
   };
   return { ...channel, now };
+}
+
+function storedFor(
+  { stored, now: { state } }: Alone,
+  transactions: readonly ParsedTx[],
+): ReadonlyMap<Txid, StoredCommitment> {
+  return new Map(
+    transactions.flatMap((tx) => {
+      const found = scopeSpentBy(state, tx) === undefined ? undefined : stored(tx.txid, state);
+      return found === undefined ? [] : [[tx.txid, found] as const];
+    }),
+  );
 }

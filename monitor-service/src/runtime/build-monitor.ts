@@ -17,6 +17,7 @@ import { pointOf } from "../chain/follow-chain.js";
 import { scanBlock } from "../chain/scan-block.js";
 import { verifyBlock } from "../chain/verify-block.js";
 import { createMonitor } from "../monitor/create.js";
+import { revokedBeforeImport } from "../monitor/imported-commitment.js";
 import { importEvents } from "../monitor/import-events.js";
 import { connectAlone, startAlone, type Alone } from "./alone.js";
 import type { CaughtUp } from "./catch-up.js";
@@ -58,8 +59,7 @@ export async function buildMonitor(
     if (!created.ok) return created;
     const told = importEvents(core.context, created.value, imported);
     if (!told.ok) return told;
-    const stored = firstCommitmentsIn(initial).map((first) => [first.txid, first] as const);
-    return ok(startAlone(created.value, new Map(stored), told.value));
+    return ok(startAlone(created.value, storedIn(initial), told.value));
   };
   const start = ownBlock(core, initial);
   if (start !== undefined) {
@@ -69,6 +69,13 @@ export async function buildMonitor(
   const best = must(initial.bestBlock, "a block that is not ours");
   const caughtUp = await core.catchUp.join({ key: hash, best, create });
   return caughtUp.ok ? toOurTip(core, caughtUp.value) : caughtUp;
+}
+
+function storedIn(initial: InitialState): Alone["stored"] {
+  const first = new Map(firstCommitmentsIn(initial).map((each) => [each.txid, each]));
+  const { ldkMonitor } = initial;
+  return (txid, state) =>
+    first.get(txid) ?? (ldkMonitor && revokedBeforeImport(state, ldkMonitor, txid));
 }
 
 /**

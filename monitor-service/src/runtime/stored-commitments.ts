@@ -3,9 +3,12 @@
  * update that carried it. An update carries one for every funding of the channel.
  */
 import type { CounterpartyCommitment, InitialState } from "@farwatch/protocol/channel";
+import { parseInitialState } from "@farwatch/protocol/convert/channel";
 import { parseUpdate } from "@farwatch/protocol/envelope/update";
 import type { Txid } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
+import { revokedBeforeImport } from "../monitor/imported-commitment.js";
+import type { StoredCommitment } from "../monitor/input.js";
 import { holdersOn, scopeSpentBy } from "../monitor/scopes.js";
 import type { LogRow } from "../store/store.js";
 import type { ParsedTx } from "../tx/parsed-tx.js";
@@ -13,7 +16,7 @@ import type { Core } from "./core.js";
 import type { ChannelEntry } from "./monitors.js";
 import { readPayload } from "./update-payload.js";
 
-export type StoredCommitments = ReadonlyMap<Txid, CounterpartyCommitment>;
+export type StoredCommitments = ReadonlyMap<Txid, StoredCommitment>;
 
 /**
  * Those behind spends of a funding: their HTLCs are only in the log once they are revoked. Looked up for
@@ -24,7 +27,7 @@ export async function storedCommitments(
   entry: ChannelEntry,
   transactions: readonly ParsedTx[],
 ): Promise<StoredCommitments> {
-  const found = new Map<Txid, CounterpartyCommitment>();
+  const found = new Map<Txid, StoredCommitment>();
   for (const tx of transactions) {
     const { txid } = tx;
     const scope = scopeSpentBy(entry.state, tx);
@@ -33,15 +36,34 @@ export async function storedCommitments(
     const row = await core.deps.store.findCounterpartyCommitment(entry.headRowId, txid);
     const first = entry.firstCounterpartyCommitments.find((each) => each.txid === txid);
     const stored = first === undefined ? await commitmentsIn(core, entry, row) : [];
-    const commitment = first ?? stored.find((each) => each.txid === txid);
+    const commitment =
+      first ??
+      stored.find((each) => each.txid === txid) ??
+      (await revokedBefore(core, entry, txid));
     if (commitment !== undefined) found.set(txid, commitment);
   }
   return found;
 }
 
-/** Of the first state: on the locked funding and on those pending. */
-export const firstCommitmentsIn = (initial: InitialState): readonly CounterpartyCommitment[] =>
-  [initial, ...initial.pendingFundings].map(({ counterpartyCommitment }) => counterpartyCommitment);
+/** In the monitor of LDK that the channel was imported from. */
+async function revokedBefore(
+  core: Core,
+  entry: ChannelEntry,
+  txid: Txid,
+): Promise<StoredCommitment | undefined> {
+  const payload = await core.deps.store.readWatchPayload(entry.channelNo);
+  const initial = payload && parseInitialState(payload);
+  const ldkMonitor = initial?.ok === true ? initial.value.ldkMonitor : undefined;
+  return ldkMonitor && revokedBeforeImport(entry.state, ldkMonitor, txid);
+}
+
+/** Of the first state: on the locked funding, on those pending, and what was not revoked yet. */
+export function firstCommitmentsIn(initial: InitialState): readonly CounterpartyCommitment[] {
+  const current = [initial, ...initial.pendingFundings].map((each) => each.counterpartyCommitment);
+  const before = initial.earlier?.previousCounterparty;
+  if (before === undefined) return current;
+  return [...current, before.commitment, ...before.pending.map(({ commitment }) => commitment)];
+}
 
 export function counterpartyCommitmentsIn(step: UpdateStep): readonly CounterpartyCommitment[] {
   switch (step.kind) {

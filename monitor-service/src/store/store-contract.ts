@@ -138,6 +138,8 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     assert.equal(state.nextRowIds.channel, 3);
     assert.deepEqual(await store.readSnapshot(1), snapshotRow(1, 1));
     assert.equal(await store.readSnapshot(3), undefined);
+    assert.deepEqual(await store.readWatchPayload(1), channelRow(1).payload);
+    assert.equal(await store.readWatchPayload(3), undefined);
     assert.equal((await store.findUpdate(1, updateId(5)))?.rowId, 1);
   });
 

@@ -216,6 +216,8 @@ export interface MonitorStore {
   findPenalties(commitments: readonly Txid[]): Promise<readonly LogRow[]>;
   /** Rows of one channel from `rowId` backwards, the newest first, at most `limit`. */
   readBack(rowId: number, limit: number): Promise<readonly LogRow[]>;
+  /** The exact InitialState bytes a channel was watched with. */
+  readWatchPayload(channelNo: number): Promise<Uint8Array | undefined>;
   /** Newest snapshot of a channel, archived ones included. */
   readSnapshot(channelNo: number): Promise<SnapshotRow | undefined>;
   /** Resolves after the last transaction is durable and the files are closed. */

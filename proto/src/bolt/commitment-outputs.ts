@@ -81,6 +81,22 @@ export function planOutputs(
   return [...outputs, ...sharedAnchor(identity, outputs)].sort(compareOutputs);
 }
 
+/** The same outputs in their order when the main ones, those that are there, have other values. */
+export function revalued(
+  identity: CommitmentIdentity,
+  outputs: readonly PlannedOutput[],
+  toBroadcasterSat: Sat,
+  toCountersignatorySat: Sat,
+): readonly PlannedOutput[] {
+  const others = outputs
+    .filter(({ role }) => role !== "sharedAnchor")
+    .map((output) => {
+      if (output.role === "toLocal") return { ...output, valueSat: toBroadcasterSat };
+      return output.role === "toRemote" ? { ...output, valueSat: toCountersignatorySat } : output;
+    });
+  return [...others, ...sharedAnchor(identity, others)].sort(compareOutputs);
+}
+
 /** Outputs that exceed the channel leave nothing to the anchor; who checks values refuses them. */
 function sharedAnchor(
   { channelType, fundingValueSat }: CommitmentIdentity,

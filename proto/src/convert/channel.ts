@@ -11,13 +11,7 @@ import {
 } from "../channel.js";
 import { blockHash, type BlockPoint } from "../block.js";
 import { fromHex, reversed, toHex } from "../bytes.js";
-import {
-  channelId,
-  perCommitmentSecret,
-  txidFromInternal,
-  txidToInternal,
-  type Outpoint,
-} from "../ids.js";
+import { channelId, perCommitmentSecret, txidFromInternal, txidToInternal } from "../ids.js";
 import type { Refusal } from "../reasons.js";
 import type { Result } from "../result.js";
 import * as wire from "../../gen/monitor/v1/channel.js";
@@ -31,6 +25,7 @@ import {
   writeCounterparty,
   writeHolder,
 } from "./commitment.js";
+import { readEarlierState, writeEarlierState } from "./earlier-state.js";
 import {
   MAX_LDK_MONITOR_BYTES,
   MAX_PENDING_FUNDINGS,
@@ -49,7 +44,10 @@ import {
   readHeight,
   readSat,
 } from "./reader.js";
+import { readOutpoint, writeOutpoint } from "./outpoint.js";
 import { readUserChannelId } from "./source.js";
+
+export { readOutpoint, writeOutpoint };
 
 const POINT_BYTES = 33;
 const SECRET_BYTES = 32;
@@ -67,6 +65,7 @@ export const parseInitialState = (bytes: Uint8Array): Result<InitialState, Refus
     ldkMonitor: optional(message.ldkMonitor, (bytes) =>
       atMost(bytes, MAX_LDK_MONITOR_BYTES, "ldk_monitor"),
     ),
+    earlier: optional(message.earlier, readEarlierState),
   }));
 
 /** The other kind of channel is read in penalty-only.ts. */
@@ -88,6 +87,7 @@ export const encodeInitialState = (initial: InitialState): Uint8Array =>
     bestBlock: optional(initial.bestBlock, writeBlockPoint),
     pendingEvents: [], // see imported-events.ts
     ldkMonitor: optional(initial.ldkMonitor, (bytes) => Buffer.from(bytes)),
+    earlier: optional(initial.earlier, writeEarlierState),
     penaltyOnly: undefined, // see penalty-only.ts
   }).finish();
 
@@ -135,17 +135,6 @@ export const writeFunding = (funding: NegotiatedFunding): wireUpdate.Renegotiate
   parameters: writeParameters(funding.parameters),
   holderCommitment: writeHolder(funding.holderCommitment),
   counterpartyCommitment: writeCounterparty(funding.counterpartyCommitment),
-});
-
-export function readOutpoint(outpoint: wire.Outpoint, field: string): Outpoint {
-  return {
-    txid: txidFromInternal(fixed(outpoint.txid, 32, `${field}.txid`)),
-    vout: outpoint.vout,
-  };
-}
-export const writeOutpoint = (outpoint: Outpoint): wire.Outpoint => ({
-  txid: Buffer.from(txidToInternal(outpoint.txid)),
-  vout: outpoint.vout,
 });
 
 export function readBlockPoint(point: wire.BlockPoint, field: string): BlockPoint {

@@ -20,12 +20,8 @@ import {
   writeCounterparty,
   writeHolder,
 } from "./commitment.js";
-import {
-  readCommitments,
-  readRenegotiatedFunding,
-  writeCommitments,
-  writeRenegotiatedFunding,
-} from "./funding.js";
+import { readCommitments, writeCommitments } from "./commitments-on-fundings.js";
+import { readRenegotiatedFunding, writeRenegotiatedFunding } from "./funding.js";
 import { readPenalty, writePenalty } from "./penalty-only.js";
 import {
   MAX_OPAQUE_BYTES,

@@ -49,7 +49,7 @@ describe("channels that catch up", function () {
     catchUp.join({
       key: key(number),
       best: at(height),
-      create: (best) => ok(startAlone({ ...from, best }, new Map())),
+      create: (best) => ok(startAlone({ ...from, best }, () => undefined)),
     });
   const reasonOf = async (joined: ReturnType<typeof join>): Promise<string> => {
     const result = await joined;

@@ -26,6 +26,7 @@ class Gate {
     load: () => store.load(),
     readLog: (after, limit) => store.readLog(after, limit),
     findCounterpartyCommitment: (head, txid) => store.findCounterpartyCommitment(head, txid),
+    readWatchPayload: (channelNo) => store.readWatchPayload(channelNo),
     readSnapshot: (channelNo) => store.readSnapshot(channelNo),
     findAnyCommitment: (head) => store.findAnyCommitment(head),
     findUpdate: (head, id) => store.findUpdate(head, id),

@@ -68,7 +68,7 @@ export class LdkNode {
   }
 
   async #watch(channel: string, bytes: Uint8Array): Promise<void> {
-    const read = readLdkMonitor(bytes, REGTEST_CHAIN_HASH);
+    const read = readLdkMonitor(bytes, REGTEST_CHAIN_HASH, this.world.curve);
     assert.ok(read.ok);
     const { initial, firstUpdateId } = read.value;
     const { host, manager } = this.world;

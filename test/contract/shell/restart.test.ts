@@ -35,6 +35,7 @@ describe("restart", function () {
       return rows.map((row) => damage.row?.(row) ?? row);
     },
     findCounterpartyCommitment: (head, txid) => store.findCounterpartyCommitment(head, txid),
+    readWatchPayload: (channelNo) => store.readWatchPayload(channelNo),
     readSnapshot: (channelNo) => store.readSnapshot(channelNo),
     findAnyCommitment: (head) => store.findAnyCommitment(head),
     findUpdate: (head, id) => store.findUpdate(head, id),

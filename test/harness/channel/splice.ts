@@ -199,6 +199,7 @@ export class Splices {
       revokedSecrets: [],
       bestBlock,
       ldkMonitor: undefined,
+      earlier: undefined,
     };
   }
 

@@ -153,4 +153,5 @@ export const initialStateOf = (
   manualBroadcast,
   bestBlock,
   ldkMonitor: undefined,
+  earlier: undefined,
 });

@@ -114,6 +114,7 @@ export class MonitorDisk {
             .reverse(),
         ),
       readBack: (rowId, limit) => session.read(() => this.#back(rowId, limit)),
+      readWatchPayload: (channelNo) => session.read(() => this.#channels.get(channelNo)?.payload),
       readSnapshot: (channelNo) => session.read(() => this.#snapshots.get(channelNo)),
       close: () => session.close(new StoreFailure("store is closed")),
     };

@@ -49,6 +49,7 @@ export class SqliteFiles {
       findUpdate: (...call) => calls.read(() => store.findUpdate(...call)),
       findPenalties: (commitments) => calls.read(() => store.findPenalties(commitments)),
       readBack: (...call) => calls.read(() => store.readBack(...call)),
+      readWatchPayload: (channelNo) => calls.read(() => store.readWatchPayload(channelNo)),
       readSnapshot: (channelNo) => calls.read(() => store.readSnapshot(channelNo)),
       close: () => calls.read(() => store.close()),
     };

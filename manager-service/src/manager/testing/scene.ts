@@ -165,6 +165,7 @@ export function initialState(
     manualBroadcast: false,
     bestBlock: undefined,
     ldkMonitor: undefined,
+    earlier: undefined,
   };
 }
 

@@ -35,7 +35,7 @@ type Beginning = Pick<
   ChannelRow,
   "channelId" | "chainHash" | "funding" | "userChannelId" | "spliceTxids" | "holderNumber"
 > &
-  Pick<ChannelRow, "counterparty" | "penaltyOnly">;
+  Pick<ChannelRow, "counterparty" | "counterpartyPrevious" | "revokedCommitments" | "penaltyOnly">;
 
 /**
  * Errors: otherNetwork, rangeExceeded, unknownRole (LDK's monitor), notYourChannel, alreadyWatched,
@@ -52,12 +52,15 @@ export function acceptWatch(work: Work, offered: Offered): Refusal | undefined {
   }
   const known = work.draft.channel.get(channelId);
   if (known !== undefined) return placeKnown(work, offered, known);
-  const { htlcs } = offered.initial.counterpartyCommitment;
+  const { counterpartyCommitment: current, earlier } = offered.initial;
   const { nodeKey } = offered;
   const { userChannelId } = parameters;
   const dialect = dialectOf(offered);
   const where = { nodeKey, channelId, userChannelId, isFirst: true, dialect };
-  const refusal = takeOutbound(work, where, htlcs, []);
+  const before = earlier?.previousCounterparty?.commitment.htlcs ?? [];
+  const refusal =
+    takeOutbound(work, where, current.htlcs, []) ??
+    takeOutbound(work, where, before, viewOf(current).outbound);
   if (refusal === undefined) start(work, offered, beginningOf(offered));
   return refusal;
 }
@@ -77,6 +80,8 @@ export function acceptPenaltyWatch(work: Work, offered: PenaltyOffered): Refusal
     spliceTxids: [],
     holderNumber: 0,
     counterparty: NO_COMMITMENT,
+    counterpartyPrevious: undefined,
+    revokedCommitments: 0,
     penaltyOnly: true,
   });
   return undefined;
@@ -102,15 +107,23 @@ function checkBeginning(
   return refuse("rangeExceeded", "first_update_id starts at 1", { field: "first_update_id" });
 }
 
-const beginningOf = ({ initial }: Offered): Beginning => ({
-  channelId: initial.parameters.channelId,
-  chainHash: initial.parameters.chainHash,
-  funding: initial.parameters.funding,
-  userChannelId: initial.parameters.userChannelId,
-  spliceTxids: initial.pendingFundings.map((pending) => pending.parameters.funding.txid),
-  holderNumber: initial.holderCommitment.commitmentNumber,
-  counterparty: viewOf(initial.counterpartyCommitment),
-});
+/** A channel that was in use may wait for the secret of the commitment before. */
+function beginningOf({ initial }: Offered): Beginning {
+  const { parameters, counterpartyCommitment: current, earlier } = initial;
+  const { channelId, chainHash, funding, userChannelId } = parameters;
+  const previous = earlier?.previousCounterparty?.commitment;
+  return {
+    channelId,
+    chainHash,
+    funding,
+    userChannelId,
+    spliceTxids: initial.pendingFundings.map((pending) => pending.parameters.funding.txid),
+    holderNumber: initial.holderCommitment.commitmentNumber,
+    counterparty: viewOf(current),
+    counterpartyPrevious: previous === undefined ? undefined : viewOf(previous),
+    revokedCommitments: (previous ?? current).commitmentNumber,
+  };
+}
 
 function placeKnown(work: Work, offered: AnyOffered, known: ChannelRow): Refusal | undefined {
   const { channelId } = known;
@@ -170,8 +183,6 @@ function start(work: Work, offered: AnyOffered, beginning: Beginning): void {
     genesisHash: genesis,
     acceptedId: updateId(firstUpdateId - 1n),
     headHash: genesis,
-    counterpartyPrevious: undefined,
-    revokedCommitments: 0,
     lockedDown: false,
     completed: undefined,
     frozen: undefined,

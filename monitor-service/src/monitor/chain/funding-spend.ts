@@ -4,12 +4,12 @@
  * (BOLT 3) tells a revoked one from one we never heard of.
  */
 import type { BlockPoint } from "@farwatch/protocol/block";
-import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import type { FundingSpendKind } from "@farwatch/protocol/event";
 import type { CommitmentNumber, PerCommitmentSecret } from "@farwatch/protocol/ids";
 import { decodeCommitmentNumber } from "@farwatch/protocol/bolt/commitment-number";
 import type { ParsedTx } from "../../tx/parsed-tx.js";
 import { revokedSecret } from "../commitments.js";
+import type { StoredCommitment } from "../input.js";
 import { holdersOn } from "../scopes.js";
 import type { FundingScope, MonitorState } from "../state.js";
 import { change, emit, type Work } from "../work.js";
@@ -26,7 +26,7 @@ export interface SeenSpend {
   /** Of the funding that is spent. */
   readonly scope: FundingScope;
   /** From the update log. */
-  readonly stored: CounterpartyCommitment | undefined;
+  readonly stored: StoredCommitment | undefined;
 }
 
 export function onFundingSpend(work: Work, { tx, block, scope, stored }: SeenSpend): void {

@@ -21,6 +21,7 @@ import {
   revokedSecret,
 } from "../commitments.js";
 import { liveSourceKeys } from "../htlcs.js";
+import type { StoredCommitment } from "../input.js";
 import { spendView } from "../scopes.js";
 import type { ClaimInput, MonitorState, TrackedOutput } from "../state.js";
 import { change, type Work } from "../work.js";
@@ -33,7 +34,7 @@ export interface RevokedSpend {
   readonly block: BlockPoint;
   readonly secret: PerCommitmentSecret;
   /** From the update log; undefined when it was not found there. */
-  readonly stored: CounterpartyCommitment | undefined;
+  readonly stored: StoredCommitment | undefined;
 }
 
 export function handleRevokedCommitment(work: Work, revoked: RevokedSpend): void {

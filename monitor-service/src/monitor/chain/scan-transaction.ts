@@ -3,9 +3,9 @@
  * spent, an output we track was spent, an output is ours.
  */
 import type { BlockPoint } from "@farwatch/protocol/block";
-import type { CounterpartyCommitment } from "@farwatch/protocol/channel";
 import { outpointKey } from "@farwatch/protocol/ids";
 import type { ParsedTx } from "../../tx/parsed-tx.js";
+import type { StoredCommitment } from "../input.js";
 import { scopeFundedBy, scopeSpentBy } from "../scopes.js";
 import type { Work } from "../work.js";
 import { onFundingConfirmed } from "./alternative-funding.js";
@@ -20,7 +20,7 @@ export function scanTransaction(
   work: Work,
   tx: ParsedTx,
   block: BlockPoint,
-  stored: CounterpartyCommitment | undefined,
+  stored: StoredCommitment | undefined,
 ): void {
   const funded = scopeFundedBy(work.state, tx.txid);
   if (funded !== undefined) onFundingConfirmed(work, funded, block);

@@ -138,6 +138,7 @@ export type ReadCall =
   | { readonly kind: "load" }
   | { readonly kind: "readLog"; readonly afterRowId: number; readonly limit: number }
   | { readonly kind: "readSnapshot"; readonly channelNo: number }
+  | { readonly kind: "readWatchPayload"; readonly channelNo: number }
   | { readonly kind: "findCommitment"; readonly headRowId: number; readonly txid: Txid }
   | { readonly kind: "findAnyCommitment"; readonly headRowId: number }
   | { readonly kind: "findUpdate"; readonly headRowId: number; readonly updateId: bigint }
@@ -147,7 +148,8 @@ export type ReadCall =
 export type ReadResult =
   | { readonly kind: "state"; readonly state: RawState }
   | { readonly kind: "log"; readonly rows: readonly RawLog[] }
-  | { readonly kind: "snapshot"; readonly row: RawSnapshot | undefined };
+  | { readonly kind: "snapshot"; readonly row: RawSnapshot | undefined }
+  | { readonly kind: "watchPayload"; readonly row: Pick<RawChannel, "payload"> | undefined };
 
 const LOG_KINDS: readonly LogKind[] = ["update", "preimages", "command"];
 

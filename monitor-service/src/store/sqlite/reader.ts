@@ -7,13 +7,13 @@ import { assert, assertNever, must } from "@farwatch/protocol/assert";
 import type {
   RawArchived,
   RawBump,
-  RawChannel,
   RawEpoch,
   RawEvent,
   RawEventHead,
   RawHalt,
   RawHeader,
   RawLog,
+  RawChannel,
   RawSnapshot,
   RawState,
   RawSweep,
@@ -51,6 +51,7 @@ export class Reader {
   readonly #logPage: Database.Statement<[number, number], RawLog>;
   readonly #snapshot: Database.Statement<[number], RawSnapshot>;
   readonly #penalty: Database.Statement<[bigint], { readonly log_row_id: bigint }>;
+  readonly #watchPayload: Database.Statement<[number], Pick<RawChannel, "payload">>;
 
   constructor(db: Database.Database) {
     this.#db = db;
@@ -61,6 +62,7 @@ export class Reader {
     this.#logPage = db.prepare("SELECT * FROM log WHERE row_id > ? ORDER BY row_id LIMIT ?");
     this.#snapshot = db.prepare("SELECT * FROM snapshot WHERE channel_no = ?");
     this.#penalty = db.prepare("SELECT log_row_id FROM penalty WHERE txid_head = ?");
+    this.#watchPayload = db.prepare("SELECT payload FROM channel WHERE channel_no = ?");
   }
 
   run(call: ReadCall): Progress {
@@ -74,6 +76,10 @@ export class Reader {
       case "readSnapshot": {
         const row = this.#snapshot.get(call.channelNo);
         return { done: true, result: { kind: "snapshot", row } };
+      }
+      case "readWatchPayload": {
+        const row = this.#watchPayload.get(call.channelNo);
+        return { done: true, result: { kind: "watchPayload", row } };
       }
       case "findCommitment":
         return this.#walk(call, ({ counterparty_txid: stored }) =>

@@ -121,6 +121,12 @@ class SqliteStore implements MonitorStore {
     return logRows(await this.#read({ kind: "readBack", rowId, limit }));
   }
 
+  async readWatchPayload(channelNo: number): Promise<Uint8Array | undefined> {
+    const result = await this.#read({ kind: "readWatchPayload", channelNo });
+    assert(result.kind === "watchPayload", "answer with a payload");
+    return result.row?.payload;
+  }
+
   async readSnapshot(channelNo: number): Promise<SnapshotRow | undefined> {
     const result = await this.#read({ kind: "readSnapshot", channelNo });
     assert(result.kind === "snapshot", "answer with a snapshot");

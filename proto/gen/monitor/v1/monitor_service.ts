@@ -32,7 +32,7 @@ import {
 } from "./channel.js";
 import { ErrorDetail } from "./error.js";
 import { BumpRequest, FundingSpendKind, MonitorEvent, MonitorEventPayload } from "./event.js";
-import { CommitmentSecret, RenegotiatedFunding, SignedUpdateBatch } from "./update.js";
+import { ClaimedHtlc, CommitmentSecret, RenegotiatedFunding, SignedUpdateBatch } from "./update.js";
 
 /**
  * MonitorService: what a manager asks of the host that watches the chain for it.
@@ -187,12 +187,33 @@ export interface InitialState {
    * was stored. They get event ids from 1 here. HTLC events only, of updates before the first one.
    */
   readonly pendingEvents: readonly MonitorEventPayload[];
-  /** LDK's ChannelMonitor that all this was read from. Kept, never read: its node starts again from it. */
+  /**
+   * LDK's ChannelMonitor that all this was read from, kept for its node, which starts again from it. A monitor
+   * reads one thing in it: the HTLCs of a commitment revoked before, when that is broadcast.
+   */
   readonly ldkMonitor?:
     | Buffer
     | undefined;
+  /** Of a channel that was in use: what else its monitor knew. */
+  readonly earlier:
+    | EarlierState
+    | undefined;
   /** Set: the channel is of this kind, and every other field is unset. */
   readonly penaltyOnly: PenaltyOnlyChannel | undefined;
+}
+
+export interface EarlierState {
+  /**
+   * Our commitment before holder_commitment, which could still confirm. That of the locked funding comes first
+   * and names none, those of pending fundings that have one name theirs. Empty: there is none.
+   */
+  readonly previousHolderCommitments: readonly HolderCommitment[];
+  /** The same of the counterparty, while it is not revoked. */
+  readonly previousCounterpartyCommitments: readonly CounterpartyCommitment[];
+  /** Of HTLCs to us, perhaps also of others. */
+  readonly preimages: readonly Buffer[];
+  /** Outbound HTLCs that the counterparty fulfilled and that a commitment still has; the node knows of them. */
+  readonly fulfilled: readonly ClaimedHtlc[];
 }
 
 /**
@@ -1227,6 +1248,7 @@ function createBaseInitialState(): InitialState {
     revokedSecrets: [],
     pendingEvents: [],
     ldkMonitor: undefined,
+    earlier: undefined,
     penaltyOnly: undefined,
   };
 }
@@ -1259,6 +1281,9 @@ export const InitialState: MessageFns<InitialState> = {
     }
     if (message.ldkMonitor !== undefined) {
       writer.uint32(74).bytes(message.ldkMonitor);
+    }
+    if (message.earlier !== undefined) {
+      EarlierState.encode(message.earlier, writer.uint32(82).fork()).join();
     }
     if (message.penaltyOnly !== undefined) {
       PenaltyOnlyChannel.encode(message.penaltyOnly, writer.uint32(162).fork()).join();
@@ -1351,6 +1376,14 @@ export const InitialState: MessageFns<InitialState> = {
             message.ldkMonitor = Buffer.from(reader.bytes());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.earlier = EarlierState.decode(reader, reader.uint32());
+            continue;
+          }
           case 20: {
             if (tag !== 162) {
               break;
@@ -1394,9 +1427,105 @@ export const InitialState: MessageFns<InitialState> = {
     message.revokedSecrets = object.revokedSecrets?.map((e) => CommitmentSecret.fromPartial(e)) || [];
     message.pendingEvents = object.pendingEvents?.map((e) => MonitorEventPayload.fromPartial(e)) || [];
     message.ldkMonitor = object.ldkMonitor ?? undefined;
+    message.earlier = (object.earlier !== undefined && object.earlier !== null)
+      ? EarlierState.fromPartial(object.earlier)
+      : undefined;
     message.penaltyOnly = (object.penaltyOnly !== undefined && object.penaltyOnly !== null)
       ? PenaltyOnlyChannel.fromPartial(object.penaltyOnly)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseEarlierState(): EarlierState {
+  return { previousHolderCommitments: [], previousCounterpartyCommitments: [], preimages: [], fulfilled: [] };
+}
+
+export const EarlierState: MessageFns<EarlierState> = {
+  encode(message: EarlierState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.previousHolderCommitments) {
+      HolderCommitment.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.previousCounterpartyCommitments) {
+      CounterpartyCommitment.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.preimages) {
+      writer.uint32(26).bytes(v!);
+    }
+    for (const v of message.fulfilled) {
+      ClaimedHtlc.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EarlierState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEarlierState() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.previousHolderCommitments.push(HolderCommitment.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.previousCounterpartyCommitments.push(CounterpartyCommitment.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.preimages.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.fulfilled.push(ClaimedHtlc.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EarlierState>): EarlierState {
+    return EarlierState.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EarlierState>): EarlierState {
+    const message = createBaseEarlierState() as any;
+    message.previousHolderCommitments = object.previousHolderCommitments?.map((e) => HolderCommitment.fromPartial(e)) ||
+      [];
+    message.previousCounterpartyCommitments =
+      object.previousCounterpartyCommitments?.map((e) => CounterpartyCommitment.fromPartial(e)) || [];
+    message.preimages = object.preimages?.map((e) => e) || [];
+    message.fulfilled = object.fulfilled?.map((e) => ClaimedHtlc.fromPartial(e)) || [];
     return message;
   },
 };

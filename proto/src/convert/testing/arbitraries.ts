@@ -17,6 +17,7 @@ import {
   type ChannelParameters,
   type ChannelPubkeys,
   type CommitmentHtlc,
+  type CommitmentOnFundings,
   type CounterpartyCommitment,
   type HolderCommitment,
   type HtlcSource,
@@ -164,6 +165,11 @@ const parameters: Arbitrary<ChannelParameters> = fc.record({
   shutdownScript: maybe(upTo(42)),
   spliceParentFundingTxid: maybe(txids),
 });
+const onPending = <C extends HolderCommitment | CounterpartyCommitment>(commitment: Arbitrary<C>) =>
+  fc.array(fc.record({ funding: outpoints, commitment }), { maxLength: 2 });
+const onFundings = <C extends HolderCommitment | CounterpartyCommitment>(
+  commitment: Arbitrary<C>,
+): Arbitrary<CommitmentOnFundings<C>> => fc.record({ commitment, pending: onPending(commitment) });
 export const initialStates: Arbitrary<InitialState> = fc.record({
   parameters,
   holderCommitment: holderCommitments,
@@ -183,6 +189,16 @@ export const initialStates: Arbitrary<InitialState> = fc.record({
   ),
   bestBlock: maybe(points),
   ldkMonitor: maybe(bytes(40)),
+  earlier: maybe(
+    fc.record({
+      previousHolder: maybe(onFundings(holderCommitments)),
+      previousCounterparty: maybe(onFundings(counterpartyCommitments)),
+      preimages: fc.array(preimages, { maxLength: 3 }),
+      fulfilled: fc.array(fc.record({ sourceKey: sourceKeys, preimage: preimages }), {
+        maxLength: 2,
+      }),
+    }),
+  ),
 });
 
 export const failReasons: Arbitrary<HtlcFailReason> = fc.record({
@@ -201,9 +217,6 @@ const claimed = fc.record({
   attributionData: maybe(upTo(20)),
 });
 const failed = fc.record({ sourceKey: sourceKeys, reason: failReasons });
-
-const onPending = <C extends HolderCommitment | CounterpartyCommitment>(commitment: Arbitrary<C>) =>
-  fc.array(fc.record({ funding: outpoints, commitment }), { maxLength: 2 });
 
 export const steps: Arbitrary<UpdateStep> = fc.oneof(
   fc.record({

@@ -1,7 +1,7 @@
 /**
  * LDK's `ChannelMonitor.write()` as the manager takes it in WatchChannel:
  *
- *     const read = readLdkMonitor(bytes, chainHash);
+ *     const read = readLdkMonitor(bytes, chainHash, curve);
  *     if (!read.ok) return read;
  *     const { initial, payload, firstUpdateId, latestUpdateId } = read.value;
  *
@@ -12,6 +12,7 @@ import type { InitialState } from "../../channel.js";
 import { encodeInitialState } from "../../convert/channel.js";
 import { MAX_LDK_MONITOR_BYTES } from "../../convert/limits.js";
 import { atMost, fail, readWith } from "../../convert/reader.js";
+import type { Curve } from "../../curve/curve.js";
 import { updateId, type UpdateId } from "../../ids.js";
 import type { Refusal } from "../../reasons.js";
 import type { Result } from "../../result.js";
@@ -31,11 +32,12 @@ export interface LdkMonitorRead {
 
 /**
  * Errors: malformed (details name the field, the place in LDK's bytes and the offset), rangeExceeded,
- * tooLarge, unsupportedChannelType.
+ * tooLarge, unsupportedChannelType, notImportable (details.cause).
  */
 export const readLdkMonitor = (
   bytes: Uint8Array,
   chainHash: string,
+  curve: Curve,
 ): Result<LdkMonitorRead, Refusal> =>
   readWith(() => {
     const ldkMonitor = atMost(bytes, MAX_LDK_MONITOR_BYTES, "ldk_monitor");
@@ -45,7 +47,7 @@ export const readLdkMonitor = (
     if (latest === LEGACY_CLOSED_UPDATE_ID) {
       fail("rangeExceeded", "latest_update_id", "a channel that LDK before 0.1 closed");
     }
-    const initial = { ...readInitialState(decoded.value, chainHash), ldkMonitor };
+    const initial = { ...readInitialState(decoded.value, chainHash, curve), ldkMonitor };
     return {
       initial,
       payload: encodeInitialState(initial),

@@ -10,17 +10,15 @@ import {
   optional,
   present,
   readFeerate,
-  readMsat,
   readSat,
   readWith,
 } from "../../convert/reader.js";
 import { MAX_OPAQUE_BYTES, MAX_SCRIPT_BYTES, MAX_STEPS_PER_UPDATE } from "../../convert/limits.js";
 import type { SourcedHtlc } from "../commitment.js";
-import { claimsOf, type LdkClaim, type LdkOutboundFailure } from "../resolution.js";
-import type { LdkMonitorUpdate, LdkUpdateStep } from "../update.js";
+import type { ClaimedHtlcId, LdkMonitorUpdate, LdkUpdateStep } from "../update.js";
 import type { Refusal } from "../../reasons.js";
 import type { Result } from "../../result.js";
-import type { ClaimedHtlc, FailedHtlc, UpdateStep } from "../../update.js";
+import type { ClaimedHtlc, UpdateStep } from "../../update.js";
 import { preimage as toPreimage, perCommitmentSecret } from "../../ids.js";
 import {
   fundingOf,
@@ -31,7 +29,6 @@ import {
   toHtlcs,
   withSources,
 } from "./commitment.js";
-import { toReason } from "./fail-reason.js";
 import { toParameters, type ChannelContext } from "./parameters.js";
 import { sourceKeyOf } from "./source.js";
 
@@ -128,16 +125,11 @@ function toStep(step: LdkUpdateStep, current: Current): UpdateStep {
   }
 }
 
-const toClaimed = ({ id, preimage, skimmedFeeMsat }: LdkClaim): ClaimedHtlc => ({
+const toClaimed = ({ id, preimage }: ClaimedHtlcId): ClaimedHtlc => ({
   sourceKey: sourceKeyOf(id),
   preimage: toPreimage(Uint8Array.from(preimage)),
-  skimmedFeeMsat: optional(skimmedFeeMsat, (msat) => readMsat(msat, "skimmed_fee_msat")),
+  skimmedFeeMsat: undefined,
   attributionData: undefined,
-});
-
-const toFailed = ({ id, reason }: LdkOutboundFailure): FailedHtlc => ({
-  sourceKey: sourceKeyOf(id),
-  reason: toReason(reason),
 });
 
 /**
@@ -157,8 +149,8 @@ function holderStep(step: Step<"latestHolderCommitmentInfo">): UpdateStep {
     kind: "latestHolderCommitment",
     commitment: toHolderCommitment(step.commitment, toHtlcs(htlcs, "holder")),
     pending: [],
-    claimed: claimsOf(step).map(toClaimed),
-    failed: (step.failures ?? []).map(toFailed),
+    claimed: (step.claimed ?? []).map(toClaimed),
+    failed: [],
   };
 }
 
@@ -175,8 +167,8 @@ function holderStepOfAll(step: Step<"latestHolderCommitment">): UpdateStep {
     kind: "latestHolderCommitment",
     commitment: present(locked, "commitment_txs").commitment,
     pending,
-    claimed: claimsOf(step).map(toClaimed),
-    failed: (step.failures ?? []).map(toFailed),
+    claimed: step.claimed.map(toClaimed),
+    failed: [],
   };
 }
 

@@ -1,0 +1,41 @@
+/** What LDK's monitor of a channel in use knows besides the current commitments. */
+import type { CommitmentOnFundings, EarlierState } from "../../channel.js";
+import type { CounterpartyCommitment, HolderCommitment } from "../../channel.js";
+import type { LdkChannelMonitor } from "../monitor.js";
+import type { ImportedScope } from "./funding-scopes.js";
+import { fulfilledIn, preimagesIn } from "./known-preimages.js";
+
+/** undefined: nothing. */
+export function earlierState(
+  monitor: LdkChannelMonitor,
+  locked: ImportedScope,
+  pending: readonly ImportedScope[],
+): EarlierState | undefined {
+  const onFundings = <C extends HolderCommitment | CounterpartyCommitment>(
+    of: (scope: ImportedScope) => C | undefined,
+  ): CommitmentOnFundings<C> | undefined => {
+    const commitment = of(locked);
+    return commitment === undefined
+      ? undefined
+      : {
+          commitment,
+          pending: pending.flatMap((scope) => {
+            const other = of(scope);
+            const { funding } = scope.now.parameters;
+            return other === undefined ? [] : [{ funding, commitment: other }];
+          }),
+        };
+  };
+  const earlier = {
+    previousHolder: onFundings(({ previousHolder }) => previousHolder),
+    previousCounterparty: onFundings(({ previousCounterparty }) => previousCounterparty),
+    preimages: preimagesIn(monitor),
+    fulfilled: fulfilledIn(monitor),
+  };
+  const isNothing =
+    earlier.previousHolder === undefined &&
+    earlier.previousCounterparty === undefined &&
+    earlier.preimages.length === 0 &&
+    earlier.fulfilled.length === 0;
+  return isNothing ? undefined : earlier;
+}
