@@ -1,55 +1,20 @@
 /** What RemoteWatch makes of a monitor's events, compared with what LDK's own monitor would have handed out. */
 import assert from "node:assert/strict";
-import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
 import type { BumpTransactionEvent, SpendableOutputDescriptor } from "lightningdevkit";
 import { ldk, loadLdk } from "../../fixture-recorder/ldk/module.js";
 import type { NodeIdentity } from "../../harness/in-process-ldk/node.js";
 import { bumpHandler } from "../../harness/in-process-ldk/paper-wallet.js";
 import { mine, settle } from "../../harness/in-process-ldk/settle.js";
-import { closeStages, openedChannel } from "../../harness/in-process-ldk/stage.js";
+import { closedWithHtlcs } from "../../harness/in-process-ldk/closing.js";
+import { closeStages } from "../../harness/in-process-ldk/stage.js";
 
-const AMOUNT_MSAT = 50_000_000n;
 const TO_SELF_DELAY = 144;
 /** Blocks in which both HTLCs that A offered run out. */
 const UNTIL_TIMED_OUT = 50;
 /** Of h1's timeout, h3's success, and A's own balance. */
 const OUTPUTS_OF_A = 3;
 const SWEEP_FEERATE = 1_000;
-
-/**
- * A closes with h1 that nobody claims, h2 that B claims on chain, and h3 that A claims. Ends when all is over
- * and A's outputs are mature.
- */
-async function closedWithHtlcs(anchors: boolean) {
-  const made = await openedChannel({ anchors, monitored: true });
-  const { a, pair, chain } = made;
-  pair.b.autoClaim = false;
-  a.node.autoClaim = false;
-  const pay = async (from: typeof pair.b, to: typeof pair.b): Promise<string> => {
-    const hash = pair.pay(from, to, AMOUNT_MSAT);
-    await settle(pair, a);
-    return hash;
-  };
-  const h1 = await pay(a.node, pair.b);
-  await mine(pair, a, 2); // another expiry: LDK 0.1 joins claims of one expiry and gives both up
-  const h2 = await pay(a.node, pair.b);
-  const h3 = await pay(pair.b, a.node);
-  pair.disconnect();
-  pair.b.claim(h2);
-  a.node.claim(h3);
-  await settle(pair, a);
-  const [channel] = a.node.manager.list_channels();
-  const details = must(channel, "a channel");
-  const closed = a.node.manager.force_close_broadcasting_latest_txn(
-    details.get_channel_id(),
-    pair.b.id,
-    "test",
-  );
-  assert.ok(closed.is_ok());
-  await settle(pair, a);
-  return { ...made, chain, h1, h2, h3, remote: must(made.remote, "a remote monitor") };
-}
 
 describe("RemoteWatch: events of a channel that closes", function () {
   this.timeout(120_000);

@@ -21,6 +21,7 @@ import {
   ERROR_TRAILER,
   refusalToDetail,
 } from "@farwatch/protocol/convert/error";
+import { decodeEventPayload } from "@farwatch/protocol/convert/event";
 import type { Item } from "@farwatch/protocol/gen/manager/v1/event";
 import * as wire from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { channelId, type ChannelId } from "@farwatch/protocol/ids";
@@ -262,7 +263,7 @@ export class ScriptedManager {
   readonly #done: handleUnaryCall<wire.DoneRequest, wire.DoneResponse> = ({ request }, answer) => {
     for (const { itemId } of request.items) {
       const item = this.items.get(itemId);
-      if (item?.item?.$case === "monitorEvent") {
+      if (item?.item?.$case === "monitorEvent" && isHtlcEvent(item.item.value.payload)) {
         this.channels.get(channelId(toHex(item.item.value.channelId)))?.handled.push(item);
       }
       this.items.delete(itemId);
@@ -312,6 +313,11 @@ export class ScriptedManager {
     held.checkpoints.push({ updateId, monitor: Uint8Array.from(request.monitor) });
     answer(null, {});
   };
+}
+
+function isHtlcEvent(payload: Uint8Array): boolean {
+  const decoded = decodeEventPayload(payload);
+  return decoded.ok && decoded.value.body.kind === "htlcEvent";
 }
 
 const bytesOf = (id: ChannelId): Buffer => Buffer.from(fromHex(id));

@@ -1,0 +1,77 @@
+/** Events of a closed channel and the node that waits, dies and comes back (restart rules R7 to R9). */
+import assert from "node:assert/strict";
+import { must } from "@farwatch/protocol/assert";
+import { ldk, loadLdk } from "../../fixture-recorder/ldk/module.js";
+import { closedWithHtlcs, closesAlone } from "../../harness/in-process-ldk/closing.js";
+import { mine, settle } from "../../harness/in-process-ldk/settle.js";
+import { closeStages, restart } from "../../harness/in-process-ldk/stage.js";
+
+/** Blocks until both HTLCs that A offered have run out and are buried. */
+const UNTIL_TIMED_OUT = 60;
+
+describe("RemoteWatch: closed channels", function () {
+  this.timeout(120_000);
+  before(() => loadLdk());
+  afterEach(closeStages);
+
+  it("holds HTLC events until LDK has closed the channel and seen their block (R8)", async () => {
+    const { a, pair, remote, manager, h2 } = await closesAlone();
+    // The monitors are ahead: B's commitment and its claim of h2 are in blocks A has not seen.
+    assert.equal(remote.monitorEvents.length, 1);
+    assert.deepEqual(a.handed, []);
+    assert.equal(a.node.has(ldk.Event_PaymentSent, h2), false);
+    a.node.catchUp();
+    await settle(pair, a);
+    assert.ok(a.node.has(ldk.Event_ChannelClosed));
+    assert.deepEqual(
+      a.handed,
+      remote.monitorEvents.map(({ hex }) => hex),
+    );
+    assert.ok(a.node.has(ldk.Event_PaymentSent, h2));
+    assert.deepEqual(manager.done, [remote.monitorEvents[0]?.itemId]);
+  });
+
+  it("hands an event over again until a snapshot begun after it was saved (R9)", async () => {
+    const made = await closesAlone();
+    const { a, pair, manager, h2 } = made;
+    a.node.catchUp();
+    const begun = a.beginSave(); // begun before the event was handed over
+    pair.exchange();
+    assert.equal(a.handed.length, 1);
+    a.endSave(begun);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual(manager.done, []);
+    await restart(made);
+    assert.ok(a.node.has(ldk.Event_PaymentSent, h2));
+    assert.equal(a.handed.length, 2);
+    assert.equal(manager.done.length, 1);
+  });
+
+  it("passes the replica and all its HTLC events while an outcome is missing, then nothing (R7)", async () => {
+    const made = await closedWithHtlcs(false);
+    const { a, pair, manager, remote, h1 } = made;
+    const held = must([...manager.channels.values()][0], "a channel");
+    held.unresolvedHtlcs = 1;
+    await mine(pair, a, 3);
+    const claims = remote.monitorEvents.length;
+    assert.equal(manager.done.length, claims);
+    const handed = a.handed.length;
+    await restart(made);
+    // HolderForceClosed is not wanted again, the claim of h2 is.
+    assert.equal(a.handed.length, handed + claims - 1);
+    for (let n = 0; n < UNTIL_TIMED_OUT; n++) await mine(pair, a, 1);
+    assert.ok(a.node.has(ldk.Event_PaymentFailed, h1));
+    held.unresolvedHtlcs = 0;
+    a.save();
+    await settle(pair, a);
+    const { length } = a.handed;
+    const { length: received } = manager.received;
+    await restart(made);
+    await mine(pair, a, 2);
+    assert.equal(a.handed.length, length);
+    assert.equal(manager.received.length, received);
+    await restart(made); // settled now: not even asked for
+    assert.equal(a.handed.length, length);
+    assert.deepEqual(a.alarms, []);
+  });
+});
