@@ -8,64 +8,17 @@ import { must } from "@farwatch/protocol/assert";
 import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
 import { InitialState } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { Role } from "@farwatch/protocol/gen/manager/v1/manager_service";
-import { channelId, updateId, type ChannelId } from "@farwatch/protocol/ids";
+import { channelId, type ChannelId } from "@farwatch/protocol/ids";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { readLdkMonitor } from "@farwatch/protocol/ldk/convert/read-monitor";
-import { NODE, CHAIN_HASH } from "@farwatch/manager-service/manager/testing/scene";
+import { CHAIN_HASH } from "@farwatch/manager-service/manager/testing/scene";
 import { Bench, WHO } from "@farwatch/manager-service/runtime/testing/bench";
+import { openedAs, RecordedNode } from "./recorded-ldk-node.js";
 import { recordingNamed, vectors } from "./shell/ldk-node.js";
 
 const names = readdirSync(vectors)
   .filter((name) => name.endsWith(".json"))
   .map((name) => name.replace(/\.json$/, ""));
-type Timeline = ReturnType<typeof recordingNamed>["nodes"][string]["timeline"];
-
-async function openedAs(bench: Bench, role: Role): Promise<void> {
-  await bench.start();
-  const opened = await bench.host.openSession(WHO, {
-    nodeKey: Buffer.from(fromHex(NODE)),
-    nodeEpoch: 1n,
-    role,
-    ldkVersion: "0.1.0",
-    channels: [],
-  });
-  assert.ok(opened.ok);
-}
-
-/** What one recorded node gives to its manager. */
-class LdkNode {
-  readonly #ids = new Map<string, ChannelId>();
-  constructor(private readonly bench: Bench) {}
-
-  watch(bytes: Uint8Array, first = 0) {
-    return this.bench.host.watchChannel(WHO, { kind: "ldkMonitor", bytes }, updateId(first));
-  }
-  async take(entry: Timeline[number]): Promise<void> {
-    if (entry.type === "watch_channel") {
-      const bytes = fromHex(entry.monitor);
-      const read = readLdkMonitor(bytes, CHAIN_HASH, nobleCurve);
-      assert.ok(read.ok);
-      const { channelId } = read.value.initial.parameters;
-      const watched = await this.watch(bytes);
-      assert.ok(watched.ok, watched.ok ? "" : watched.error.message);
-      await this.bench.durable(Number(watched.value.acceptedId), channelId);
-      this.#ids.set(entry.channel, channelId);
-    }
-    if (entry.type !== "update_channel") return;
-    const bytes = fromHex(entry.update);
-    await this.update(this.channelId(entry.channel), idOf(bytes), bytes);
-  }
-  channelId(name: string): ChannelId {
-    return must(this.#ids.get(name), "a watched channel");
-  }
-  update(channelId: ChannelId, id: bigint, payload: Uint8Array): Promise<void> {
-    const names = { channelId, updateId: updateId(id), payload };
-    return this.bench.host.update(WHO, { ...names, payloadType: "ldkBytes" });
-  }
-}
-
-/** `ChannelMonitorUpdate`: version, minimum version, u64 update id. */
-const idOf = (bytes: Uint8Array): bigint => BigInt(`0x${toHex(bytes.slice(2, 10))}`);
 
 describe("a manager with LDK's own bytes", function () {
   this.timeout(120_000);
@@ -80,7 +33,7 @@ describe("a manager with LDK's own bytes", function () {
       const recording = recordingNamed(name);
       for (const { timeline } of Object.values(recording.nodes)) {
         await openedAs(bench, Role.NODE_RESOLVES);
-        const node = new LdkNode(bench);
+        const node = new RecordedNode(bench);
         const { stream } = bench.updates();
         const { items } = bench.subscribe();
         for (const entry of timeline) await node.take(entry);
@@ -103,11 +56,11 @@ describe("a manager with LDK's own bytes", function () {
       entry.type === "update_channel" ? [fromHex(entry.update)] : [],
     );
     const one = must(updates[0], "an update");
-    let node: LdkNode;
+    let node: RecordedNode;
     let id: ChannelId;
     const opened = async (role = Role.NODE_RESOLVES): Promise<void> => {
       await openedAs(bench, role);
-      node = new LdkNode(bench);
+      node = new RecordedNode(bench);
     };
     const watched = async (): Promise<void> => {
       await opened();

@@ -30,6 +30,8 @@ export function scriptedHost(script: Partial<ManagerHost>): ManagerHost {
     checkSession: (_, session) =>
       session === SESSION ? undefined : refuse("fenced", "replaced by a newer session"),
     watchChannel: notScripted("watchChannel"),
+    ldkMonitor: notScripted("ldkMonitor"),
+    putLdkCheckpoint: notScripted("putLdkCheckpoint"),
     updateStream: notScripted("updateStream"),
     update: notScripted("update"),
     registerPayment: notScripted("registerPayment"),

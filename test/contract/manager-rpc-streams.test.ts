@@ -316,18 +316,18 @@ describe("ManagerService, streams", () => {
       const got: string[] = [];
       const { stream, closed } = await openItems(async (subscriber) => {
         await subscriber.item(item(1n));
-        await subscriber.replayDone(1, ["mon-a", "mon-b"]);
+        await subscriber.replayDone(1, ["mon-a", "mon-b"], 7n);
         await subscriber.item(item(2n));
       });
       stream.on("data", ({ item: each }: SubscribeResponse) =>
         got.push(
           each?.$case === "event"
             ? `item ${each.value.itemId}`
-            : `replayed ${each?.value.replayed}, ${each?.value.bumpsKnownOf.join()}`,
+            : `replayed ${each?.value.replayed}, ${each?.value.bumpsKnownOf.join()}, ${each?.value.lastItemId}`,
         ),
       );
       await until(() => got.length === 3, "three messages");
-      assert.deepEqual(got, ["item 1", "replayed 1, mon-a,mon-b", "item 2"]);
+      assert.deepEqual(got, ["item 1", "replayed 1, mon-a,mon-b, 7", "item 2"]);
       stream.cancel();
       await until(() => closed() === 1, "the host's subscription is closed");
     });

@@ -193,15 +193,6 @@ describe("ManagerService, unary calls", () => {
     assert.ok(!logged.includes("0011223344") && !failure.refusal?.message.includes("0011"));
   });
 
-  it("refuses what is not served as `unimplemented`, without asking the host", async () => {
-    const client = await bench.open({});
-    const meta = sessionMetadata();
-    const asked = { channelId: Buffer.alloc(0), updateId: 0n, monitor: Buffer.alloc(0) };
-    const { code, refusal } = await failureIn((done) => client.putLdkCheckpoint(asked, meta, done));
-    assert.equal(code, status.UNIMPLEMENTED);
-    assert.equal(refusal?.reason, "unimplemented");
-  });
-
   it("hands HtlcNotSent to the host, and refuses one without a source before that", async () => {
     const committed = refuse("htlcCommitted", "an accepted update contains it");
     const client = await bench.open({ htlcNotSent: () => Promise.resolve(err(committed)) });

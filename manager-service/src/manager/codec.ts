@@ -81,3 +81,16 @@ export function decodeUpdateRow(bytes: Uint8Array): UpdateRow {
   const payload = Uint8Array.from(bytes.subarray(1 + UPDATE_BODY_BYTES));
   return { channelId, updateId, updateHash: hashUpdate(header), header, payload };
 }
+
+/** Version, then the bytes as they are. */
+export function encodeBytesRow(bytes: Uint8Array): Uint8Array {
+  const row = new Uint8Array(1 + bytes.length);
+  row[0] = VERSION;
+  row.set(bytes, 1);
+  return row;
+}
+
+export function decodeBytesRow(row: Uint8Array): Uint8Array {
+  checkVersion(row);
+  return Uint8Array.from(row.subarray(1));
+}

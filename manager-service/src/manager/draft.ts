@@ -17,8 +17,10 @@ import type {
   UpdateRow,
   WatchRow,
 } from "./rows.js";
+import type { UpdateId } from "@farwatch/protocol/ids";
 import { rowKeys } from "./rows.js";
 import { Table, TableDraft, type Change, type Lookup } from "./tables.js";
+import type { ItemContent, RelayedEvent } from "./user-event.js";
 
 /** Every row of an index that takes all. */
 export const ALL = "all";
@@ -26,6 +28,11 @@ export const ALL = "all";
 /** Something is wanted of it: only then can an input about its channel change anything. */
 const isOpen = ({ decision, lost, settled }: InboundRow): boolean =>
   !settled && (decision !== undefined || lost);
+
+const isHtlcOnChain = (event: ItemContent): event is RelayedEvent =>
+  event.kind === "monitorEvent" &&
+  event.body.kind === "htlcEvent" &&
+  event.origin.kind !== "update";
 
 export function createTables() {
   return {
@@ -63,6 +70,9 @@ export function createTables() {
       /** Events handed on to the node that it has not handled, by channel. */
       relayed: ({ event, handled }) =>
         event.kind === "monitorEvent" && !handled ? [event.channelId] : [],
+      /** HTLC events of the chain that the node has handled, by channel. */
+      handledOnChain: ({ event, handled }) =>
+        handled && isHtlcOnChain(event) ? [event.channelId] : [],
       unhandled: (row) => (row.handled ? [] : [row.nodeKey]),
       open: (row) => (row.handled ? [] : [ALL]),
     }),
@@ -88,7 +98,7 @@ export interface ManagerView {
   readonly item: Lookup<ItemRow>;
 }
 
-/** A draft over every table, plus rows that only go to disk. */
+/** A draft over every table in memory. */
 export class Draft implements ManagerView {
   readonly channel: TableDraft<ChannelRow>;
   readonly watch: TableDraft<WatchRow>;
@@ -105,7 +115,8 @@ export class Draft implements ManagerView {
   readonly ack: TableDraft<AckRow>;
   readonly session: TableDraft<SessionRow>;
   readonly meta: TableDraft<MetaRow>;
-  readonly #updates: Change[] = [];
+  /** Rows that only go to disk. */
+  readonly #written: Change[] = [];
 
   constructor(tables: Tables) {
     this.channel = new TableDraft(tables.channel);
@@ -127,7 +138,19 @@ export class Draft implements ManagerView {
 
   appendUpdate(channelNo: number, row: UpdateRow): void {
     const key = rowKeys.update(channelNo, row.updateId);
-    this.#updates.push({ table: "update", key, row, update: row });
+    this.#written.push({ table: "update", key, row, update: row });
+  }
+
+  putCheckpoint(channelNo: number, id: UpdateId, bytes: Uint8Array): void {
+    const key = rowKeys.update(channelNo, id);
+    this.#written.push({ table: "checkpoint", key, row: bytes, bytes });
+  }
+  dropCheckpoint(channelNo: number, id: UpdateId): void {
+    this.#written.push({
+      table: "checkpoint",
+      key: rowKeys.update(channelNo, id),
+      row: undefined,
+    });
   }
 
   changes(): readonly Change[] {
@@ -148,6 +171,6 @@ export class Draft implements ManagerView {
       this.session,
       this.meta,
     ];
-    return [...this.#updates, ...drafts.flatMap((draft) => draft.changes())];
+    return [...this.#written, ...drafts.flatMap((draft) => draft.changes())];
   }
 }

@@ -97,6 +97,16 @@ export type ManagerInput =
       readonly stored: UpdateRow | undefined;
     }
   | {
+      /** LDK's ChannelMonitor as its node rebuilt it. */
+      readonly kind: "checkpointOffered";
+      readonly nodeKey: string;
+      readonly channelId: ChannelId;
+      readonly updateId: UpdateId;
+      readonly monitor: Uint8Array;
+      /** What the monitor itself says it is of. */
+      readonly named: { readonly channelId: ChannelId; readonly updateId: bigint };
+    }
+  | {
       readonly kind: "receiptsStored";
       readonly monitorKey: MonitorKey;
       readonly storeId: StoreId;
@@ -196,6 +206,8 @@ export type ManagerInput =
       readonly nodeEpoch: bigint;
       /** Used when the epoch is new. */
       readonly newSessionId: string;
+      /** An LDK node may not know commitment numbers, nor name every channel. */
+      readonly isLdk?: boolean | undefined;
       readonly channels: readonly NodeChannel[];
     }
   | {

@@ -58,6 +58,8 @@ export interface Completion {
   readonly eventWatermark: EventId;
   /** Applied after the channel started to close: release nothing. */
   readonly closed: boolean;
+  /** Highest item that had been given to an event of the channel by then; undefined: none, or not known. */
+  readonly itemWatermark?: bigint | undefined;
 }
 
 /** The newest update of the monitor that is ahead: the one at which we have caught up. */
@@ -111,6 +113,10 @@ export interface ChannelRow {
   /** ChannelForceClosed was accepted: only preimages may follow (contract 2.4). */
   readonly lockedDown: boolean;
   readonly completed: Completion | undefined;
+  /** Newest item that hands an event of the channel on to its node. */
+  readonly relayedUpTo?: bigint | undefined;
+  /** Updates at which a checkpoint of LDK's monitor is stored, by falling id. */
+  readonly checkpoints?: readonly UpdateId[] | undefined;
   /** Why nothing more is accepted; a person must look. */
   readonly frozen: string | undefined;
   /** A monitor has what these rows never had: they are an older copy (restart/channel-compared.ts). */
@@ -349,6 +355,7 @@ const NUMBER_DIGITS = 10;
 const padded = (id: bigint): string => id.toString().padStart(ID_DIGITS, "0");
 
 export const rowKeys = {
+  /** Of a checkpoint too. */
   update: (channelNo: number, id: bigint): string =>
     `${channelNo.toString().padStart(NUMBER_DIGITS, "0")}/${padded(id)}`,
   receipt: (monitor: MonitorKey, channelId: ChannelId): string => `${monitor}/${channelId}`,

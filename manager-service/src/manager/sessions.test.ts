@@ -4,7 +4,7 @@ import { channelId, txid, updateId } from "@farwatch/protocol/ids";
 import type { NodeChannel } from "./input.js";
 import { Hops } from "./testing/hops.js";
 import { IN, incoming, OUT } from "./testing/htlcs.js";
-import { unnamedVerdict, verdictOf } from "./sessions.js";
+import { unnamedVerdict, verdictOf, verdictsOf } from "./sessions.js";
 import {
   byte,
   CHANNEL,
@@ -182,5 +182,57 @@ describe("a node that is behind on one channel", () => {
     assert.equal(hops.content("closeChannel").reason, "outdatedNode");
     asked(OUT);
     assert.equal(hops.channel(OUT).closed, "holderForceClosed");
+  });
+});
+
+describe("an LDK node", () => {
+  const scene = Scene.opened();
+  scene.offer(1, [sign(1, []), revoke(0)]);
+  scene.offer(2, [receive(1)]);
+  const named = (last: number, numbers: Partial<NodeChannel> = {}): NodeChannel => ({
+    channelId: CHANNEL,
+    lastUpdateId: updateId(last),
+    holderNumber: 0n,
+    counterpartyNumber: 0n,
+    revokedCommitments: 0n,
+    ...numbers,
+  });
+  const opened = (nodeEpoch: bigint, channels: readonly NodeChannel[]) => {
+    const node = { nodeKey: NODE, role: "managerResolves", isLdk: true } as const;
+    scene.expectOk({
+      kind: "sessionOpened",
+      ...node,
+      nodeEpoch,
+      newSessionId: `s${nodeEpoch}`,
+      channels,
+    });
+    return verdictsOf(scene.tables, { ...node, channels }).map(
+      ({ verdict, behindBy, acceptedId }) => [verdict, behindBy, acceptedId],
+    );
+  };
+
+  it("names its newest update only: commitment numbers of 0 say nothing, others count", () => {
+    assert.deepEqual(opened(1n, [named(2)]), [["inSync", 0n, 2n]]);
+    const right = { holderNumber: 1n, counterpartyNumber: 1n, revokedCommitments: 1n };
+    assert.deepEqual(opened(2n, [named(2, right)]), [["inSync", 0n, 2n]]);
+    const later = Scene.opened();
+    for (const id of [1, 2]) later.offer(id, [receive(id)]);
+    const older = { ...named(2), holderNumber: 1n };
+    assert.equal(verdictOf(later.tables, NODE, older, true).verdict, "nodeBehind");
+  });
+
+  it("is behind when its newest update is older, 0 included", () => {
+    assert.deepEqual(opened(3n, [named(1)]), [["nodeBehind", 1n, 2n]]);
+    assert.deepEqual(opened(4n, [named(0)]), [["nodeBehind", 2n, 2n]]);
+    const offered = scene.offer(3, [receive(2)]);
+    assert.equal(!offered.ok && offered.error.reason, "nodeBehind");
+  });
+
+  it("goes on with a channel that it did not name; a lost state meets another one and freezes it", () => {
+    assert.deepEqual(opened(5n, []), [["unknown", 0n, 2n]]);
+    assert.equal(scene.offer(3, [receive(2)]).ok, true);
+    const lost = scene.offer(3, [sign(2, [])], "of a lost state");
+    assert.equal(lost.ok && lost.value.refusal?.reason, "updateConflict");
+    assert.notEqual(scene.channel.frozen, undefined);
   });
 });

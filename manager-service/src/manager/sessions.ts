@@ -40,7 +40,7 @@ export function openSession(
   const sessionId = known?.nodeEpoch === nodeEpoch ? known.sessionId : input.newSessionId;
   const behind: Record<ChannelId, bigint> = {};
   const ahead: Record<ChannelId, bigint> = {};
-  for (const found of verdictsOf(work.draft, nodeKey, channels)) {
+  for (const found of verdictsOf(work.draft, input)) {
     const { channelId, verdict, acceptedId, behindBy } = found;
     if (verdict === "nodeBehind") behind[channelId] = behindBy;
     if (verdict === "nodeAhead") ahead[channelId] = acceptedId + behindBy;
@@ -55,22 +55,29 @@ export function openSession(
 
 type View = Pick<ManagerView, "channel" | "receipt">;
 
+type Opening = Pick<
+  Extract<ManagerInput, { kind: "sessionOpened" }>,
+  "nodeKey" | "isLdk" | "channels"
+>;
+
 /** On every channel that the node named, and every channel of this node that it did not name. */
-export function verdictsOf(
-  view: View,
-  nodeKey: string,
-  named: readonly NodeChannel[],
-): readonly ChannelVerdict[] {
-  const names = new Set<string>(named.map(({ channelId }) => channelId));
+export function verdictsOf(view: View, opening: Opening): readonly ChannelVerdict[] {
+  const { nodeKey, channels, isLdk = false } = opening;
+  const names = new Set<string>(channels.map(({ channelId }) => channelId));
   const unnamed = view.channel.select("node", nodeKey).filter((row) => !names.has(row.channelId));
   return [
-    ...named.map((channel) => verdictOf(view, nodeKey, channel)),
-    ...unnamed.map((row) => unnamedVerdict(view, row)),
+    ...channels.map((channel) => verdictOf(view, nodeKey, channel, isLdk)),
+    ...unnamed.map((row) => unnamedVerdict(view, row, isLdk)),
   ];
 }
 
 /** Verdict on one channel that the node named. */
-export function verdictOf(view: View, nodeKey: string, named: NodeChannel): ChannelVerdict {
+export function verdictOf(
+  view: View,
+  nodeKey: string,
+  named: NodeChannel,
+  isLdk = false,
+): ChannelVerdict {
   const channel = view.channel.get(named.channelId);
   if (channel?.nodeKey !== nodeKey) {
     return {
@@ -89,21 +96,34 @@ export function verdictOf(view: View, nodeKey: string, named: NodeChannel): Chan
   if (lag > 0n) return answer(view, channel, "nodeBehind", lag);
   const lead = named.lastUpdateId - acceptedId;
   if (lead > 0n) return answer(view, channel, "nodeAhead", lead);
-  const older = isOlder(channel, named);
+  const older = isOlder(channel, named, isLdk);
   return answer(view, channel, older ? "nodeBehind" : "inSync", 0n);
 }
 
-/** The same update id with older commitments: the node's store was put together from two copies. */
-const isOlder = (channel: ChannelRow, named: NodeChannel): boolean =>
-  named.holderNumber < BigInt(channel.holderNumber) ||
-  named.counterpartyNumber < BigInt(channel.counterparty.number) ||
-  named.revokedCommitments < BigInt(channel.revokedCommitments);
+/**
+ * The same update id with older commitments: the node's store was put together from two copies. What speaks
+ * for an LDK node may not know the numbers: there 0 says nothing.
+ */
+function isOlder(channel: ChannelRow, named: NodeChannel, isLdk: boolean): boolean {
+  const isBelow = (said: bigint, own: number): boolean =>
+    said < BigInt(own) && !(isLdk && said === 0n);
+  return (
+    isBelow(named.holderNumber, channel.holderNumber) ||
+    isBelow(named.counterpartyNumber, channel.counterparty.number) ||
+    isBelow(named.revokedCommitments, channel.revokedCommitments)
+  );
+}
 
-/** Verdict on a channel that the node did not name although the manager knows it. */
-export const unnamedVerdict = (view: View, channel: ChannelRow): ChannelVerdict =>
-  channel.closed !== undefined
-    ? answer(view, channel, "closed", 0n)
-    : answer(view, channel, "nodeBehind", newestKnown(channel) - channel.firstUpdateId + 1n);
+/**
+ * Verdict on a channel that the node did not name although the manager knows it: a node of ours has lost it. Of
+ * an LDK node nothing is known then, and nothing stops it: an update of a lost state meets another one under
+ * its id.
+ */
+export function unnamedVerdict(view: View, channel: ChannelRow, isLdk = false): ChannelVerdict {
+  if (channel.closed !== undefined) return answer(view, channel, "closed", 0n);
+  if (isLdk) return answer(view, channel, "unknown", 0n);
+  return answer(view, channel, "nodeBehind", newestKnown(channel) - channel.firstUpdateId + 1n);
+}
 
 function answer(
   view: View,

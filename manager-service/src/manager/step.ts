@@ -21,6 +21,7 @@ import { preimagesStored } from "./preimages/record.js";
 import { channelCompared } from "./restart/channel-compared.js";
 import { openSession } from "./sessions.js";
 import { acceptUpdate, type OfferedUpdate } from "./updates/accept-update.js";
+import { acceptCheckpoint } from "./updates/accept-checkpoint.js";
 import { acceptPenaltyWatch, acceptWatch } from "./updates/accept-watch.js";
 import { complete, storeReceipts } from "./updates/receipts.js";
 import { alarm, changeChannel, type Work } from "./work.js";
@@ -86,6 +87,8 @@ function handle(
       return acceptWatch(work, input);
     case "penaltyWatchOffered":
       return acceptPenaltyWatch(work, input);
+    case "checkpointOffered":
+      return acceptCheckpoint(work, input);
     case "receiptsStored":
       storeReceipts(work, input);
       return undefined;

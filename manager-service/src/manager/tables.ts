@@ -16,6 +16,8 @@ export interface Change {
   readonly row: unknown;
   /** The row itself when it is one of the update log, which has its own encoding. */
   readonly update?: UpdateRow;
+  /** The row itself when it is bytes and nothing else. */
+  readonly bytes?: Uint8Array;
 }
 
 /** What predicates read: a table, or a draft over it. */

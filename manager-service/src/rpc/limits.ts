@@ -14,6 +14,11 @@ export const MAX_REQUEST_BYTES = 256 * 1024;
  * slightly too large is still read and refused with a reason.
  */
 export const MAX_TRANSPORT_BYTES = MAX_STATE_REQUEST_BYTES + 64 * 1024;
+/**
+ * Bytes of LDK's updates in one message of GetLdkMonitor; an update that is larger goes alone. A caller with
+ * gRPC's default limit of 4 MiB can read all of them.
+ */
+export const MAX_LDK_CHUNK_BYTES = 1024 * 1024;
 /** Updates of one stream not yet accepted, plus answers not yet taken by the caller: then reading pauses. */
 export const MAX_UPDATES_IN_FLIGHT = 4096;
 /**

@@ -51,8 +51,8 @@ function feed(context: RpcContext, call: Call, who: NodePrincipal): void {
   const forget = context.track(end);
   const subscription = context.host.subscribe(who, {
     item: (item) => writer.write({ item: { $case: "event", value: item } }),
-    replayDone(replayed, bumpsKnownOf) {
-      const value = { replayed: BigInt(replayed), bumpsKnownOf: [...bumpsKnownOf], lastItemId: 0n };
+    replayDone(replayed, bumpsKnownOf, lastItemId) {
+      const value = { replayed: BigInt(replayed), bumpsKnownOf: [...bumpsKnownOf], lastItemId };
       return writer.write({ item: { $case: "replayDone", value } });
     },
     end,

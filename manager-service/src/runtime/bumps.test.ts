@@ -22,9 +22,13 @@ class Wallet extends ToldItems {
     await super.item(item);
     await this.gate;
   }
-  override replayDone(replayed: number, bumpsKnownOf: readonly string[]): Promise<void> {
+  override replayDone(
+    replayed: number,
+    bumpsKnownOf: readonly string[],
+    lastItemId: bigint,
+  ): Promise<void> {
     this.beforeReplayDone = this.words;
-    return super.replayDone(replayed, bumpsKnownOf);
+    return super.replayDone(replayed, bumpsKnownOf, lastItemId);
   }
 }
 

@@ -38,6 +38,23 @@ describe("the item feed", () => {
     assert.equal(again.ended?.reason, "storedStateUnreadable", "every time");
   });
 
+  it("says how far the replay came, handled items included; what is live lies above", async () => {
+    const handled = { ...row(3n, ALARM), handled: true };
+    const tables = createTables();
+    for (const item of [row(1n, ALARM), row(2n, ALARM), handled]) {
+      tables.item.set(rowKeys.item(item.itemId), item);
+    }
+    const feed = new ItemFeed(tables, new BumpBoard(tables, () => 1), 4n);
+    const told = new ToldItems();
+    feed.subscribe(NODE, told);
+    await settle();
+    assert.deepEqual([told.replayed, told.lastItemId], [2, 3n]);
+    tables.item.set(rowKeys.item(4n), row(4n, ALARM));
+    feed.committed(row(4n, ALARM));
+    await settle();
+    assert.deepEqual([told.items.at(-1)?.itemId, told.lastItemId], [4n, 3n]);
+  });
+
   it("hands over the command to close a channel that a node still has", async () => {
     const close = { kind: "closeChannel", channelId: CHANNEL, reason: "htlcDeadline" };
     const told = new ToldItems();
@@ -93,7 +110,7 @@ describe("the item feed", () => {
     const told = new ToldItems();
     const broken = {
       item: () => Promise.reject(new Error("gone")),
-      replayDone: (count: number) => told.replayDone(count, []),
+      replayDone: (count: number) => told.replayDone(count, [], 0n),
       end: told.end.bind(told),
     };
     feed.subscribe(NODE, broken);

@@ -125,7 +125,7 @@ export class ItemFeed {
     }
     const known = this.#bumps.knownOf(); // before: all of theirs are sent by the next line
     await this.#sendBumps(subscription);
-    if (subscription.open) await subscription.subscriber.replayDone(replayed, known);
+    if (subscription.open) await subscription.subscriber.replayDone(replayed, known, cursor);
     while (subscription.open) {
       while (subscription.open && cursor < this.#committed) {
         cursor = this.#next(nodeKey, cursor);

@@ -3,14 +3,18 @@
  * words, and they themselves are signed and stored. A ChannelMonitor becomes a first state that carries it;
  * a ChannelMonitorUpdate stays as it is.
  */
-import { assert } from "@farwatch/protocol/assert";
+import { fail } from "@farwatch/protocol/convert/reader";
 import { parseInitialState } from "@farwatch/protocol/convert/channel";
+import { MAX_LDK_MONITOR_BYTES } from "@farwatch/protocol/convert/limits";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import { checkPayloadSize } from "@farwatch/protocol/envelope/limits";
 import { sha256Hash } from "@farwatch/protocol/envelope/tagged-hash";
-import type { Hash32, UpdateId } from "@farwatch/protocol/ids";
+import type { ChannelId, Hash32, UpdateId } from "@farwatch/protocol/ids";
+import { firstChannelId } from "@farwatch/protocol/ldk/convert/source";
 import { readLdkMonitor } from "@farwatch/protocol/ldk/convert/read-monitor";
 import { readLdkUpdate } from "@farwatch/protocol/ldk/convert/read-update";
+import { describeFailure } from "@farwatch/protocol/ldk/cursor";
+import { decodeChannelMonitor } from "@farwatch/protocol/ldk/monitor";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
 import type { UpdateStep } from "@farwatch/protocol/update";
@@ -46,6 +50,25 @@ export function firstStateOfLdk(
   return ok({ payload, firstUpdateId, ldkMonitorHash: sha256Hash(bytes) });
 }
 
+/** What a checkpoint says it is of. Errors: malformed (with the offset), rangeExceeded, tooLarge. */
+export function namesOfMonitor(
+  bytes: Uint8Array,
+): Result<{ readonly channelId: ChannelId; readonly updateId: bigint }, Refusal> {
+  if (bytes.length > MAX_LDK_MONITOR_BYTES) {
+    const limit = String(MAX_LDK_MONITOR_BYTES);
+    return err(refuse("tooLarge", `limit ${limit} bytes`, { field: "monitor", limit }));
+  }
+  const decoded = decodeChannelMonitor(bytes);
+  if (!decoded.ok) {
+    const { place, offset } = decoded.error;
+    const details = { field: "monitor", place, offset: String(offset) };
+    return err(refuse("malformed", describeFailure(decoded.error), details));
+  }
+  const { trailer, funding, latestUpdateId } = decoded.value;
+  const channelId = trailer.channelId ?? firstChannelId(funding);
+  return ok({ channelId, updateId: latestUpdateId });
+}
+
 /** `watch`: of the channel. Errors: channelUnknown, malformed (with the offset), unknownStep, tooLarge. */
 export function stepsOfLdk(
   watch: WatchRow | undefined,
@@ -57,7 +80,8 @@ export function stepsOfLdk(
   // Asked for only when the update is a splice: no HTLC of its commitments is looked at here.
   const current = () => {
     const first = parseInitialState(watch.payload);
-    assert(first.ok, "a stored first state");
+    // A penalty-only channel: it speaks no LDK.
+    if (!first.ok) return fail("malformed", "ldk_bytes", "the channel cannot be spliced");
     return { parameters: first.value.parameters };
   };
   const read = readLdkUpdate(payload, current);

@@ -9,6 +9,7 @@ import type {
   ListPaymentsResponse,
   ListPendingEventsResponse,
   ListMonitorsResponse,
+  LdkMonitorStart,
   OpenNodeSessionRequest,
   OpenNodeSessionResponse,
   UpdateChannelResponse,
@@ -66,8 +67,11 @@ export interface AnsweredItem {
 
 export interface ItemSubscriber {
   item(item: Item): Promise<void>;
-  /** `bumpsKnownOf`: monitors whose open bump requests were all told before. */
-  replayDone(replayed: number, bumpsKnownOf: readonly string[]): Promise<void>;
+  /**
+   * `bumpsKnownOf`: monitors whose open bump requests were all told before. Items up to `lastItemId` were told or
+   * need not be; what is live has higher ids.
+   */
+  replayDone(replayed: number, bumpsKnownOf: readonly string[], lastItemId: bigint): Promise<void>;
   end(refusal: Refusal | undefined): void;
 }
 export interface UpdateSubscriber {
@@ -77,6 +81,12 @@ export interface UpdateSubscriber {
 }
 export interface Closable {
   close(): void;
+}
+
+export interface LdkMonitorSource {
+  readonly start: LdkMonitorStart;
+  /** LDK's update bytes after it, in order, read as they are asked for. */
+  readonly updates: AsyncIterable<Uint8Array>;
 }
 
 export interface ManagerHost {
@@ -97,6 +107,20 @@ export interface ManagerHost {
       Refusal
     >
   >;
+  /** What an LDK node rebuilds its ChannelMonitor from, as it was at update `told`. */
+  ldkMonitor(
+    who: NodePrincipal,
+    channelId: ChannelId,
+    told: UpdateId,
+  ): Promise<Result<LdkMonitorSource, Refusal>>;
+  putLdkCheckpoint(
+    who: NodePrincipal,
+    checkpoint: {
+      readonly channelId: ChannelId;
+      readonly updateId: UpdateId;
+      readonly monitor: Uint8Array;
+    },
+  ): Promise<Result<void, Refusal>>;
   /** One stream per session. The newest `completed` of every channel is told again at once. */
   updateStream(who: NodePrincipal, subscriber: UpdateSubscriber): Closable;
   /** Resolves once the update is accepted or refused (which the stream was told). */

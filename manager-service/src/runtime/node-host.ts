@@ -6,6 +6,8 @@ import { ALL, type Tables } from "../manager/draft.js";
 import { rowKeys, type ChannelRow } from "../manager/rows.js";
 import type { ManagerDeps } from "./deps.js";
 import { precedesCompleted, type ItemFeed } from "./item-feed.js";
+import { namesOfMonitor } from "./ldk-bytes.js";
+import { ldkMonitor } from "./ldk-monitor.js";
 import type { ManagerHost, NodePrincipal } from "./manager-host.js";
 import { offerUpdate, offerWatch } from "./offers.js";
 import type { Replays } from "./replays.js";
@@ -37,6 +39,7 @@ export interface HostParts {
 export const createNodeHost = (parts: HostParts): ManagerHost => ({
   ...sessionCalls(parts),
   ...channelCalls(parts),
+  ...ldkCalls(parts),
   ...paymentCalls(parts),
   ...bumpCalls(parts),
   ...readCalls(parts),
@@ -142,6 +145,24 @@ function channelCalls({ deps, tables, run, log, streams }: HostParts) {
       const views = rows.map((row) => channelView(tables, deps.links, row));
       const [found] = await Promise.all([Promise.all(views), deps.store.transact([])]);
       return found;
+    },
+  } satisfies Partial<ManagerHost>;
+}
+
+function ldkCalls({ deps, tables, run, log }: HostParts) {
+  return {
+    async ldkMonitor(who, channelId, told) {
+      const row = ownChannel(tables, who, channelId);
+      if (!row.ok) return row;
+      return durably(deps, await ldkMonitor({ tables, log, store: deps.store }, row.value, told));
+    },
+    async putLdkCheckpoint({ nodeKey }, checkpoint) {
+      const named = namesOfMonitor(checkpoint.monitor);
+      if (!named.ok) return named;
+      const { channelId, updateId } = checkpoint;
+      const monitor = Uint8Array.from(checkpoint.monitor);
+      const offer = { channelId, updateId, monitor, named: named.value };
+      return run({ kind: "checkpointOffered", nodeKey, ...offer });
     },
   } satisfies Partial<ManagerHost>;
 }

@@ -100,8 +100,9 @@ describe("roles in the shell", () => {
     await bench.a.event(CLAIM);
     await durable(1, 1);
     assert.deepEqual(stream.told, ["completed 0", "accepted 1"]);
-    await subscribed();
+    const items = await subscribed();
     assert.deepEqual(stream.told, ["completed 0", "accepted 1", "completed 1"]);
+    assert.equal(stream.itemWatermark, must(items.items[0], "the event").itemId);
     await bench.update(2, [receive(1)]);
     await durable(2, 1);
     assert.deepEqual(stream.told.slice(3), ["accepted 2", "completed 2"]);

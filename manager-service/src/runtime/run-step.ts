@@ -7,7 +7,7 @@ import { equalBytes } from "@farwatch/protocol/bytes";
 import type { Curve } from "@farwatch/protocol/curve/curve";
 import type { Refusal } from "@farwatch/protocol/reasons";
 import { err, ok, type Result } from "@farwatch/protocol/result";
-import { encodeRow, encodeUpdateRow } from "../manager/codec.js";
+import { encodeBytesRow, encodeRow, encodeUpdateRow } from "../manager/codec.js";
 import type { Tables } from "../manager/draft.js";
 import type { Effect } from "../manager/effect.js";
 import type { Context, ManagerInput } from "../manager/input.js";
@@ -61,6 +61,10 @@ function toRowChange(change: Change): RowChange {
   const { table, key, row } = change;
   if (!isTable(table)) throw new StoreFailure(`no such table: ${table}`);
   if (row === undefined) return { table, key, value: undefined };
-  const value = change.update === undefined ? encodeRow(row) : encodeUpdateRow(change.update);
-  return { table, key, value };
+  return { table, key, value: encoded(change) };
+}
+
+function encoded({ row, update, bytes }: Change): Uint8Array {
+  if (update !== undefined) return encodeUpdateRow(update);
+  return bytes === undefined ? encodeRow(row) : encodeBytesRow(bytes);
 }

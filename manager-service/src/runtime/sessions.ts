@@ -48,17 +48,12 @@ export async function openNodeSession(
   const { nodeEpoch } = request;
   const channels = request.channels.map(readNodeChannel);
   const newSessionId = toHex(deps.randomBytes(SESSION_ID_BYTES));
-  const opening = run({
-    kind: "sessionOpened",
-    role,
-    nodeKey,
-    nodeEpoch,
-    newSessionId,
-    channels,
-  });
+  const isLdk = request.ldkVersion !== undefined;
+  const named = { nodeKey, channels, isLdk };
+  const opening = run({ kind: "sessionOpened", role, nodeEpoch, newSessionId, ...named });
   // Decided by now: a newer session may replace this one before its commit ends.
   const session = tables.session.get(nodeKey);
-  const found = verdictsOf(tables, nodeKey, channels).map(writeVerdict);
+  const found = verdictsOf(tables, named).map(writeVerdict);
   const owned = ownedInbound(tables, nodeKey);
   const opened = await opening;
   if (!opened.ok) return opened;

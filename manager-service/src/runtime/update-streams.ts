@@ -76,13 +76,13 @@ export class UpdateStreams {
       return;
     }
     this.#withheld.delete(channelId);
-    const { updateId, eventWatermark, closed } = told.completion;
+    const { updateId, eventWatermark, closed, itemWatermark = 0n } = told.completion;
     const value = {
       channelId: hex(channelId),
       updateId,
       eventWatermark,
       closed,
-      itemWatermark: 0n,
+      itemWatermark,
     };
     this.#tell(told.nodeKey, { item: { $case: "completed", value } });
   }

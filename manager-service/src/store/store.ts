@@ -7,6 +7,7 @@ export const TABLES = [
   "channel",
   "watch",
   "update",
+  "checkpoint",
   "receipt",
   "inbox",
   "payment",
@@ -22,6 +23,8 @@ export const TABLES = [
   "meta",
 ] as const;
 export type TableName = (typeof TABLES)[number];
+/** Without a bound in number or size: never loaded. */
+export const ON_DISK: readonly TableName[] = ["update", "checkpoint"];
 
 /** value undefined: delete. Keys sort as strings; numbers in keys are zero-padded. */
 export interface RowChange {
@@ -38,7 +41,7 @@ export interface StoredRow {
 export interface StoredManager {
   /** Raised durably at this start; older epochs are fenced by the monitors. */
   readonly epoch: bigint;
-  /** Every table but "update", which is read by range. */
+  /** Every table but those of ON_DISK, which are read by range. */
   readonly rows: Readonly<Record<TableName, readonly StoredRow[]>>;
 }
 

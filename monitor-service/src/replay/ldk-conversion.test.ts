@@ -8,7 +8,7 @@ import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
 import type { HtlcSource } from "@farwatch/protocol/channel";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
 import { readWith } from "@farwatch/protocol/convert/reader";
-import { channelId, paymentHash, txid } from "@farwatch/protocol/ids";
+import { channelId, paymentHash, preimage as toPreimage, txid } from "@farwatch/protocol/ids";
 import type { LdkHtlc, SourcedHtlc } from "@farwatch/protocol/ldk/commitment";
 import type { PreviousHop, RawHtlcSource } from "@farwatch/protocol/ldk/htlc-source";
 import { decodeChannelMonitor, type LdkChannelMonitor } from "@farwatch/protocol/ldk/monitor";
@@ -286,6 +286,32 @@ describe("LDK's first monitor and updates in our words", () => {
   it("a step of a newer LDK is refused, never left out", () => {
     const done = stepsOf({ kind: "unknown", variant: 13, bytes: new Uint8Array(0) });
     assert.ok(!done.ok && done.error.reason === "unknownStep");
+  });
+
+  it("claims and failures of persistent events come with what they carry", () => {
+    const id = { kind: "previousHop", shortChannelId: 7n, htlcId: 5n } as const;
+    const preimage = toPreimage(new Uint8Array(32).fill(9));
+    const data = Uint8Array.of(1, 2);
+    const { holderCommitment: commitment } = first.onchainTxHandler;
+    const done = stepsOf({
+      kind: "latestHolderCommitmentInfo",
+      commitment,
+      htlcs: [],
+      legacyClaimed: [{ id, preimage }],
+      claims: [{ id, preimage, skimmedFeeMsat: 3n }],
+      failures: [{ id, reason: { kind: "local", failureCode: 0x1007, data } }],
+    });
+    assert.ok(done.ok, done.ok ? "" : done.error.message);
+    const [update] = done.value;
+    assert.ok(update?.kind === "latestHolderCommitment");
+    const sourceKey = sourceKeyOf(id);
+    assert.deepEqual(update.claimed, [
+      { sourceKey, preimage, skimmedFeeMsat: 3n, attributionData: undefined },
+    ]);
+    const cause = { kind: "local", failureCode: 0x1007, data };
+    assert.deepEqual(update.failed, [
+      { sourceKey, reason: { cause, holdTime: undefined, attributionData: undefined } },
+    ]);
   });
 
   it("the steps of a splice name every funding", () => {

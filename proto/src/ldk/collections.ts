@@ -99,6 +99,17 @@ export const option = <T>(codec: Codec<T>): Codec<T | undefined> => ({
   fromJson: (json, path) => codec.fromJson(json, path),
 });
 
+/** `Option` within a TLV record, where the record's absence is another thing: null for none. */
+export const nullable = <T>(codec: Codec<T>): Codec<T | null> => {
+  const inner = option(codec);
+  return {
+    decode: (cursor) => inner.decode(cursor) ?? null,
+    encode: (writer, value) => inner.encode(writer, value ?? undefined),
+    toJson: (value) => (value === null ? null : codec.toJson(value)),
+    fromJson: (json, path) => (json === null ? null : codec.fromJson(json, path)),
+  };
+};
+
 /** A value together with the bytes it was read from; what is written is the value. */
 export interface WithRaw<T> {
   readonly value: T;

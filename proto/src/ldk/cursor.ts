@@ -96,6 +96,12 @@ export class Cursor {
     return new Cursor(this.view, start, this.#position, name, this);
   }
 
+  /** The next bytes without moving; as many as there are if that is fewer. */
+  ahead(length: number | bigint): Uint8Array {
+    const count = length > this.left ? this.left : Number(length);
+    return this.#bytes(this.#position, count);
+  }
+
   /** Big-endian unsigned integer of up to 6 bytes. */
   uint(width: 1 | 2 | 4 | 6): number {
     const at = this.#advance(width);

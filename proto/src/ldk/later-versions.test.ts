@@ -169,7 +169,7 @@ describe("LDK formats beyond 0.1.0", () => {
     const [, dust] = counterparty.htlcData.dustHtlcs;
     assert.equal(dust?.source?.value.kind, "previousHop");
     assert.ok(holder?.kind === "latestHolderCommitment");
-    assert.equal(holder.claimed[0]?.id.kind, "previousHop");
+    assert.equal(holder.claimed?.[0]?.id.kind, "previousHop");
     assert.equal(holder.commitments[0]?.counterpartyHtlcSignatures.length, 1);
     assert.ok(funding?.kind === "renegotiatedFunding");
     assert.equal(funding.parameters.channelValueSat, 1_000_000n);

@@ -2,8 +2,10 @@
  * What a monitor tells its manager: `MonitorEvent`, `HTLCUpdate` and the reasons of a close (LDK
  * chain/channelmonitor.rs, events/mod.rs; ldk-binary section 6.2).
  */
+import type { Preimage } from "../ids.js";
 import type { Result } from "../result.js";
 import { sequence, type Decoded } from "./codec.js";
+import { nullable } from "./collections.js";
 import { decodeWhole, type DecodeFailure } from "./cursor.js";
 import { structVariant, upgradableEnum, variant } from "./enums.js";
 import { htlcSource } from "./htlc-source.js";
@@ -14,9 +16,11 @@ import {
   paymentHash,
   preimage,
   text,
+  u128,
   u32,
   u64,
 } from "./primitives.js";
+import { resolution } from "./resolution.js";
 import { optional, required, tlvStruct } from "./tlv.js";
 import { encodeWhole, type EncodeFailure } from "./writer.js";
 
@@ -24,11 +28,21 @@ export const htlcUpdate = tlvStruct("htlcUpdate", {
   paymentHash: required(0, paymentHash),
   valueSat: optional(1, u64),
   source: required(2, htlcSource),
-  /** Present: the counterparty took the HTLC. Absent: it failed. */
+  /** Up to 0.3. Present: the counterparty took the HTLC. Absent: it failed. */
   preimage: optional(4, preimage),
+  /** Of pull request 4640, like all that follows. */
+  legacyPreimage: optional(4, nullable(preimage)),
+  userChannelId: optional(5, u128),
+  valueMsat: optional(7, nullable(u64)),
+  resolution: optional(9, resolution),
 });
-
 export type LdkHtlcUpdate = Decoded<typeof htlcUpdate>;
+
+/** With it the counterparty took the HTLC; undefined: it failed. */
+export function preimageOf(update: LdkHtlcUpdate): Preimage | undefined {
+  if (update.resolution?.kind === "failed") return undefined;
+  return update.resolution?.preimage ?? update.preimage ?? update.legacyPreimage ?? undefined;
+}
 
 export const closureReason = upgradableEnum({
   0: structVariant("counterpartyForceClosed", { message: required(1, text) }),

@@ -1,5 +1,5 @@
 /**
- * The records behind a monitor's body, LDK 0.1 to 0.3 (LDK chain/channelmonitor.rs; ldk-binary section
+ * The records behind a monitor's body, LDK 0.1 to 0.3 and pull request 4640 (LDK chain/channelmonitor.rs; ldk-binary section
  * 6.2). The version of LDK is not written down anywhere; which records are there shows it.
  */
 import {
@@ -24,9 +24,11 @@ import {
   publicKey,
   restBytes,
   txid,
+  u128,
   u32,
   u64,
 } from "./primitives.js";
+import { failReason } from "./resolution.js";
 import { optional, required, tlvStruct } from "./tlv.js";
 import { transaction } from "./transaction.js";
 
@@ -68,6 +70,8 @@ const RECENT_BLOCKS = 12;
 export const monitorTrailer = tlvStruct("trailer", {
   fundingSpendConfirmed: optional(1, txid),
   resolvedHtlcs: optional(3, rest(resolvedHtlc)),
+  /** In place of 5 since pull request 4640: events stay until they are acked by their ids. */
+  identifiedMonitorEvents: optional(4, rest(sequence({ id: u64, event: withRaw(monitorEvent) }))),
   /** Events the node has not taken yet. */
   pendingMonitorEvents: optional(5, rest(withRaw(monitorEvent))),
   fundingSpendSeen: optional(7, boolean),
@@ -96,11 +100,16 @@ export const monitorTrailer = tlvStruct("trailer", {
   /** 39 and 41: since 0.3. Ancestors of the best block, newest first; zeros for none. */
   recentBlocks: optional(39, exactly(RECENT_BLOCKS, blockHash)),
   contribution: optional(41, restBytes),
+  /** 43 to 47: pull request 4640, planned for 0.4. */
+  nextMonitorEventId: optional(43, u64),
+  userChannelId: optional(45, u128),
+  counterpartyFailed: optional(47, entries(sentHtlcId, failReason)),
 });
 export type LdkMonitorTrailer = Decoded<typeof monitorTrailer>;
 
 /** The oldest line of LDK that writes what is here (ldk-binary section 7). */
-export function writtenBy(trailer: LdkMonitorTrailer): "0.1" | "0.1.6" | "0.2" | "0.3" {
+export function writtenBy(trailer: LdkMonitorTrailer): "0.1" | "0.1.6" | "0.2" | "0.3" | "0.4" {
+  if (trailer.nextMonitorEventId !== undefined) return "0.4";
   if (trailer.recentBlocks !== undefined) return "0.3";
   if (trailer.firstFunding !== undefined) return "0.2";
   return trailer.htlcsResolvedToUser === undefined ? "0.1" : "0.1.6";

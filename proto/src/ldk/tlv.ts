@@ -4,19 +4,18 @@
  * values must be used up exactly.
  */
 import { fieldsOf, type Codec } from "./codec.js";
-import type { Cursor } from "./cursor.js";
+import { decodeWhole, type Cursor } from "./cursor.js";
+import { jsonAt, jsonObject, refuseJson, refuseOtherKeys, type Json } from "./json.js";
 import {
-  jsonAt,
-  jsonBigUint,
-  jsonBytes,
-  jsonList,
-  jsonObject,
-  refuseJson,
-  refuseOtherKeys,
-  type Json,
-} from "./json.js";
-import { toHex } from "../bytes.js";
-import { checkedBytes } from "./primitives.js";
+  checkedUnknown,
+  putUnknown,
+  UNKNOWN,
+  unknownFromJson,
+  unknownRecord,
+  unknownToJson,
+  type UnknownRecord,
+  type WithUnknown,
+} from "./unknown-records.js";
 import type { Writer } from "./writer.js";
 
 export interface Field<T> {
@@ -41,183 +40,176 @@ export const optional = <T>(type: number, codec: Codec<T>): Field<T | undefined>
   isRequired: false,
 });
 
-/** A record of a later LDK, or of one that extended the format on its own. */
-export interface UnknownRecord {
-  /** Odd, or LDK would have to refuse it. */
-  readonly type: bigint;
-  readonly bytes: Uint8Array;
-}
-
-export interface WithUnknown {
-  /** In the order of their types; left out where there are none. */
-  readonly unknownRecords?: readonly UnknownRecord[];
-}
-
 type Fields = Readonly<Record<string, Field<unknown>>>;
+type ValueOf<X> = X extends Field<infer T> ? T : never;
+type OptionalKeys<F extends Fields> = {
+  [K in keyof F]: undefined extends ValueOf<F[K]> ? K : never;
+}[keyof F];
+
+/** What `decode` gives has every key; who builds a value by hand may leave out what is absent. */
 export type Struct<F extends Fields> = {
-  readonly [K in keyof F]: F[K] extends Field<infer T> ? T : never;
+  readonly [K in Exclude<keyof F, OptionalKeys<F>>]: ValueOf<F[K]>;
+} & {
+  readonly [K in OptionalKeys<F>]?: ValueOf<F[K]>;
 } & WithUnknown;
 
 interface NamedField extends Field<unknown> {
   readonly name: string;
 }
 
-const UNKNOWN = "unknownRecords";
+/**
+ * Fields of one type are forms of one record, tried in the order in which they are declared: LDK changed
+ * some values and kept their numbers.
+ */
+type Forms = readonly [NamedField, ...NamedField[]];
 
-/** Records up to the end of the cursor. */
-export function tlvStream<F extends Fields>(fields: F): Codec<Struct<F>> {
-  const rising = Object.entries(fields)
+interface Shape {
+  /** By type. */
+  readonly fields: readonly NamedField[];
+  readonly byType: ReadonlyMap<number | bigint, Forms>;
+  readonly needed: readonly NamedField[];
+  readonly names: ReadonlySet<string>;
+  /** Every field, absent. */
+  readonly blank: Readonly<Record<string, undefined>>;
+}
+
+type Values = Record<string, unknown>;
+
+function shapeOf(declared: Fields): Shape {
+  const fields = Object.entries(declared)
     .map(([name, field]): NamedField => ({ ...field, name }))
     .sort((a, b) => a.type - b.type);
-  const blank = Object.fromEntries(rising.map(({ name }) => [name, undefined]));
-  const byType = new Map<number | bigint, NamedField>(rising.map((field) => [field.type, field]));
-  const names = new Set([...Object.keys(fields), UNKNOWN]);
-  const needed = rising.filter(({ isRequired }) => isRequired);
+  const byType = new Map<number | bigint, Forms>();
+  for (const field of fields) {
+    const others = byType.get(field.type);
+    byType.set(field.type, others === undefined ? [field] : [...others, field]);
+  }
   return {
-    decode: (cursor) => {
-      const value: Record<string, unknown> = { ...blank };
-      let unknown: UnknownRecord[] | undefined;
-      for (let previous: number | bigint = -1; cursor.left > 0;) {
-        const start = cursor.position;
-        const type = cursor.bigSize();
-        if (type <= previous) cursor.fail({ kind: "unorderedTlv", type: BigInt(type) }, start);
-        previous = type;
-        const field = byType.get(type);
-        if (field === undefined) {
-          unknown ??= [];
-          unknown.push(unknownRecord(cursor, type, start));
-        } else {
-          value[field.name] = readField(cursor, field);
-        }
-      }
-      for (const { name, type } of needed) {
-        if (value[name] === undefined) cursor.fail({ kind: "missingTlv", type, field: name });
-      }
-      if (unknown !== undefined) value[UNKNOWN] = unknown;
-      return value as Struct<F>; // each value came out of its field's own codec
-    },
-    encode: (writer, value) => {
-      const values = fieldsOf(writer, value);
-      const others = [...checkedUnknown(writer, values[UNKNOWN], byType)];
-      for (const field of rising) {
-        while (others[0] !== undefined && others[0].type < field.type) {
-          putUnknown(writer, others.shift());
-        }
-        writer.within(field.name, () => putField(writer, field, values[field.name]));
-      }
-      for (const other of others) putUnknown(writer, other);
-    },
-    toJson: (value) => toJson(rising, value as Readonly<Record<string, unknown>>), // by name alone
-    fromJson: (json, path) => {
-      const object = jsonObject(json, path);
-      refuseOtherKeys(object, names, path);
-      const value: Record<string, unknown> = { ...blank };
-      for (const field of rising) value[field.name] = fieldFromJson(object, field, path);
-      const unknown = jsonAt(object, UNKNOWN);
-      if (unknown !== undefined) {
-        value[UNKNOWN] = unknownFromJson(unknown, `${path}.${UNKNOWN}`, byType);
-      }
-      return value as Struct<F>; // as in decode
-    },
+    fields,
+    byType,
+    needed: fields.filter(({ isRequired }) => isRequired),
+    names: new Set([...Object.keys(declared), UNKNOWN]),
+    blank: Object.fromEntries(fields.map(({ name }) => [name, undefined])),
   };
 }
 
-type ByType = ReadonlyMap<number | bigint, NamedField>;
+/** Records up to the end of the cursor. */
+export function tlvStream<F extends Fields>(declared: F): Codec<Struct<F>> {
+  const shape = shapeOf(declared);
+  return {
+    decode: (cursor) => decode(shape, cursor) as Struct<F>, // each value is its own field's codec's
+    encode: (writer, value) => encode(shape, writer, fieldsOf(writer, value)),
+    toJson: (value) => toJson(shape, value as Values), // read under its own names alone
+    fromJson: (json, path) => fromJson(shape, json, path) as Struct<F>, // as in decode
+  };
+}
 
-function readField(cursor: Cursor, { name, codec }: NamedField): unknown {
-  const record = cursor.sub(cursor.bigSize(), name);
-  const value = codec.decode(record);
-  record.finish();
+function decode(shape: Shape, cursor: Cursor): Values {
+  const value: Values = { ...shape.blank };
+  let unknown: UnknownRecord[] | undefined;
+  let previous: number | bigint = -1;
+  while (cursor.left > 0) {
+    const start = cursor.position;
+    const type = cursor.bigSize();
+    if (type <= previous) cursor.fail({ kind: "unorderedTlv", type: BigInt(type) }, start);
+    previous = type;
+    const forms = shape.byType.get(type);
+    if (forms === undefined) {
+      unknown ??= [];
+      unknown.push(unknownRecord(cursor, type, start));
+    } else {
+      readRecord(cursor, forms, value);
+    }
+  }
+  for (const { name, type } of shape.needed) {
+    if (value[name] === undefined) cursor.fail({ kind: "missingTlv", type, field: name });
+  }
+  if (unknown !== undefined) value[UNKNOWN] = unknown;
   return value;
 }
 
-function unknownRecord(cursor: Cursor, number: number | bigint, start: number): UnknownRecord {
-  const type = BigInt(number);
-  if (type % 2n === 0n) cursor.fail({ kind: "unknownRequiredTlv", type }, start);
-  const record = cursor.sub(cursor.bigSize(), "unknown");
-  return { type, bytes: record.take(record.left) };
+function readRecord(cursor: Cursor, forms: Forms, into: Values): void {
+  const size = cursor.bigSize();
+  const { name, codec } = forms.length === 1 ? forms[0] : formOf(forms, cursor.ahead(size));
+  const record = cursor.sub(size, name);
+  into[name] = codec.decode(record);
+  record.finish();
 }
 
-function putField(writer: Writer, { type, codec, isRequired }: NamedField, value: unknown): void {
-  if (value === undefined) return isRequired ? writer.fail("missing") : undefined;
-  writer.bigSize(type);
-  writer.sized((inner) => codec.encode(inner, value));
-}
-
-function putUnknown(writer: Writer, record: UnknownRecord | undefined): void {
-  if (record === undefined) return;
-  writer.bigSize(record.type);
-  writer.bigSize(record.bytes.length);
-  writer.put(record.bytes);
-}
-
-/** What is wrong with records that claim to be unknown ones, if anything. */
-function unknownProblem(records: readonly UnknownRecord[], byType: ByType): string | undefined {
-  let previous = -1n;
-  for (const { type } of records) {
-    if (type <= previous) return "record types do not rise";
-    if (type % 2n === 0n) return "an unknown record of an even type";
-    if (byType.has(Number(type))) return "a known record among the unknown";
-    previous = type;
-  }
-  return undefined;
-}
-
-function checkedUnknown(writer: Writer, value: unknown, byType: ByType): readonly UnknownRecord[] {
-  if (value === undefined) return [];
-  writer.within(UNKNOWN, () => {
-    if (!Array.isArray(value)) writer.fail("not a list");
-    for (const record of value) {
-      const { type, bytes } = fieldsOf(writer, record);
-      if (typeof type !== "bigint" || type >> 64n !== 0n) writer.fail("a type that is no u64");
-      checkedBytes(writer, bytes);
+/** The form that uses the record up; if none does, the one that comes furthest, to say why. */
+function formOf(forms: Forms, bytes: Uint8Array): NamedField {
+  let best: { readonly field: NamedField; readonly offset: number } | undefined;
+  for (const field of forms) {
+    const read = decodeWhole(field.name, field.codec, bytes);
+    if (read.ok) return field;
+    if (best === undefined || read.error.offset > best.offset) {
+      best = { field, offset: read.error.offset };
     }
-    const problem = unknownProblem(value as readonly UnknownRecord[], byType); // seen just above
-    if (problem !== undefined) writer.fail(problem);
-  });
-  return value as readonly UnknownRecord[]; // as above
+  }
+  return best?.field ?? forms[0];
 }
 
-function toJson(
-  fields: readonly NamedField[],
-  values: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, Json>> {
+const isKnownTo =
+  ({ byType }: Shape) =>
+  (type: bigint): boolean =>
+    byType.has(Number(type));
+
+const TWO_FORMS = "a second form of the same record";
+
+function encode(shape: Shape, writer: Writer, values: Readonly<Values>): void {
+  const unknown = checkedUnknown(writer, values[UNKNOWN], isKnownTo(shape));
+  let put = 0;
+  const putUnknownBelow = (type: number): void => {
+    for (let next = unknown[put]; next !== undefined && next.type < type; next = unknown[++put]) {
+      putUnknown(writer, next);
+    }
+  };
+  let last: number | undefined;
+  for (const { name, type, codec, isRequired } of shape.fields) {
+    putUnknownBelow(type);
+    writer.within(name, () => {
+      const value = values[name];
+      if (value === undefined) return isRequired ? writer.fail("missing") : undefined;
+      if (last === type) writer.fail(TWO_FORMS);
+      last = type;
+      writer.bigSize(type);
+      writer.sized((inner) => codec.encode(inner, value));
+    });
+  }
+  putUnknownBelow(Infinity);
+}
+
+function toJson({ fields }: Shape, values: Readonly<Values>): Json {
   const json: Record<string, Json> = {};
   for (const { name, codec } of fields) {
     if (values[name] !== undefined) json[name] = codec.toJson(values[name]);
   }
   const unknown = values[UNKNOWN] as readonly UnknownRecord[] | undefined; // nothing else stands there
-  if (unknown !== undefined) {
-    json[UNKNOWN] = unknown.map(({ type, bytes }) => ({ type: String(type), bytes: toHex(bytes) }));
-  }
+  if (unknown !== undefined) json[UNKNOWN] = unknownToJson(unknown);
   return json;
 }
 
-function fieldFromJson(
-  object: Readonly<Record<string, Json>>,
-  { name, codec, isRequired }: NamedField,
-  path: string,
-): unknown {
-  const at = `${path}.${name}`;
-  const json = jsonAt(object, name);
-  if (json === undefined) return isRequired ? refuseJson(at, "missing") : undefined;
-  return codec.fromJson(json, at);
-}
-
-const RECORD_KEYS = new Set(["type", "bytes"]);
-
-function unknownFromJson(json: Json, path: string, byType: ByType): readonly UnknownRecord[] {
-  const records = jsonList(json, path).map((item, index) => {
-    const at = `${path}[${index}]`;
-    const object = jsonObject(item, at);
-    refuseOtherKeys(object, RECORD_KEYS, at);
-    return {
-      type: jsonBigUint(jsonAt(object, "type") ?? null, `${at}.type`, 8),
-      bytes: jsonBytes(jsonAt(object, "bytes") ?? null, `${at}.bytes`),
-    };
-  });
-  const problem = records.length === 0 ? "an empty list" : unknownProblem(records, byType);
-  return problem === undefined ? records : refuseJson(path, problem);
+function fromJson(shape: Shape, json: Json, path: string): Values {
+  const object = jsonObject(json, path);
+  refuseOtherKeys(object, shape.names, path);
+  const value: Values = { ...shape.blank };
+  let last: number | undefined;
+  for (const { name, type, codec, isRequired } of shape.fields) {
+    const at = `${path}.${name}`;
+    const given = jsonAt(object, name);
+    if (given === undefined) {
+      if (isRequired) refuseJson(at, "missing");
+      continue;
+    }
+    if (last === type) refuseJson(at, TWO_FORMS);
+    last = type;
+    value[name] = codec.fromJson(given, at);
+  }
+  const unknown = jsonAt(object, UNKNOWN);
+  if (unknown !== undefined) {
+    value[UNKNOWN] = unknownFromJson(unknown, `${path}.${UNKNOWN}`, isKnownTo(shape));
+  }
+  return value;
 }
 
 /** A stream behind its length in bytes: how LDK writes nearly every type. */

@@ -1,5 +1,5 @@
 /**
- * `ChannelMonitorUpdate` and its steps, LDK 0.1 to 0.3 (LDK chain/channelmonitor.rs; ldk-binary sections 3
+ * `ChannelMonitorUpdate` and its steps, LDK 0.1 to 0.3 and pull request 4640 (LDK chain/channelmonitor.rs; ldk-binary sections 3
  * and 4). A step of a later LDK is kept under its number: dropping it would leave the channel unprotected,
  * so whoever applies updates must refuse it.
  */
@@ -13,10 +13,10 @@ import {
   sourcedHtlc,
 } from "./commitment.js";
 import { followedBy, sequence, type Codec, type Decoded } from "./codec.js";
-import { counted, rest, withRaw } from "./collections.js";
+import { counted, rest, vec, withRaw } from "./collections.js";
 import { decodeWhole, type DecodeFailure } from "./cursor.js";
 import { structVariant, upgradableEnum } from "./enums.js";
-import { htlcSource, sentHtlcId, type SentHtlcId } from "./htlc-source.js";
+import { htlcSource, sentHtlcId } from "./htlc-source.js";
 import {
   boolean,
   channelId,
@@ -30,27 +30,32 @@ import {
   u64,
   versionPrefix,
 } from "./primitives.js";
-import type { Preimage } from "../ids.js";
 import { opaqueStruct } from "./opaque.js";
+import { outboundClaim, outboundFailure, type ClaimedHtlcId } from "./resolution.js";
 import { optional, required, tlvStruct } from "./tlv.js";
 import { encodeWhole, type EncodeFailure } from "./writer.js";
 
-/** An HTLC of ours that the counterparty fulfilled off chain. */
-export interface ClaimedHtlcId {
-  readonly id: SentHtlcId;
-  readonly preimage: Preimage;
-}
 const claimed: Codec<ClaimedHtlcId> = sequence({ id: sentHtlcId, preimage });
+
+/**
+ * Claims up to 0.3 fill their record. Pull request 4640 counts them there, always, and repeats those there are
+ * under a number of its own with more in them: `claimsOf` chooses.
+ */
+const claims = (older: number, newer: number) => ({
+  claimed: optional(older, rest(claimed)),
+  legacyClaimed: optional(older, vec(claimed)),
+  claims: optional(newer, rest(outboundClaim)),
+});
 
 export const updateStep = upgradableEnum({
   0: structVariant("latestHolderCommitmentInfo", {
     commitment: required(0, holderCommitmentTransaction),
-    /** Absent: none. */
-    claimed: optional(1, rest(claimed)),
+    ...claims(1, 5),
     /** 0.1: all HTLCs, those without dust first and signed. 0.2: dust only. */
     htlcs: required(2, rest(signedHtlc)),
     /** 0.2: of the HTLCs in the commitment that we sent, in the order of their outputs. */
     nonDustSources: optional(4, rest(htlcSource)),
+    failures: optional(7, rest(outboundFailure)),
   }),
   1: structVariant("latestCounterpartyCommitmentInfo", {
     txid: required(0, txid),
@@ -82,7 +87,8 @@ export const updateStep = upgradableEnum({
   8: structVariant("latestHolderCommitment", {
     commitments: required(1, rest(holderCommitmentTransaction)),
     htlcData: required(3, commitmentHtlcData),
-    claimed: required(5, rest(claimed)),
+    ...claims(5, 7),
+    failures: optional(9, rest(outboundFailure)),
   }),
   10: structVariant("renegotiatedFunding", {
     parameters: required(1, channelTransactionParameters),

@@ -10,6 +10,8 @@ const VARIANTS: Readonly<Record<string, string>> = {
   PreviousHopData: "previousHop",
   Bolt12Invoice: "bolt12",
   FromBlindedNode: "blindedNode",
+  LightningError: "onion",
+  Reason: "local",
   HTLCEvent: "htlcEvent",
   HTLCUpdate: "htlcUpdate", // waits for six blocks
   BodyHTLCUpdate: "htlcEvent",
@@ -51,6 +53,13 @@ const FIELDS: Readonly<Record<string, string>> = {
   commitment_tx: "commitment",
   commitment_txs: "commitments",
   claimed_htlcs: "claimed",
+  legacy_claimed_htlcs: "legacyClaimed",
+  failed_htlcs: "failures",
+  "claimed_htlcs.htlc_id": "id",
+  "failed_htlcs.htlc_id": "id",
+  "failed_htlcs.failure_reason": "reason",
+  "Reason.failure_reason": "reason",
+  "LightningError.data": "packet",
   nondust_htlc_sources: "nonDustSources",
   "LatestCounterpartyCommitmentTXInfo.commitment_txid": "txid",
   "LatestCounterpartyCommitmentTXInfo.their_per_commitment_point": "perCommitmentPoint",
@@ -77,6 +86,8 @@ const FIELDS: Readonly<Record<string, string>> = {
   monitor_update_id: "updateId",
   "HolderForceClosedWithInfo.outpoint": "funding",
   htlc_value_satoshis: "valueSat",
+  htlc_value_msat: "valueMsat",
+  legacy_payment_preimage: "legacyPreimage",
   peer_feerate_sat_per_kw: "peerFeeratePerKw",
   required_feerate_sat_per_kw: "requiredFeeratePerKw",
   broadcasted_latest_txn: "broadcastedLatest",
@@ -144,6 +155,8 @@ const FIELDS: Readonly<Record<string, string>> = {
   prev_holder_commitment_tx: "previousHolderCommitment",
   is_manual_broadcast: "manualBroadcast",
   previous_blocks: "recentBlocks",
+  pending_mon_evs_with_ids: "identifiedMonitorEvents",
+  counterparty_failed_htlcs: "counterpartyFailed",
 };
 
 /** Written so that old readers stop, or left over: nothing of it is in the decoded value. */
@@ -196,6 +209,7 @@ export function inOurNames(value: Json, within: string): Json {
 function nameOf(name: string, within: string, siblings: object): string {
   const moved = within === "TrampolineForward" && name === "outbound_payment";
   if (moved && !("incoming_trampoline_shared_secret" in siblings)) return "secretOrOutbound";
+  if (name === "claimed_htlcs" && "legacy_claimed_htlcs" in siblings) return "claims";
   return FIELDS[`${within}.${name}`] ?? FIELDS[name] ?? camel(name);
 }
 

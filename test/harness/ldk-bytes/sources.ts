@@ -131,13 +131,11 @@ export const sentTrampoline = (draw: Draw): Built =>
 
 /** `HTLCFailReason` with an onion of the next node: 20 hold times, 210 truncated HMACs. */
 export const onionFailure = (draw: Draw): Built =>
-  opaqueOf(
-    structVariant(0, "LightningError", [
-      [0, "data", byteVec(draw.data(292))],
-      [1, "attribution_data", bytes(draw.data(20 * 4 + 210 * 4))],
-      [3, "hold_time", draw.count()],
-    ]),
-  );
+  structVariant(0, "LightningError", [
+    [0, "data", byteVec(draw.data(292))],
+    [1, "attribution_data", bytes(draw.data(20 * 4 + 210 * 4))],
+    [3, "hold_time", draw.count()],
+  ]);
 
 /** One of the node itself: the code, then code and number of the reason with an empty TLV struct. */
 export function ownFailure(draw: Draw): Built {
@@ -146,13 +144,11 @@ export function ownFailure(draw: Draw): Built {
     ["reason", u8(7)],
     ["tlvs", structOf([])],
   ]);
-  return opaqueOf(
-    structVariant(1, "Reason", [
-      [0, "failure_code", u16(0x1007)],
-      [1, "failure_reason", reason],
-      [2, "data", bytes(draw.data(9))],
-    ]),
-  );
+  return structVariant(1, "Reason", [
+    [0, "failure_code", u16(0x1007)],
+    [1, "failure_reason", reason],
+    [2, "data", bytes(draw.data(9))],
+  ]);
 }
 
 /** `PaymentClaimDetails` of a payment in two parts, with everything 0.3 adds. */

@@ -1,5 +1,6 @@
 /** The manager's store on the disk in memory: rows by table and key, as they are in SQLite. */
 import {
+  ON_DISK,
   StoreFailure,
   TABLES,
   type ManagerStore,
@@ -15,6 +16,7 @@ const tables = <T>(make: (table: TableName) => T): Readonly<Record<TableName, T>
   channel: make("channel"),
   watch: make("watch"),
   update: make("update"),
+  checkpoint: make("checkpoint"),
   receipt: make("receipt"),
   inbox: make("inbox"),
   payment: make("payment"),
@@ -62,7 +64,7 @@ export class ManagerDisk {
         await session.write("epoch", () => (this.#epoch += 1n));
         return session.read(() => ({
           epoch: this.#epoch,
-          rows: tables((table) => (table === "update" ? [] : this.#sorted(table))),
+          rows: tables((table) => (ON_DISK.includes(table) ? [] : this.#sorted(table))),
         }));
       },
       transact: async (changes) => {

@@ -102,13 +102,13 @@ export class Hops extends Core {
     }));
   }
 
-  watch(on: ChannelId, htlcs: readonly TestHtlc[] = [], nodeKey = NODE): void {
+  watch(on: ChannelId, htlcs: readonly TestHtlc[] = [], nodeKey = NODE, first = 1n): void {
     this.#carried.set(on, htlcs);
     this.expectOk({
       kind: "watchOffered",
       nodeKey,
       initial: initialState(htlcs.map(committed), on),
-      firstUpdateId: updateId(1),
+      firstUpdateId: updateId(first),
       payload: utf8(`watch ${on}`),
       requiredMonitors: MONITORS,
       setNo: 1,

@@ -46,7 +46,7 @@ export function completionOf(view: Receipts, channel: ChannelRow): Completion | 
     closed ||= receipt.afterClose;
   }
   if (closed && channel.closed === undefined) return undefined;
-  return { updateId, eventWatermark, closed };
+  return { updateId, eventWatermark, closed, itemWatermark: channel.relayedUpTo };
 }
 
 /** Accepted updates that this monitor has not acknowledged. */

@@ -30,7 +30,7 @@ describe("completed", () => {
     scene.receipt(MONITOR_B, 1);
     const eventWatermark = eventId(0);
     assert.deepEqual(completedOf(scene), [
-      { updateId: updateId(1), eventWatermark, closed: false },
+      { updateId: updateId(1), eventWatermark, closed: false, itemWatermark: undefined },
     ]);
   });
 

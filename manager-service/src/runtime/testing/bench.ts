@@ -153,11 +153,14 @@ export class ScriptedLink implements MonitorLink {
 /** What one UpdateChannel stream was told, in words. */
 export class ToldUpdates {
   readonly told: string[] = [];
+  /** Item watermark of the newest completed. */
+  itemWatermark: bigint | undefined;
   ended: Refusal | undefined;
 
   tell({ item }: UpdateChannelResponse): void {
     if (item?.$case === "accepted") this.told.push(`accepted ${item.value.updateId}`);
     if (item?.$case === "completed") {
+      this.itemWatermark = item.value.itemWatermark;
       this.told.push(`completed ${item.value.updateId}${item.value.closed ? " closed" : ""}`);
     }
     if (item?.$case === "refused") this.told.push(`refused ${item.value.error?.reason ?? ""}`);
@@ -170,14 +173,16 @@ export class ToldUpdates {
 export class ToldItems {
   readonly items: Item[] = [];
   replayed: number | undefined;
+  lastItemId: bigint | undefined;
   bumpsKnownOf: readonly string[] = [];
   ended: Refusal | undefined;
   item(item: Item): Promise<void> {
     this.items.push(item);
     return Promise.resolve();
   }
-  replayDone(replayed: number, bumpsKnownOf: readonly string[]): Promise<void> {
+  replayDone(replayed: number, bumpsKnownOf: readonly string[], lastItemId: bigint): Promise<void> {
     this.replayed = replayed;
+    this.lastItemId = lastItemId;
     this.bumpsKnownOf = bumpsKnownOf;
     return Promise.resolve();
   }

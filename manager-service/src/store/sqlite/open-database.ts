@@ -9,8 +9,12 @@ import Database from "better-sqlite3";
 import { StoreFailure, TABLES, type TableName } from "../store.js";
 import type { WorkerOptions } from "./messages.js";
 
-/** Version of the tables below; a store with a higher one belongs to a newer build. */
-export const SCHEMA_VERSION = 1;
+/**
+ * Version of the tables below; a store with a higher one belongs to a newer build. 2: channels may speak LDK's
+ * bytes, and have checkpoints; a build that knows only 1 would take such a channel for one of ours. What 1 has
+ * is the same in 2.
+ */
+export const SCHEMA_VERSION = 2;
 
 /** Owner only: updates and items hold preimages and revocation secrets. */
 const FILE_MODE = 0o600;

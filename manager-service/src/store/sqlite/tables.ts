@@ -73,6 +73,7 @@ export class Tables {
         channel: rows("channel"),
         watch: rows("watch"),
         update: [],
+        checkpoint: [],
         receipt: rows("receipt"),
         inbox: rows("inbox"),
         payment: rows("payment"),

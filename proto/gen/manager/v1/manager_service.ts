@@ -57,6 +57,10 @@ export enum Verdict {
   /** NODE_BEHIND - The node must not sign or send anything on the channel. Also when a monitor is ahead of both. */
   NODE_BEHIND = 3,
   CLOSED = 4,
+  /**
+   * UNKNOWN - The manager does not know the channel; or, with ldk_version, the node did not name it: then nothing is
+   * known of what the node holds, and its updates are not stopped.
+   */
   UNKNOWN = 5,
 }
 
@@ -102,6 +106,7 @@ export interface OpenNodeSessionRequest {
 export interface NodeChannel {
   readonly channelId: Buffer;
   readonly lastUpdateId: bigint;
+  /** These three may be left out with ldk_version: 0 says nothing then. */
   readonly holderCommitmentNumber: bigint;
   readonly counterpartyCommitmentNumber: bigint;
   readonly revokedCommitments: bigint;
@@ -499,7 +504,8 @@ export interface GetLdkMonitorRequest {
   readonly channelId: Buffer;
   /**
    * The update the monitor is wanted at: the newest whose Completed the node's saved ChannelManager has been
-   * told, 0 for none. `rangeExceeded` above durable_id.
+   * told; 0, or any id before the first update, is the first state. `rangeExceeded` above what was ever durable
+   * here: the manager lost data, and the node must not start from it.
    */
   readonly told: bigint;
 }
@@ -518,8 +524,12 @@ export interface LdkMonitorStart {
   readonly updateId: bigint;
   readonly acceptedId: bigint;
   readonly durableId: bigint;
+  /** A monitor told its end, or the node's ChannelForceClosed is accepted. */
   readonly closed: boolean;
-  /** Outbound HTLCs of a closed channel whose outcome no monitor has told yet. */
+  /**
+   * Outbound HTLCs of a closed channel whose outcome no monitor has told yet: in counterparty commitments that
+   * are not revoked. 0 while it is open.
+   */
   readonly unresolvedHtlcs: number;
   /**
    * HTLC events that the chain caused and Done has named, in item order: an LDK that reads a monitor which has
@@ -6258,7 +6268,7 @@ export const ManagerServiceService = {
   },
   /**
    * What an LDK node rebuilds the ChannelMonitor of a channel from, as it was at update `told`: `start` first,
-   * then the updates after it in order. Only for channels watched with ldk_monitor.
+   * then the updates after it in order. `malformed` for a channel that was not watched with ldk_monitor.
    */
   getLdkMonitor: {
     path: "/farwatch.manager.v1.ManagerService/GetLdkMonitor" as const,
@@ -6272,8 +6282,8 @@ export const ManagerServiceService = {
   },
   /**
    * A ChannelMonitor that the node rebuilt, so that the next GetLdkMonitor starts there. The manager keeps the
-   * newest two of a channel. `rangeExceeded` above accepted_id; `malformed` when it is not of this channel and
-   * update.
+   * newest two of a channel. `rangeExceeded` above accepted_id or before the first state; `malformed` when it is
+   * not of this channel and update.
    */
   putLdkCheckpoint: {
     path: "/farwatch.manager.v1.ManagerService/PutLdkCheckpoint" as const,
@@ -6358,13 +6368,13 @@ export interface ManagerServiceServer extends UntypedServiceImplementation {
   listMonitors: handleUnaryCall<ListMonitorsRequest, ListMonitorsResponse>;
   /**
    * What an LDK node rebuilds the ChannelMonitor of a channel from, as it was at update `told`: `start` first,
-   * then the updates after it in order. Only for channels watched with ldk_monitor.
+   * then the updates after it in order. `malformed` for a channel that was not watched with ldk_monitor.
    */
   getLdkMonitor: handleServerStreamingCall<GetLdkMonitorRequest, GetLdkMonitorResponse>;
   /**
    * A ChannelMonitor that the node rebuilt, so that the next GetLdkMonitor starts there. The manager keeps the
-   * newest two of a channel. `rangeExceeded` above accepted_id; `malformed` when it is not of this channel and
-   * update.
+   * newest two of a channel. `rangeExceeded` above accepted_id or before the first state; `malformed` when it is
+   * not of this channel and update.
    */
   putLdkCheckpoint: handleUnaryCall<PutLdkCheckpointRequest, PutLdkCheckpointResponse>;
   /** Operator's close: a command to every monitor, not an update. */
@@ -6640,7 +6650,7 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
   ): ClientUnaryCall;
   /**
    * What an LDK node rebuilds the ChannelMonitor of a channel from, as it was at update `told`: `start` first,
-   * then the updates after it in order. Only for channels watched with ldk_monitor.
+   * then the updates after it in order. `malformed` for a channel that was not watched with ldk_monitor.
    */
   getLdkMonitor(
     request: GetLdkMonitorRequest,
@@ -6653,8 +6663,8 @@ export interface ManagerServiceClient extends Omit<Client, "getChannel"> {
   ): ClientReadableStream<GetLdkMonitorResponse>;
   /**
    * A ChannelMonitor that the node rebuilt, so that the next GetLdkMonitor starts there. The manager keeps the
-   * newest two of a channel. `rangeExceeded` above accepted_id; `malformed` when it is not of this channel and
-   * update.
+   * newest two of a channel. `rangeExceeded` above accepted_id or before the first state; `malformed` when it is
+   * not of this channel and update.
    */
   putLdkCheckpoint(
     request: PutLdkCheckpointRequest,

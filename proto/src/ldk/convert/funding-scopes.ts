@@ -59,9 +59,9 @@ export function fundingScopes(
 interface LdkScope {
   readonly parameters: Parameters<typeof toParameters>[0];
   readonly counterpartyCommitmentTxid: Txid;
-  readonly previousCounterpartyCommitmentTxid: Txid | undefined;
+  readonly previousCounterpartyCommitmentTxid?: Txid | undefined;
   readonly holderCommitment: LdkHolderCommitment;
-  readonly previousHolderCommitment: LdkHolderCommitment | undefined;
+  readonly previousHolderCommitment?: LdkHolderCommitment | undefined;
   readonly counterpartyHtlcs: (txid: Txid) => readonly SourcedHtlc[] | undefined;
 }
 

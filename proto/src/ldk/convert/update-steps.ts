@@ -10,15 +10,17 @@ import {
   optional,
   present,
   readFeerate,
+  readMsat,
   readSat,
   readWith,
 } from "../../convert/reader.js";
 import { MAX_OPAQUE_BYTES, MAX_SCRIPT_BYTES, MAX_STEPS_PER_UPDATE } from "../../convert/limits.js";
 import type { SourcedHtlc } from "../commitment.js";
-import type { ClaimedHtlcId, LdkMonitorUpdate, LdkUpdateStep } from "../update.js";
+import { claimsOf, type LdkClaim, type LdkOutboundFailure } from "../resolution.js";
+import type { LdkMonitorUpdate, LdkUpdateStep } from "../update.js";
 import type { Refusal } from "../../reasons.js";
 import type { Result } from "../../result.js";
-import type { ClaimedHtlc, UpdateStep } from "../../update.js";
+import type { ClaimedHtlc, FailedHtlc, UpdateStep } from "../../update.js";
 import { preimage as toPreimage, perCommitmentSecret } from "../../ids.js";
 import {
   fundingOf,
@@ -29,6 +31,7 @@ import {
   toHtlcs,
   withSources,
 } from "./commitment.js";
+import { toReason } from "./fail-reason.js";
 import { toParameters, type ChannelContext } from "./parameters.js";
 import { sourceKeyOf } from "./source.js";
 
@@ -125,11 +128,16 @@ function toStep(step: LdkUpdateStep, current: Current): UpdateStep {
   }
 }
 
-const toClaimed = ({ id, preimage }: ClaimedHtlcId): ClaimedHtlc => ({
+const toClaimed = ({ id, preimage, skimmedFeeMsat }: LdkClaim): ClaimedHtlc => ({
   sourceKey: sourceKeyOf(id),
   preimage: toPreimage(Uint8Array.from(preimage)),
-  skimmedFeeMsat: undefined,
+  skimmedFeeMsat: optional(skimmedFeeMsat, (msat) => readMsat(msat, "skimmed_fee_msat")),
   attributionData: undefined,
+});
+
+const toFailed = ({ id, reason }: LdkOutboundFailure): FailedHtlc => ({
+  sourceKey: sourceKeyOf(id),
+  reason: toReason(reason),
 });
 
 /**
@@ -149,8 +157,8 @@ function holderStep(step: Step<"latestHolderCommitmentInfo">): UpdateStep {
     kind: "latestHolderCommitment",
     commitment: toHolderCommitment(step.commitment, toHtlcs(htlcs, "holder")),
     pending: [],
-    claimed: (step.claimed ?? []).map(toClaimed),
-    failed: [],
+    claimed: claimsOf(step).map(toClaimed),
+    failed: (step.failures ?? []).map(toFailed),
   };
 }
 
@@ -167,8 +175,8 @@ function holderStepOfAll(step: Step<"latestHolderCommitment">): UpdateStep {
     kind: "latestHolderCommitment",
     commitment: present(locked, "commitment_txs").commitment,
     pending,
-    claimed: step.claimed.map(toClaimed),
-    failed: [],
+    claimed: claimsOf(step).map(toClaimed),
+    failed: (step.failures ?? []).map(toFailed),
   };
 }
 
