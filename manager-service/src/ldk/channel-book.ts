@@ -64,6 +64,11 @@ export class ChannelBook {
     }
   }
 
+  /** Highest id that LDK was told. */
+  completedOf(id: ChannelId): bigint | undefined {
+    return this.#progress.get(id)?.completed;
+  }
+
   /** LDK never funded it, or needs it no more. */
   forget(id: ChannelId): void {
     this.#progress.delete(id);

@@ -27,7 +27,7 @@ import type { Refusal } from "@farwatch/protocol/reasons";
 import { FactsOfChannels } from "./channel-facts.js";
 import { ChannelBook } from "./channel-book.js";
 import { RemoteWatchError, textOf } from "./errors.js";
-import { EventDesk } from "./event-desk.js";
+import { EventDesk, type MonitorItem } from "./event-desk.js";
 import { Hold } from "./hold.js";
 import { ldkWatch, viewOf } from "./ldk-watch.js";
 import type { Ldk } from "./ldk-module.js";
@@ -37,7 +37,7 @@ import type { ChannelLister, MonitorReaders, RemoteWatchOptions } from "./option
 import { readMonitorItem } from "./read-item.js";
 import { planRestore } from "./restore-plan.js";
 import { restoreMonitors } from "./restore.js";
-import { UserEvents, type UserEventHandler } from "./user-events.js";
+import { fromEventHandler, UserEvents, type UserEventHandler } from "./user-events.js";
 import { decodeTold, encodeTold, type Told } from "./told.js";
 
 /** Begun before ChannelManager.write; given back when its bytes and `told` are on disk. */
@@ -150,6 +150,7 @@ export class RemoteWatch {
    */
   attach(lister: ChannelLister): void {
     this.#lister = lister;
+    for (const item of this.#desk.stranded()) this.#stranded(item);
     this.tick();
   }
 
@@ -191,8 +192,9 @@ export class RemoteWatch {
    * BumpTransaction for LDK's BumpTransactionEventHandler. What it throws at comes again at the next call;
    * the first error is thrown on when all were tried. True when anything was done.
    */
-  async processPendingEvents(handler: UserEventHandler): Promise<boolean> {
-    const { done, failures } = await this.#userEvents.run(handler);
+  async processPendingEvents(handler: UserEventHandler | Ldk.EventHandler): Promise<boolean> {
+    const run = typeof handler === "function" ? handler : fromEventHandler(handler);
+    const { done, failures } = await this.#userEvents.run(run);
     this.#link.done(done);
     if (failures.length > 0) throw failures[0];
     return done.length > 0;
@@ -219,6 +221,9 @@ export class RemoteWatch {
     return {
       connected: safely((session) => {
         this.#session = session;
+        for (const { channelId: id, acceptedId } of session.channels) {
+          this.#compare(channelId(toHex(id)), acceptedId);
+        }
         this.#userEvents.replayBegins();
         onConnection?.(true, "");
       }),
@@ -230,6 +235,14 @@ export class RemoteWatch {
         this.#fail(new RemoteWatchError("refused", refusal.message, refusal));
       }),
     };
+  }
+
+  /** In a later session: a manager-service restored from a backup would meet a gap with the next update. */
+  #compare(id: ChannelId, acceptedId: bigint): void {
+    const told = this.#book.completedOf(id);
+    if (!this.#book.knows(id) || told === undefined || acceptedId >= told) return;
+    const text = `the manager-service has update ${acceptedId}, and had told ${told} durable`;
+    this.#options.onAlarm({ code: "managerLost", text, channelId: id });
   }
 
   #received({ item }: SubscribeResponse): void {
@@ -249,8 +262,16 @@ export class RemoteWatch {
       const { channelId: id, body } = event;
       if (body.kind === "discardFunding") this.#userEvents.discard(itemId, id, body.funding);
       else if (!this.#desk.item(event)) this.#link.done([itemId]);
+      else if (body.kind === "htlcEvent" && !this.#book.knows(id)) this.#stranded(event);
     } else if (item?.$case === "userEvent") this.#userEvent(itemId, item.value);
     this.#desk.reached(itemId);
+  }
+
+  /** LDK would panic: this event is for an HTLC of a ChannelMonitor that it was not given (R7). */
+  #stranded({ itemId, channelId: id }: MonitorItem): void {
+    if (this.#lister === undefined) return;
+    const text = `item ${itemId} waits for the node's next start, which brings its channel back`;
+    this.#options.onAlarm({ code: "htlcEventWaits", text, channelId: id });
   }
 
   #userEvent(itemId: bigint, { event, channelId: about }: UserEvent): void {

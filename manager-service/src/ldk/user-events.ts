@@ -27,6 +27,13 @@ import { spendableOutputsEvent } from "./spendable.js";
 export type Handled = undefined | void | "afterSnapshot";
 export type UserEventHandler = (event: Ldk.Event) => Handled | Promise<Handled>;
 
+/** LDK's own kind of handler; what it wants replayed is given again at the next call. */
+export const fromEventHandler =
+  (handler: Ldk.EventHandler): UserEventHandler =>
+  (event) => {
+    if (!handler.handle_event(event).is_ok()) throw new Error("LDK's handler wants it again");
+  };
+
 type Pending =
   | {
       readonly kind: "spendable";
