@@ -206,6 +206,12 @@ describe("codecs of LDK's formats", () => {
     );
     const json = commitmentSecrets.toJson(assertBothWays(commitmentSecrets, slots));
     assert.deepEqual(json, [{ secret: "05".repeat(32), index: "6" }]);
+    const zeros = concatBytes(
+      filled(32, 0),
+      uint(6, 8),
+      ...Array.from({ length: 48 }, () => empty),
+    );
+    assertBothWays(commitmentSecrets, zeros);
     assertBothWays(currentPoints, concatBytes(uint(4, 6), key(1), filled(33, 0)));
     assertBothWays(currentPoints, concatBytes(uint(4, 6), key(1), key(2)));
     assert.equal(encoded(currentPoints, undefined), "00".repeat(6));

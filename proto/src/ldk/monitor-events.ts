@@ -38,10 +38,10 @@ export const htlcUpdate = tlvStruct("htlcUpdate", {
 });
 export type LdkHtlcUpdate = Decoded<typeof htlcUpdate>;
 
-/** With it the counterparty took the HTLC; undefined: it failed. */
+/** With it the counterparty took the HTLC, wherever it stands; undefined: it failed. */
 export function preimageOf(update: LdkHtlcUpdate): Preimage | undefined {
-  if (update.resolution?.kind === "failed") return undefined;
-  return update.resolution?.preimage ?? update.preimage ?? update.legacyPreimage ?? undefined;
+  const { resolution: ended, preimage: older, legacyPreimage } = update;
+  return ended?.kind === "claimed" ? ended.preimage : (older ?? legacyPreimage ?? undefined);
 }
 
 export const closureReason = upgradableEnum({

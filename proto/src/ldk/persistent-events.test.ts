@@ -54,6 +54,8 @@ describe("persistent monitor events of LDK (pull request 4640)", () => {
     assert.equal(preimageOf(htlcOf(record(4, uint(0, 1)))), undefined);
     const failed = variant(3, record(1, variant(1, record(0, uint(0x4008, 2)), record(2))));
     assert.equal(preimageOf(htlcOf(record(9, failed))), undefined);
+    const both = htlcOf(behindLength, record(9, failed));
+    assert.deepEqual(preimageOf(both), SECRET, "a preimage is never dropped");
   });
 
   it("an amount that nobody knows differs from one that is not written", () => {

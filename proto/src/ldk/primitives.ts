@@ -231,8 +231,8 @@ export const versionPrefix: Codec<Version | undefined> = {
     return unlessUsual(version);
   },
   encode: (writer, value = USUAL) => {
-    if (value.oldestReader > 1) writer.fail(FOR_NEWER);
     versions.encode(writer, value);
+    if (value.oldestReader > 1) writer.fail(FOR_NEWER);
   },
   toJson: (value = USUAL) => versions.toJson(value),
   fromJson: (json, path) => {

@@ -79,8 +79,8 @@ export const currentPoints: Codec<CurrentPoints | undefined> = {
   },
   encode: (writer, value) => {
     if (value === undefined) return u48.encode(writer, 0n);
-    if (value.index === 0n) writer.fail("index 0 stands for no points");
     points.encode(writer, value);
+    if (value.index === 0n) writer.fail("index 0 stands for no points");
   },
   toJson: (value) => (value === undefined ? null : points.toJson(value)),
   fromJson: (json, path) => {
