@@ -14,7 +14,13 @@ import { encodeInitialState } from "@farwatch/protocol/convert/channel";
 import { encodeUpdatePayload } from "@farwatch/protocol/convert/update";
 import { keyOfSecret } from "@farwatch/protocol/envelope/sign";
 import { Role } from "@farwatch/protocol/gen/manager/v1/manager_service";
-import { managerKey, monitorKey, updateId, type ChannelId } from "@farwatch/protocol/ids";
+import {
+  managerKey,
+  monitorKey,
+  updateId,
+  type ChannelId,
+  type ManagerKey,
+} from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { createGrpcLink } from "@farwatch/manager-service/monitors/grpc-link";
 import { systemLinkClock } from "@farwatch/manager-service/monitors/link-options";
@@ -112,6 +118,9 @@ export class Pair {
   }
   get host() {
     return this.manager.running.host;
+  }
+  get managerKey(): ManagerKey {
+    return this.#key;
   }
   get #key() {
     return managerKey(keyOfSecret(this.world.curve, MANAGER_SECRET));

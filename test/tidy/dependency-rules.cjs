@@ -103,7 +103,7 @@ module.exports = {
           "/rpc/",
           "/monitors/",
           "/events-api/",
-          "^manager-service/src/(runtime|ldk)/",
+          "^manager-service/src/(runtime|ldk|cln)/",
         ],
       },
       to: { path: "proto/(dist/)?gen/" },

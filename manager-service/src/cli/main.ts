@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import { serviceVersion } from "../observe/version.js";
 import { CliError } from "./cli-error.js";
+import { clnPluginCommand } from "./cln-plugin.js";
 import { ldkCommand } from "./ldk.js";
 
 const EXIT_FAILED = 1;
@@ -26,7 +27,7 @@ function commandLine(): Command {
     .description("Tools beside farwatch-manager and farwatch-monitor.")
     .version(serviceVersion())
     .exitOverride();
-  const commands = [ldkCommand()];
+  const commands = [ldkCommand(), clnPluginCommand()];
   for (const command of commands) program.addCommand(command);
   return program;
 }

@@ -93,6 +93,7 @@ export function verdictOf(
   if (channel.closed !== undefined) return answer(view, channel, "closed", 0n);
   // A monitor that is ahead of us too is ahead of a node that was restored together with us.
   const lag = newestKnown(channel) - named.lastUpdateId;
+  if (lag > 0n && signsNothing(channel)) return answer(view, channel, "inSync", 0n);
   if (lag > 0n) return answer(view, channel, "nodeBehind", lag);
   const lead = named.lastUpdateId - acceptedId;
   if (lead > 0n) return answer(view, channel, "nodeAhead", lead);
@@ -114,6 +115,9 @@ function isOlder(channel: ChannelRow, named: NodeChannel, isLdk: boolean): boole
   );
 }
 
+/** A node that goes on from what was accepted can do no harm there: what it sends is revoked already. */
+const signsNothing = ({ penaltyOnly }: ChannelRow): boolean => penaltyOnly === true;
+
 /**
  * Verdict on a channel that the node did not name although the manager knows it: a node of ours has lost it. Of
  * an LDK node nothing is known then, and nothing stops it: an update of a lost state meets another one under
@@ -121,6 +125,7 @@ function isOlder(channel: ChannelRow, named: NodeChannel, isLdk: boolean): boole
  */
 export function unnamedVerdict(view: View, channel: ChannelRow, isLdk = false): ChannelVerdict {
   if (channel.closed !== undefined) return answer(view, channel, "closed", 0n);
+  if (signsNothing(channel)) return answer(view, channel, "inSync", 0n);
   if (isLdk) return answer(view, channel, "unknown", 0n);
   return answer(view, channel, "nodeBehind", newestKnown(channel) - channel.firstUpdateId + 1n);
 }

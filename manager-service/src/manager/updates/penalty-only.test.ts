@@ -90,6 +90,28 @@ describe("a penalty-only channel", () => {
     assert.equal(reasonOf(scene.offer(3, [CLOSE])), undefined);
   });
 
+  it("goes on from what was accepted, whatever a new session of its node names", () => {
+    for (const named of [[], [0n], [1n]]) {
+      const scene = PenaltyScene.watched();
+      scene.offer(1, [penalty()]);
+      scene.expectOk({
+        kind: "sessionOpened",
+        nodeKey: NODE,
+        role: "nodeResolves",
+        nodeEpoch: 2n,
+        newSessionId: "s2",
+        channels: named.map((lastUpdateId) => ({
+          channelId: CHANNEL,
+          lastUpdateId: updateId(lastUpdateId),
+          holderNumber: 0n,
+          counterpartyNumber: 0n,
+          revokedCommitments: 0n,
+        })),
+      });
+      assert.equal(reasonOf(scene.offer(2, [penalty()])), undefined, String(named));
+    }
+  });
+
   it("does not take LDK's bytes, and a channel with keys takes no penalty", () => {
     const scene = PenaltyScene.watched();
     const ldk = scene.input({
