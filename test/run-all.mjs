@@ -19,6 +19,7 @@ const SUITES = {
       "test/dist/harness/**/*.test.js",
       "test/dist/contract/**/*.test.js",
       "test/dist/fixture-recorder/**/*.test.js",
+      "test/dist/fuzz/**/*.test.js",
       "test/dist/scenarios/**/*.test.js",
     ],
   },

@@ -73,7 +73,11 @@ export default tseslint.config(
     },
   },
   {
-    files: ["test/{demo,bench,fixture-recorder}/**/*.ts", "test/scenarios/run.ts"],
+    files: [
+      "test/{demo,bench,fixture-recorder}/**/*.ts",
+      "test/scenarios/run.ts",
+      "test/fuzz/main.ts",
+    ],
     rules: { "no-console": "off" },
   },
 );

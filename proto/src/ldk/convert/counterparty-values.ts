@@ -18,8 +18,10 @@ import type {
 import type { Curve } from "../../curve/curve.js";
 import type { PaymentHash, SourceKey } from "../../ids.js";
 
-/** Candidates looked at before giving up: about two seconds when every one is hashed. */
+/** Candidates looked at before giving up: about two seconds when every one is hashed and has no HTLC. */
 export const MAX_CANDIDATES = 100_000;
+/** So many HTLCs make hashing a candidate twice as long, and half as many are looked at. */
+const HTLCS_PER_CANDIDATE = 16;
 /** LDK accepts no dust limit of a counterparty above it (`MAX_CHAN_DUST_LIMIT_SATOSHIS`). */
 const MAX_DUST_SAT = 546n;
 /** So many HTLCs may have gone another way than what is known of preimages says. */
@@ -48,9 +50,8 @@ export function findValues(
 ): CounterpartyCommitment | undefined {
   const txids = new CommitmentTxids(identityOf(basis, wanted), wanted.htlcs);
   const seen = new Set<string>();
-  let left = MAX_CANDIDATES;
-  for (const values of candidates(basis, wanted.htlcs)) {
-    if (left-- === 0) return undefined;
+  const most = MAX_CANDIDATES / (1 + wanted.htlcs.length / HTLCS_PER_CANDIDATE);
+  for (const values of atMost(candidates(basis, wanted.htlcs), most)) {
     const key = `${values.toBroadcasterSat} ${values.toCountersignatorySat}`;
     if (seen.has(key)) continue;
     seen.add(key);
@@ -84,21 +85,48 @@ interface Values {
   readonly toCountersignatorySat: Sat;
 }
 
+/** Before fee and anchors, in whole satoshis. */
+interface Owned {
+  readonly oursSat: bigint;
+  readonly theirsSat: bigint;
+}
+
 /** The feerates of our own commitments come first; a fee update on its way may be any other. */
 function* candidates(
   basis: ValueBasis,
   htlcs: readonly CommitmentHtlc[],
 ): Generator<Values, undefined> {
   const likely = [...new Set(basis.holders.map(({ feeratePerKw }) => feeratePerKw))];
-  for (const feerate of likely) yield* atFeerate(basis, htlcs, feerate, MAX_SURPRISES);
+  for (const feerate of likely) {
+    yield* atFeerate(basis, htlcs, feerate, ownedBy(basis, htlcs, MAX_SURPRISES));
+  }
   const [start] = likely;
   if (start === undefined || !channelTypeRules(basis.parameters.channelType).commitmentPaysFee) {
     return;
   }
+  // What the sides own is the same at every feerate; where nothing fits, no feerate makes it fit.
+  const owned = [...atMost(ownedBy(basis, htlcs, 0), MAX_CANDIDATES)];
+  if (owned.length === 0) return;
   for (let distance = 1; distance <= MAX_CANDIDATES; distance++) {
     for (const rate of [start + distance, start - distance]) {
-      if (rate > 0) yield* atFeerate(basis, htlcs, toFeerate(rate), 0);
+      if (rate > 0) yield* atFeerate(basis, htlcs, toFeerate(rate), owned);
     }
+  }
+}
+
+function* ownedBy(
+  basis: ValueBasis,
+  htlcs: readonly CommitmentHtlc[],
+  surprises: number,
+): Generator<Owned, undefined> {
+  for (const holder of basis.holders) yield* balances(basis, holder, htlcs, surprises);
+}
+
+function* atMost<T>(items: Iterable<T>, count: number): Generator<T, undefined> {
+  let left = count;
+  for (const item of items) {
+    if (left-- <= 0) return;
+    yield item;
   }
 }
 
@@ -106,17 +134,15 @@ function* atFeerate(
   basis: ValueBasis,
   htlcs: readonly CommitmentHtlc[],
   feerate: FeeratePerKw,
-  surprises: number,
+  owned: Iterable<Owned>,
 ): Generator<Values, undefined> {
   const cost = openerCost(basis.parameters, feerate, htlcs);
-  for (const holder of basis.holders) {
-    for (const owned of balances(basis, holder, htlcs, surprises)) {
-      const theirs = owned.theirsSat - (basis.holderPaysFee ? 0n : cost);
-      const ours = owned.oursSat - (basis.holderPaysFee ? cost : 0n);
-      for (const toBroadcasterSat of outputValues(theirs)) {
-        for (const toCountersignatorySat of outputValues(ours)) {
-          yield { feeratePerKw: feerate, toBroadcasterSat, toCountersignatorySat };
-        }
+  for (const { oursSat, theirsSat } of owned) {
+    const theirs = theirsSat - (basis.holderPaysFee ? 0n : cost);
+    const ours = oursSat - (basis.holderPaysFee ? cost : 0n);
+    for (const toBroadcasterSat of outputValues(theirs)) {
+      for (const toCountersignatorySat of outputValues(ours)) {
+        yield { feeratePerKw: feerate, toBroadcasterSat, toCountersignatorySat };
       }
     }
   }
@@ -159,7 +185,7 @@ function* balances(
   holder: HolderCommitment,
   htlcs: readonly CommitmentHtlc[],
   surprises: number,
-): Generator<{ readonly oursSat: bigint; readonly theirsSat: bigint }, undefined> {
+): Generator<Owned, undefined> {
   const { parameters, holderPaysFee } = basis;
   const channelMsat = parameters.channelValueSat * 1000n;
   const cost = openerCost(parameters, holder.feeratePerKw, holder.htlcs);
@@ -176,10 +202,7 @@ function* balances(
   }
 }
 
-function* wholeSatoshis(
-  { low, high }: Range,
-  both: bigint,
-): Generator<{ readonly oursSat: bigint; readonly theirsSat: bigint }, undefined> {
+function* wholeSatoshis({ low, high }: Range, both: bigint): Generator<Owned, undefined> {
   for (let oursSat = low / 1000n; oursSat * 1000n <= high; oursSat++) {
     const least = oursSat * 1000n > low ? oursSat * 1000n : low;
     const most = oursSat * 1000n + 999n < high ? oursSat * 1000n + 999n : high;
