@@ -20,8 +20,15 @@ import { createAuthority, type Authority, type Leaf } from "./tls.js";
 const OWNER_ONLY = 0o600;
 const root = path.resolve(import.meta.dirname, "../../../..");
 
+/** What a monitor's configuration says of its bitcoind. */
+export interface ChainAccess extends Pick<Regtest, "rpcUrl" | "cookiePath" | "zmqHashblock"> {
+  readonly wallet: { readonly name: string };
+}
+
 export interface ClusterOptions {
-  readonly bitcoind: Regtest;
+  readonly bitcoind: ChainAccess;
+  /** Seconds between two looks at the chain. */
+  readonly pollSeconds?: number;
   /** 32 bytes; the node's channel keys come from the same seed. */
   readonly seed: Uint8Array;
   readonly monitors?: number;
@@ -160,7 +167,7 @@ interface MonitorPlan {
 }
 
 async function prepareMonitor(
-  { bitcoind, seed, feeWallet = "bitcoind", monitorScript, env }: ClusterOptions,
+  { bitcoind, seed, feeWallet = "bitcoind", pollSeconds = 1, monitorScript, env }: ClusterOptions,
   { folder, name, authority, managerLeaf, manager }: MonitorPlan,
 ): Promise<MonitorHandle> {
   const keys = newKeys();
@@ -177,7 +184,7 @@ ${tlsTable(authority, leaf)}
 [bitcoind]
 url = ${quote(bitcoind.rpcUrl)}
 cookie_file = ${quote(bitcoind.cookiePath)}
-${feeWallet === "bitcoind" ? `wallet = ${quote(bitcoind.wallet.name)}\n` : ""}poll_interval_seconds = 1
+${feeWallet === "bitcoind" ? `wallet = ${quote(bitcoind.wallet.name)}\n` : ""}poll_interval_seconds = ${pollSeconds}
 ${zmq === undefined ? "" : `zmq_hashblock = ${quote(zmq)}\n`}
 [fees]
 wallet = "${feeWallet}"
