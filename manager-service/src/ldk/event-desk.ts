@@ -106,10 +106,6 @@ export class EventDesk {
     this.#view = view;
   }
 
-  get view(): LdkView | undefined {
-    return this.#view;
-  }
-
   /** Channels with an event of an HTLC that is not done. */
   channelsWithHtlcs(): ReadonlySet<ChannelId> {
     const ids = [...this.#entries.values()]

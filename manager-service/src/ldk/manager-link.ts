@@ -19,11 +19,17 @@ import {
 import { channelId, type ChannelId } from "@farwatch/protocol/ids";
 import { refuse, type Refusal } from "@farwatch/protocol/reasons";
 import { backoffDelayMs } from "../monitors/backoff.js";
-import { isPassing } from "./errors.js";
+import { isPassing, RemoteWatchError } from "./errors.js";
 import type { Outgoing } from "./hold.js";
 import { Lanes } from "./lanes.js";
 import type { LinkOptions } from "./link-options.js";
-import { ConnectionLost, lostBy, ManagerRpc, type UpdateStream } from "./manager-rpc.js";
+import {
+  ConnectionLost,
+  isServiceError,
+  lostBy,
+  ManagerRpc,
+  type UpdateStream,
+} from "./manager-rpc.js";
 
 /** Items named by one Done: far below what the manager-service takes. */
 const DONE_BATCH = 1000;
@@ -86,7 +92,10 @@ export class ManagerLink {
     this.#connection?.flushDones();
   }
 
-  /** Runs calls on a connection, on the next one again if it is lost under way. */
+  /**
+   * Runs calls on a connection, on the next one again if it is lost under way. Throws RemoteWatchError refused
+   * or stopped, and what `run` throws itself.
+   */
   async use<T>(run: (rpc: ManagerRpc) => Promise<T>): Promise<T> {
     for (;;) {
       const rpc = await this.#usable();
@@ -95,7 +104,8 @@ export class ManagerLink {
       } catch (error) {
         const lost = lostBy(error);
         const isRefused = lost.refusal !== undefined && !isPassing(lost.refusal);
-        if (!(error instanceof ConnectionLost) || isRefused) throw error;
+        if (isRefused) throw new RemoteWatchError("refused", lost.message, lost.refusal);
+        if (!(error instanceof ConnectionLost) && !isServiceError(error)) throw error;
         this.#connection?.fail(lost);
       }
     }
@@ -103,7 +113,9 @@ export class ManagerLink {
 
   async #usable(): Promise<ManagerRpc> {
     while (this.#connection?.isOpen !== true) {
-      if (this.#stopped.signal.aborted) throw new ConnectionLost("stopped");
+      if (this.#stopped.signal.aborted) {
+        throw new RemoteWatchError("stopped", "the watch was stopped");
+      }
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
     return this.#connection.rpc;

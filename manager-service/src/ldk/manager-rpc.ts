@@ -149,7 +149,7 @@ export class ManagerRpc {
   }
 }
 
-const isServiceError = (error: unknown): error is ServiceError =>
+export const isServiceError = (error: unknown): error is ServiceError =>
   error instanceof Error && "code" in error && "metadata" in error;
 
 /** Any error of a call or stream as the end of a connection, with the refusal if one was sent. */

@@ -24,10 +24,11 @@ import type {
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { channelId, type ChannelId } from "@farwatch/protocol/ids";
 import type { Refusal } from "@farwatch/protocol/reasons";
+import { handOver, readAdopted, toldOf } from "./adopt.js";
 import { FactsOfChannels } from "./channel-facts.js";
 import { ChannelBook } from "./channel-book.js";
 import { RemoteWatchError, textOf } from "./errors.js";
-import { EventDesk, type MonitorItem } from "./event-desk.js";
+import { EventDesk, type LdkView, type MonitorItem } from "./event-desk.js";
 import { Hold } from "./hold.js";
 import { ldkWatch, viewOf } from "./ldk-watch.js";
 import type { Ldk } from "./ldk-module.js";
@@ -35,8 +36,9 @@ import { systemClock } from "./link-options.js";
 import { ManagerLink, type LinkHost } from "./manager-link.js";
 import type { ChannelLister, MonitorReaders, RemoteWatchOptions } from "./options.js";
 import { readMonitorItem } from "./read-item.js";
-import { planRestore } from "./restore-plan.js";
-import { restoreMonitors } from "./restore.js";
+import { readBase } from "./replica.js";
+import { planRestore, type HeldByManager } from "./restore-plan.js";
+import { register, restoreMonitors } from "./restore.js";
 import { fromEventHandler, UserEvents, type UserEventHandler } from "./user-events.js";
 import { decodeTold, encodeTold, type Told } from "./told.js";
 
@@ -62,7 +64,7 @@ export class RemoteWatch {
   #session: OpenNodeSessionResponse | undefined;
   #lister: ChannelLister | undefined;
   #failure: Error | undefined;
-  #isRestored = false;
+  #isBegun = false;
   #savedUpTo = 0;
 
   constructor(options: RemoteWatchOptions) {
@@ -124,23 +126,48 @@ export class RemoteWatch {
     saved: Uint8Array | undefined,
     readers: MonitorReaders,
   ): Promise<Ldk.ChannelMonitor[]> {
-    if (this.#isRestored) throw new RemoteWatchError("misused", "restore is called once");
-    this.#isRestored = true;
     const told: Told = saved === undefined ? new Map() : decodeTold(saved);
-    this.#link.start();
-    const session = await this.#started;
-    const held = new Map(
-      session.channels.map(({ channelId: id, acceptedId }) => [
-        channelId(toHex(id)),
-        { acceptedId },
-      ]),
-    );
-    const plan = planRestore(told, held, this.#desk.channelsWithHtlcs());
+    const plan = planRestore(told, await this.#begin(), this.#desk.channelsWithHtlcs());
     this.#book.load(told);
     const parts = { ldk: this.#options.ldk, link: this.#link, book: this.#book, desk: this.#desk };
     const { onAlarm } = this.#options;
-    const monitors = await restoreMonitors({ ...parts, alarm: onAlarm }, told, plan, readers);
-    return monitors;
+    return restoreMonitors({ ...parts, alarm: onAlarm }, told, plan, readers);
+  }
+
+  /**
+   * Instead of `restore`, for a node that has kept its ChannelMonitors itself: `monitors` are their bytes as its
+   * disk has them, every one. Gives them for reading the ChannelManager when all required monitors have them.
+   * Throws as `restore` does. After the first saved snapshot the node's own copies are out of date: remove them.
+   */
+  async adopt(
+    monitors: readonly Uint8Array[],
+    readers: MonitorReaders,
+  ): Promise<Ldk.ChannelMonitor[]> {
+    const adopted = monitors.map(readAdopted);
+    const told = toldOf(adopted);
+    const held = await this.#begin();
+    // What was handed over by an attempt before is compared, the rest is new.
+    const known = new Map([...told].filter(([id]) => held.has(id)));
+    planRestore(known, held, new Set());
+    for (const one of adopted) await handOver(this.#link, one);
+    this.#book.load(told);
+    const { ldk } = this.#options;
+    return adopted.map(({ channelId: id, bytes }) => {
+      const monitor = readBase({ ldk, readers, channelId: id }, bytes);
+      register(this.#book, id, monitor);
+      return monitor;
+    });
+  }
+
+  /** Connects, and says what the manager-service has of each channel. */
+  async #begin(): Promise<ReadonlyMap<ChannelId, HeldByManager>> {
+    if (this.#isBegun) throw new RemoteWatchError("misused", "restore or adopt is called once");
+    this.#isBegun = true;
+    this.#link.start();
+    const { channels } = await this.#started;
+    return new Map(
+      channels.map(({ channelId: id, acceptedId }) => [channelId(toHex(id)), { acceptedId }]),
+    );
   }
 
   /**
@@ -154,21 +181,17 @@ export class RemoteWatch {
     this.tick();
   }
 
-  /** Looks at LDK again: after blocks, after events, at least before each snapshot. Not in a callback. */
+  /** Looks at LDK again: after blocks and after events, in every turn of the event loop. Not in a callback. */
   tick(): void {
-    if (this.#lister === undefined) throw new RemoteWatchError("misused", "attach comes first");
-    this.#desk.look(viewOf(this.#lister));
+    this.#look();
     if (this.#desk.hasWork) this.#tellWork();
   }
 
   /** Directly before ChannelManager.write(), with nothing in between. Throws when the watch has failed. */
   beginSnapshot(): Snapshot {
     if (this.#failure !== undefined) throw this.#failure;
-    this.tick();
-    const view = this.#desk.view;
-    assert(view !== undefined, "a view after tick");
     return {
-      told: encodeTold(this.#book.told(view)),
+      told: encodeTold(this.#book.told(this.#look())),
       upTo: this.#hold.newest,
       items: [...this.#desk.handedItems(), ...this.#userEvents.handledItems()],
     };
@@ -205,6 +228,13 @@ export class RemoteWatch {
     this.#failure ??= new RemoteWatchError("stopped", "the watch was stopped");
     this.#cannotStart(this.#failure);
     await this.#link.stop();
+  }
+
+  #look(): LdkView {
+    if (this.#lister === undefined) throw new RemoteWatchError("misused", "attach comes first");
+    const view = viewOf(this.#lister);
+    this.#desk.look(view);
+    return view;
   }
 
   #linkHost(): LinkHost {

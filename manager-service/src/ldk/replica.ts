@@ -56,7 +56,11 @@ export async function buildReplica(
   return building;
 }
 
-function readBase(request: ReplicaRequest, bytes: Uint8Array): Ldk.ChannelMonitor {
+/** Throws RemoteWatchError replicaUnusable. */
+export function readBase(
+  request: Pick<ReplicaRequest, "ldk" | "readers" | "channelId">,
+  bytes: Uint8Array,
+): Ldk.ChannelMonitor {
   const { ldk, readers } = request;
   const read = ldk.UtilMethods.constructor_C2Tuple_ThirtyTwoBytesChannelMonitorZ_read(
     Uint8Array.from(bytes),
@@ -85,5 +89,7 @@ function apply(request: ReplicaRequest, monitor: Ldk.ChannelMonitor, bytes: Uint
   monitor.update_monitor(read.res, broadcaster, readers.feeEstimator, readers.logger);
 }
 
-const unusable = ({ channelId }: ReplicaRequest, why: string): RemoteWatchError =>
-  new RemoteWatchError("replicaUnusable", `channel ${channelId}: ${why}`);
+const unusable = (
+  { channelId }: Pick<ReplicaRequest, "channelId">,
+  why: string,
+): RemoteWatchError => new RemoteWatchError("replicaUnusable", `channel ${channelId}: ${why}`);

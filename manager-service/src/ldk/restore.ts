@@ -53,7 +53,7 @@ export async function restoreMonitors(
       continue;
     }
     book.revive(id);
-    register(book, id, replica);
+    register(book, id, replica.monitor);
     for (const item of replica.start.handledHtlcEvents) desk.repeat(monitorItemOf(item));
     if (saved.completed === undefined) await announceFirst(parts, id, replica);
     await checkpoint(parts, id, replica);
@@ -90,7 +90,7 @@ const fetchReplica = (
     ),
   );
 
-function register(book: ChannelBook, id: ChannelId, { monitor }: Replica): void {
+export function register(book: ChannelBook, id: ChannelId, monitor: Ldk.ChannelMonitor): void {
   const funding = fundingOf(monitor.get_funding_txo().get_a());
   const counterpartyNodeId = monitor.get_counterparty_node_id();
   book.add({ channelId: id, funding, counterpartyNodeId }, monitor.get_latest_update_id());

@@ -4,7 +4,7 @@ import { must } from "@farwatch/protocol/assert";
 import { ldk, loadLdk } from "../../fixture-recorder/ldk/module.js";
 import { closedWithHtlcs, closesAlone } from "../../harness/in-process-ldk/closing.js";
 import { mine, settle } from "../../harness/in-process-ldk/settle.js";
-import { closeStages, restart } from "../../harness/in-process-ldk/stage.js";
+import { closeStages, openedChannel, restart } from "../../harness/in-process-ldk/stage.js";
 
 /** Blocks until both HTLCs that A offered have run out and are buried. */
 const UNTIL_TIMED_OUT = 60;
@@ -72,6 +72,23 @@ describe("RemoteWatch: closed channels", function () {
     assert.equal(manager.received.length, received);
     await restart(made); // settled now: not even asked for
     assert.equal(a.handed.length, length);
+    assert.deepEqual(a.alarms, []);
+  });
+
+  it("passes no replica of a cooperatively closed channel: LDK would close it by force (R7)", async () => {
+    const made = await openedChannel();
+    const { a, pair, manager } = made;
+    const [channel] = a.node.manager.list_channels();
+    const id = must(channel, "a channel").get_channel_id();
+    assert.ok(a.node.manager.close_channel(id, pair.b.id).is_ok());
+    await settle(pair, a);
+    assert.deepEqual(a.node.manager.list_channels(), []);
+    a.save();
+    await settle(pair, a);
+    const { length } = manager.received;
+    await restart(made); // the monitors have not seen it confirm yet
+    await mine(pair, a, 2);
+    assert.equal(manager.received.length, length);
     assert.deepEqual(a.alarms, []);
   });
 });

@@ -11,6 +11,7 @@ import type {
   Event,
   KeysManager,
   Logger,
+  OutPoint,
   PeerManager,
   Watch,
 } from "lightningdevkit";
@@ -87,6 +88,9 @@ export class InProcessNode {
   /** Claim what arrives. */
   autoClaim = true;
   readonly preimages = new Map<string, Uint8Array>();
+  /** ChannelMonitors of its own ChainMonitor, as it last persisted them. */
+  readonly persisted = new Map<string, Uint8Array>();
+  readonly #news: Event[] = [];
   readonly #alive: object[] = [];
 
   constructor(
@@ -127,10 +131,19 @@ export class InProcessNode {
 
   /** True when there was anything. */
   processEvents(): boolean {
-    const news: Event[] = [];
-    const take = eventHandler((event) => news.push(event));
+    const take = eventHandler((event) => this.take(event));
     this.manager.as_EventsProvider().process_pending_events(take);
     this.chainMonitor?.as_EventsProvider().process_pending_events(take);
+    return this.reactToNews();
+  }
+
+  /** For an event handler: nothing is done in it, because LDK must not be called from a callback. */
+  take(event: Event): void {
+    this.#news.push(event);
+  }
+
+  reactToNews(): boolean {
+    const news = this.#news.splice(0);
     for (const event of news) this.#react(event);
     return news.length > 0;
   }
@@ -163,9 +176,13 @@ export class InProcessNode {
 
   #localMonitor(): ChainMonitor {
     const done = ldk.ChannelMonitorUpdateStatus.LDKChannelMonitorUpdateStatus_Completed;
+    const keep = (funding: OutPoint, monitor: ChannelMonitor) => {
+      this.persisted.set(toHex(funding.write()), monitor.write());
+      return done;
+    };
     const persist = ldk.Persist.new_impl({
-      persist_new_channel: () => done,
-      update_persisted_channel: () => done,
+      persist_new_channel: keep,
+      update_persisted_channel: (funding, _update, monitor) => keep(funding, monitor),
       archive_persisted_channel: () => undefined,
     });
     this.#alive.push(persist);

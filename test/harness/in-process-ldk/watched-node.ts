@@ -33,6 +33,8 @@ export class WatchedNode {
   #node: InProcessNode | undefined;
   #watch: RemoteWatch | undefined;
   disk: Disk | undefined;
+  /** ChannelMonitors of its own that it starts with. */
+  own: readonly Uint8Array[] | undefined;
   /** Also when only LDK asks for it; otherwise the disk is as old as RemoteWatch allows. */
   savesAlways = false;
 
@@ -65,7 +67,10 @@ export class WatchedNode {
       ...this.extra,
     });
     this.#watch = watch;
-    const monitors = await watch.restore(disk?.told, identity.readers);
+    const monitors =
+      this.own === undefined
+        ? await watch.restore(disk?.told, identity.readers)
+        : await watch.adopt(this.own, identity.readers);
     const saved = disk === undefined ? undefined : { manager: disk.manager, monitors };
     const node = new InProcessNode(identity, this.#recording(watch.asWatch()), saved);
     this.#node = node;
