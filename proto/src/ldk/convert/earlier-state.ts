@@ -4,6 +4,7 @@ import type { CounterpartyCommitment, HolderCommitment } from "../../channel.js"
 import type { LdkChannelMonitor } from "../monitor.js";
 import type { ImportedScope } from "./funding-scopes.js";
 import { fulfilledIn, preimagesIn } from "./known-preimages.js";
+import { unackedClaims } from "./unacked-events.js";
 
 /** undefined: nothing. */
 export function earlierState(
@@ -26,11 +27,13 @@ export function earlierState(
           }),
         };
   };
+  const unacked = unackedClaims(monitor);
   const earlier = {
     previousHolder: onFundings(({ previousHolder }) => previousHolder),
     previousCounterparty: onFundings(({ previousCounterparty }) => previousCounterparty),
     preimages: preimagesIn(monitor),
-    fulfilled: fulfilledIn(monitor),
+    // What was not acked is told again, as an event; the rest the node knows.
+    fulfilled: fulfilledIn(monitor).filter(({ sourceKey }) => !unacked.has(sourceKey)),
   };
   const isNothing =
     earlier.previousHolder === undefined &&

@@ -6,7 +6,7 @@
 import { blockHash, blockHeight } from "../../block.js";
 import { reversed, toHex } from "../../bytes.js";
 import type { InitialState, RevokedSecret } from "../../channel.js";
-import { fail, readHeight, readSat, readWith } from "../../convert/reader.js";
+import { fail, optional, readHeight, readSat, readWith } from "../../convert/reader.js";
 import type { Curve } from "../../curve/curve.js";
 import { perCommitmentSecret } from "../../ids.js";
 import type { Refusal } from "../../reasons.js";
@@ -18,7 +18,7 @@ import { earlierState } from "./earlier-state.js";
 import { fundingScopes } from "./funding-scopes.js";
 import { failImport } from "./not-importable.js";
 import type { ChannelContext } from "./parameters.js";
-import { firstChannelId } from "./source.js";
+import { firstChannelId, userChannelIdOf } from "./source.js";
 
 /** Index of an empty place among LDK's 49 secrets. */
 const EMPTY_SLOT = 2n ** 48n;
@@ -82,7 +82,7 @@ function contextOf(monitor: LdkChannelMonitor, chainHash: string): ChannelContex
         ? undefined
         : Uint8Array.from(trailer.counterpartyNodeId),
     constantsProfile: line === "0.1" || line === "0.1.6" ? "ldk_0_1" : "ldk_0_2",
-    userChannelId: undefined,
+    userChannelId: optional(trailer.userChannelId, userChannelIdOf),
     shutdownScript: shutdownScript.length === 0 ? undefined : Uint8Array.from(shutdownScript),
   };
 }

@@ -10,6 +10,7 @@
  */
 import type { InitialState } from "../../channel.js";
 import { encodeInitialState } from "../../convert/channel.js";
+import { withImportedEvents } from "../../convert/imported-events.js";
 import { MAX_LDK_MONITOR_BYTES } from "../../convert/limits.js";
 import { atMost, fail, readWith } from "../../convert/reader.js";
 import type { Curve } from "../../curve/curve.js";
@@ -20,6 +21,7 @@ import { decodeChannelMonitor } from "../monitor.js";
 import { LEGACY_CLOSED_UPDATE_ID } from "../update.js";
 import { readInitialState } from "./initial-state.js";
 import { failDecode } from "./read-update.js";
+import { unackedEvents } from "./unacked-events.js";
 
 export interface LdkMonitorRead {
   readonly initial: InitialState;
@@ -48,9 +50,11 @@ export const readLdkMonitor = (
       fail("rangeExceeded", "latest_update_id", "a channel that LDK before 0.1 closed");
     }
     const initial = { ...readInitialState(decoded.value, chainHash, curve), ldkMonitor };
+    const state = encodeInitialState(initial);
+    const events = unackedEvents(decoded.value, initial);
     return {
       initial,
-      payload: encodeInitialState(initial),
+      payload: events.length === 0 ? state : withImportedEvents(state, events),
       firstUpdateId: updateId(latest + 1n),
       latestUpdateId: updateId(latest),
     };

@@ -73,10 +73,10 @@ const toInbound = (hop: PreviousHop): InboundHtlc => ({
   htlcId: htlcId(hop.htlcId),
   amountMsat: readMsat(hop.amountMsat ?? 0n, "amount_msat"),
   cltvExpiry: hop.cltvExpiry === undefined ? NEVER : readHeight(hop.cltvExpiry, "cltv_expiry"),
-  userChannelId: hop.userChannelId === undefined ? undefined : u128(hop.userChannelId),
+  userChannelId: hop.userChannelId === undefined ? undefined : userChannelIdOf(hop.userChannelId),
 });
 
-function u128(value: bigint): Uint8Array {
+export function userChannelIdOf(value: bigint): Uint8Array {
   return concatBytes(u64(value >> 64n), u64(value & 0xffffffffffffffffn));
 }
 
