@@ -49,7 +49,7 @@ export class LdkNode {
   }
 
   async take(entry: Entry): Promise<void> {
-    if (entry.type === "watch_channel") await this.#watch(entry.channel, fromHex(entry.monitor));
+    if (entry.type === "watch_channel") await this.watch(entry.channel, fromHex(entry.monitor));
     if (entry.type === "update_channel") {
       const outcome = await this.update(entry.channel, fromHex(entry.update));
       assert.deepEqual(outcome.refused, []);
@@ -67,7 +67,8 @@ export class LdkNode {
     return this.world.submit(manager.payloadUpdate(this.channelId(channel), bytes, ldk));
   }
 
-  async #watch(channel: string, bytes: Uint8Array): Promise<void> {
+  /** A new channel, or one in the middle of its life. */
+  async watch(channel: string, bytes: Uint8Array): Promise<void> {
     const read = readLdkMonitor(bytes, REGTEST_CHAIN_HASH, this.world.curve);
     assert.ok(read.ok);
     const { initial, firstUpdateId } = read.value;
