@@ -45,6 +45,8 @@ export interface MonitorHandle {
   readonly key: MonitorKey;
   readonly address: string;
   readonly process: ServiceProcess;
+  /** Its store: what is lost with its host. */
+  readonly dataFolder: string;
   /** Files of a caller it knows: the manager's certificate. */
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   /** A client with the manager's certificate. */
@@ -207,6 +209,7 @@ admin = true
     name,
     key: monitorKey(keys.xOnly),
     address,
+    dataFolder: path.join(folder, name),
     tls: { ca: authority.caFile, cert: managerLeaf.certFile, key: managerLeaf.keyFile },
     process: new ServiceProcess(env === undefined ? service : { ...service, env }),
     connect: () => new MonitorClient(address, authority.caFile, managerLeaf),

@@ -13,6 +13,7 @@ import { startRegtest, type Regtest } from "../bitcoind/node.js";
 import { freePort } from "../bitcoind/ports.js";
 import { until } from "../cluster/chain-facts.js";
 import { createCluster, type Cluster } from "../cluster/cluster.js";
+import { KillSwitch } from "../cluster/failpoint.js";
 import type { MonitorClient } from "../cluster/monitor-client.js";
 import { ChainIndex } from "./chain-index.js";
 import { EventLog } from "./event-log.js";
@@ -23,6 +24,8 @@ import type { NodePlan, WatchPlan } from "./protocol.js";
 const COINS = 12;
 const COIN_BTC = 0.2;
 const FIRST_BLOCKS = 110;
+/** The shipped monitor, with points at which a test may end it. */
+const FAILING_MONITOR = path.resolve(import.meta.dirname, "../cluster/failing-monitor.js");
 /** Blocks that bury a funding transaction for both sides. */
 export const FUNDING_DEPTH = 6;
 
@@ -51,6 +54,7 @@ export interface Member {
 
 export class LdkWorld {
   readonly #members = new Map<string, Member>();
+  readonly #switches = new Map<string, KillSwitch>();
   readonly #logs = new Map<string, EventLog>();
 
   private constructor(
@@ -92,6 +96,10 @@ export class LdkWorld {
   }
   services(name: string): Cluster {
     return must(this.member(name).services, `services of ${name}`);
+  }
+  /** Ends a monitor of this node at a named point. */
+  killSwitch(name: string): KillSwitch {
+    return must(this.#switches.get(name), `kill switch of ${name}`);
   }
   get members(): readonly Member[] {
     return [...this.#members.values()];
@@ -168,6 +176,10 @@ export class LdkWorld {
   async #add(name: string, monitors: number): Promise<void> {
     const { bitcoind } = this;
     const seed = seedOf(name);
+    const folder = path.join(this.folder, name);
+    fs.mkdirSync(folder);
+    const killSwitch = new KillSwitch(folder);
+    this.#switches.set(name, killSwitch);
     const services =
       monitors === 0
         ? undefined
@@ -176,13 +188,15 @@ export class LdkWorld {
             seed: fromHex(seed),
             monitors,
             feeWallet: "events",
+            monitorScript: FAILING_MONITOR,
+            env: killSwitch.env,
           });
     await services?.startAll();
     const { user, password } = bitcoind;
     const plan: NodePlan = {
       name,
       seed,
-      folder: path.join(this.folder, name),
+      folder,
       listenPort: await freePort(),
       bitcoind: { url: bitcoind.rpcUrl, user, password },
       wallet: walletOf(name),

@@ -1,16 +1,6 @@
 /** Scenarios in which every process stays alive. */
 import { until } from "../../harness/cluster/chain-facts.js";
-import type { Lane } from "../../harness/ldk-node/lane.js";
-import type { Scenario } from "./scenario.js";
-
-/** Payments that are settled or failed off chain end with a cooperative close, which sums them up. */
-async function closeTogether(lane: Lane, channel: Awaited<ReturnType<Lane["open"]>>) {
-  const { channelId, opener, acceptor } = channel;
-  await lane.node(opener).call("close", { channelId, force: false });
-  await lane.closed(opener, channel, ["LocallyInitiatedCooperativeClosure"]);
-  await lane.closed(acceptor, channel, ["CounterpartyInitiatedCooperativeClosure"]);
-  await lane.conserved(channel);
-}
+import { closeTogether, type Scenario } from "./scenario.js";
 
 export const paymentsBothWays: Scenario = {
   name: "payments both ways",
