@@ -9,16 +9,21 @@ import { Lane, LANE_TYPES, type LaneBook } from "../harness/ldk-node/lane.js";
 import { Lockstep } from "../harness/ldk-node/lockstep.js";
 import { LdkWorld } from "../harness/ldk-node/world.js";
 import { ALIVE } from "./scenarios/alive.js";
+import { DEATHS } from "./scenarios/deaths.js";
 import type { Scenario } from "./scenarios/scenario.js";
 import { Table } from "./table.js";
 
-/** Played with LDK's own ChainMonitor unless FARWATCH_LDK_WATCH=farwatch. */
-const isLocal = process.env["FARWATCH_LDK_WATCH"] !== "farwatch";
-const MONITORS = isLocal ? 0 : 1;
+/** How many monitor-services each node has. Another may lose one. */
+const MONITORS = { A: 1, B: 1, C: 1, D: 2 } as const;
+const CONNECTED = [
+  ["A", "B"],
+  ["B", "C"],
+  ["B", "D"],
+] as const;
 
 const table = new Table(
   "LDK nodes with their monitors in Farwatch, on a real bitcoind",
-  ALIVE.map(({ name }) => name),
+  [...ALIVE, ...DEATHS].map(({ name }) => name),
 );
 // Outside of any suite: the last words of the whole run.
 after(() => void process.stdout.write(table.lines().join("\n")));
@@ -33,11 +38,8 @@ describe("LDK matrix", function () {
     fundings: [],
   };
   before(async () => {
-    const nodes = { A: MONITORS, B: MONITORS, C: MONITORS, D: isLocal ? 0 : 2 };
-    world = await LdkWorld.open({ nodes });
-    await world.connect("A", "B");
-    await world.connect("B", "C");
-    await world.connect("B", "D");
+    world = await LdkWorld.open({ nodes: MONITORS });
+    for (const [from, to] of CONNECTED) await world.connect(from, to);
   });
   after(() => world.close());
 
@@ -77,4 +79,5 @@ describe("LDK matrix", function () {
   }
 
   play("with every process alive", ALIVE);
+  for (const scenario of DEATHS) play(`with deaths: ${scenario.name}`, [scenario]);
 });

@@ -118,8 +118,9 @@ export class LightningNode {
     watch.refresh(objects.manager);
     const events = this.#takeEvents();
     points.pass();
-    for (const event of events) react({ base: this.made.base, objects, application }, event);
+    for (const event of events) this.#react(event);
     points.pass();
+    watch.poll((event) => this.#react(event));
     const mustSave = objects.manager.get_and_clear_needs_persistence();
     const saved = application.takeChanged() || watch.needsSave() || mustSave;
     if (saved) this.#save();
@@ -130,8 +131,11 @@ export class LightningNode {
     const events: Event[] = [];
     const take = eventHandler((event) => events.push(event));
     this.made.objects.manager.as_EventsProvider().process_pending_events(take);
-    this.made.watch.processPendingEvents(take);
     return events;
+  }
+
+  #react(event: Event): void {
+    if (!this.#stopped) react(this.made, event);
   }
 
   /** R2: told and manager of one moment, durable, and only then what waited for it. */

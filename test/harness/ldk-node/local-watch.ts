@@ -7,7 +7,7 @@ import type {
   BroadcasterInterface,
   ChainMonitor,
   ChannelMonitor,
-  EventHandler,
+  Event,
   FeeEstimator,
   KeysManager,
   Logger,
@@ -16,6 +16,7 @@ import type {
 import { transactionsOf } from "../../fixture-recorder/fixture/confirmed.js";
 import { ldk } from "../../fixture-recorder/ldk/module.js";
 import { readMonitor } from "../../fixture-recorder/ldk/monitor.js";
+import { eventHandler } from "../../fixture-recorder/ldk/traits.js";
 import type { ChainFollower } from "./chain-follower.js";
 import type { Disk } from "./disk.js";
 import type { NodeWatch, WatchSnapshot } from "./node-watch.js";
@@ -83,8 +84,11 @@ export class LocalWatch implements NodeWatch {
   refresh(): void {
     return;
   }
-  processPendingEvents(handler: EventHandler): void {
-    this.#chainMonitor.as_EventsProvider().process_pending_events(handler);
+  poll(handle: (event: Event) => void): void {
+    const events: Event[] = [];
+    const take = eventHandler((event) => events.push(event));
+    this.#chainMonitor.as_EventsProvider().process_pending_events(take);
+    for (const event of events) handle(event);
   }
   connectBlock(raw: Uint8Array, height: number): void {
     this.#chainMonitor.as_Listen().block_connected(raw, height);

@@ -1,5 +1,5 @@
 /** What a node needs of whoever keeps its ChannelMonitors, be it in the same process or on another host. */
-import type { ChannelManager, ChannelMonitor, EventHandler, Watch } from "lightningdevkit";
+import type { ChannelManager, ChannelMonitor, Event, Watch } from "lightningdevkit";
 
 /** A moment that is being saved. */
 export interface WatchSnapshot {
@@ -21,7 +21,8 @@ export interface NodeWatch {
   beginSnapshot(): WatchSnapshot;
   /** Called outside LDK's callbacks after anything happened, before the node acts on events. */
   refresh(manager: ChannelManager): void;
-  processPendingEvents(handler: EventHandler): void;
+  /** SpendableOutputs and BumpTransaction of the monitors, now or as soon as they are there. */
+  poll(handle: (event: Event) => void): void;
   connectBlock(raw: Uint8Array, height: number): void;
   disconnectBlock(header: Uint8Array, height: number): void;
   /** Nothing is held or on its way. */

@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { credentials } from "@grpc/grpc-js";
 import { fromHex } from "@farwatch/protocol/bytes";
 import { RemoteWatch, type MonitorReaders } from "@farwatch/manager-service/ldk";
-import type { ChannelManager, ChannelMonitor, EventHandler, Watch } from "lightningdevkit";
+import type { ChannelManager, ChannelMonitor, Event, Watch } from "lightningdevkit";
 import { ldk } from "../../fixture-recorder/ldk/module.js";
 import type { NodeWatch, WatchSnapshot } from "./node-watch.js";
 import type { RemotePlan } from "./protocol.js";
@@ -58,13 +58,19 @@ export class RemoteNodeWatch implements NodeWatch {
   refresh(): void {
     this.#remote.tick();
   }
-  processPendingEvents(handler: EventHandler): void {
-    Reflect.apply(
-      Reflect.get(this.#remote, "processPendingEvents") ?? (() => undefined),
-      this.#remote,
-      [handler],
-    );
+  poll(handle: (event: Event) => void): void {
+    if (this.#polling) return;
+    this.#polling = true;
+    this.#remote
+      .processPendingEvents((event) => {
+        handle(event);
+        return "afterSnapshot"; // the application's answer is saved with the ChannelManager
+      })
+      .then((any) => any && this.parts.onWork())
+      .catch((error: unknown) => this.parts.onAlarm(String(error))) // tried again at the next call
+      .finally(() => (this.#polling = false));
   }
+  #polling = false;
   /** The remote monitors follow their own bitcoind. */
   connectBlock(): void {
     return;
