@@ -24,6 +24,7 @@ import { decodeChannelMonitor, type LdkChannelMonitor } from "@farwatch/protocol
 import { decodeMonitorUpdate, type LdkUpdateStep } from "@farwatch/protocol/ldk/update";
 import { encodeWhole } from "@farwatch/protocol/ldk/writer";
 import { RemoteWatchError } from "./errors.js";
+import type { InFlight } from "./in-flight.js";
 import type { ManagerLink } from "./manager-link.js";
 
 /** The same for the life of a channel. */
@@ -42,13 +43,16 @@ export interface HolderFacts extends ChannelFacts {
   readonly preimages: ReadonlyMap<PaymentHash, Preimage>;
 }
 
-/** Our newest commitment and the one before: the newest may not be the one in the chain. */
-const COMMITMENTS_KEPT = 2;
+/** Our newest commitment and those before: with updates in flight the newest is not the one in the chain. */
+const COMMITMENTS_KEPT = 4;
 
 export class FactsOfChannels {
   readonly #known = new Map<ChannelId, ChannelFacts>();
 
-  constructor(private readonly link: ManagerLink) {}
+  constructor(
+    private readonly link: ManagerLink,
+    private readonly inFlight: InFlight,
+  ) {}
 
   /** Throws RemoteWatchError replicaUnusable, or what the connection ended with. */
   async of(id: ChannelId): Promise<ChannelFacts> {
@@ -60,13 +64,13 @@ export class FactsOfChannels {
     return facts;
   }
 
-  /** With everything the monitors have. */
+  /** With everything that any monitor can have: also what is not durable on all of them. */
   async ofHolder(id: ChannelId): Promise<HolderFacts> {
     const { start: first } = await this.#fetch(id, 0n);
     const { start, updates } = await this.#fetch(id, first.durableId);
     const monitor = readMonitor(id, start.monitor);
     const gathered = new HolderState(monitor);
-    for (const bytes of updates) {
+    for (const bytes of [...updates, ...this.inFlight.after(id, first.durableId)]) {
       const update = decodeMonitorUpdate(bytes);
       if (!update.ok) throw unusable(id, describeFailure(update.error));
       for (const { value } of update.value.steps) gathered.apply(value);

@@ -9,6 +9,7 @@ import type { ChannelBook } from "./channel-book.js";
 import type { EventDesk, Handover } from "./event-desk.js";
 import { guarded } from "./guard.js";
 import type { Hold } from "./hold.js";
+import type { InFlight } from "./in-flight.js";
 import type { Ldk, LdkModule } from "./ldk-module.js";
 import { channelIdOf, completedEvent, monitorEvent, outPointOf } from "./monitor-events.js";
 
@@ -17,11 +18,7 @@ export interface WatchParts {
   readonly book: ChannelBook;
   readonly desk: EventDesk;
   readonly hold: Hold;
-  /** Bytes of a channel as LDK writes them, before they are held. */
-  readonly seen: (message: {
-    readonly kind: "watch" | "update";
-    readonly bytes: Uint8Array;
-  }) => void;
+  readonly inFlight: InFlight;
   /** Nothing may be handed over any more. */
   readonly isFailed: () => boolean;
   readonly failed: (error: unknown) => void;
@@ -62,7 +59,7 @@ export function ldkWatch(parts: WatchParts): Ldk.Watch {
 
 /** False: this channel is watched already. */
 function watchChannel(
-  { book, hold, seen }: WatchParts,
+  { book, hold }: WatchParts,
   point: Ldk.OutPoint,
   monitor: Ldk.ChannelMonitor,
 ): boolean {
@@ -72,13 +69,12 @@ function watchChannel(
   const updateId = monitor.get_latest_update_id();
   const counterpartyNodeId = monitor.get_counterparty_node_id();
   book.add({ channelId: id, funding: fundingOf(point), counterpartyNodeId }, updateId);
-  seen({ kind: "watch", bytes });
   hold.push({ kind: "watch", channelId: id, updateId, bytes });
   return true;
 }
 
 function updateChannel(
-  { book, hold, seen }: WatchParts,
+  { book, hold, inFlight }: WatchParts,
   point: Ldk.OutPoint,
   update: Ldk.ChannelMonitorUpdate,
 ): void {
@@ -88,16 +84,20 @@ function updateChannel(
   const updateId = update.get_update_id();
   const bytes = update.write();
   book.handed(channel.channelId, updateId);
-  seen({ kind: "update", bytes });
+  inFlight.add(channel.channelId, updateId, bytes);
   hold.push({ kind: "update", channelId: channel.channelId, updateId, bytes });
 }
 
-function handOver({ ldk, book }: WatchParts, { channelId: id, events, completed }: Handover) {
+function handOver(
+  { ldk, book, inFlight }: WatchParts,
+  { channelId: id, events, completed }: Handover,
+) {
   const channel = must(book.get(id), "a channel that LDK knows");
   const made = events.map((event) => monitorEvent(ldk, channel, event));
   if (completed !== undefined) {
     made.push(completedEvent(ldk, channel, completed));
     book.completed(id, completed);
+    inFlight.completed(id, completed);
   }
   return ldk.FourTuple_OutPointChannelIdCVec_MonitorEventZPublicKeyZ.constructor_new(
     outPointOf(ldk, channel.funding),

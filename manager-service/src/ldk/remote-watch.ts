@@ -30,6 +30,7 @@ import { ChannelBook } from "./channel-book.js";
 import { RemoteWatchError, textOf } from "./errors.js";
 import { EventDesk, type LdkView, type MonitorItem } from "./event-desk.js";
 import { Hold } from "./hold.js";
+import { InFlight } from "./in-flight.js";
 import { ldkWatch, viewOf } from "./ldk-watch.js";
 import type { Ldk } from "./ldk-module.js";
 import { systemClock } from "./link-options.js";
@@ -54,6 +55,7 @@ export class RemoteWatch {
   readonly #options: RemoteWatchOptions;
   readonly #book = new ChannelBook();
   readonly #hold = new Hold();
+  readonly #inFlight = new InFlight();
   readonly #desk: EventDesk;
   readonly #link: ManagerLink;
   readonly #userEvents: UserEvents;
@@ -82,13 +84,13 @@ export class RemoteWatch {
       { ...options, clock: options.clock ?? systemClock },
       this.#linkHost(),
     );
-    this.#userEvents = new UserEvents(options.ldk, new FactsOfChannels(this.#link));
+    this.#userEvents = new UserEvents(options.ldk, new FactsOfChannels(this.#link, this.#inFlight));
     this.#watch = ldkWatch({
       ldk: options.ldk,
       book: this.#book,
       desk: this.#desk,
       hold: this.#hold,
-      seen: () => undefined,
+      inFlight: this.#inFlight,
       isFailed: () => this.#failure !== undefined,
       failed: (error) => this.#fail(error),
     });
