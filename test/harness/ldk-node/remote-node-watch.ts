@@ -8,6 +8,8 @@ import { ldk } from "../../fixture-recorder/ldk/module.js";
 import type { NodeWatch, WatchSnapshot } from "./node-watch.js";
 import type { RemotePlan } from "./protocol.js";
 
+const RETRY_MS = 1_000;
+
 export interface RemoteParts {
   readonly plan: RemotePlan;
   readonly readers: MonitorReaders;
@@ -67,8 +69,13 @@ export class RemoteNodeWatch implements NodeWatch {
         return "afterSnapshot"; // the application's answer is saved with the ChannelManager
       })
       .then((any) => any && this.parts.onWork())
-      .catch((error: unknown) => this.parts.onAlarm(String(error))) // tried again at the next call
-      .finally(() => (this.#polling = false));
+      .then(
+        () => (this.#polling = false),
+        (error: unknown) => {
+          this.parts.onAlarm(String(error));
+          setTimeout(() => (this.#polling = false), RETRY_MS); // what failed is given again
+        },
+      );
   }
   #polling = false;
   /** The remote monitors follow their own bitcoind. */
