@@ -3,40 +3,13 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { must } from "@farwatch/protocol/assert";
 import { until } from "../../harness/cluster/chain-facts.js";
-import type { Channel, Lane, Payment } from "../../harness/ldk-node/lane.js";
+import type { Channel, Lane } from "../../harness/ldk-node/lane.js";
 import type { MonitorHandle } from "../../harness/cluster/cluster.js";
-import { NodeDied } from "../../harness/ldk-node/ldk-process.js";
+import { resolved, returns, sendAgainIfForgotten, sendOrDie } from "./after-a-death.js";
 import { closeTogether, type Scenario } from "./scenario.js";
 
 const monitorOf = (lane: Lane, name: string, index = 0): MonitorHandle =>
   must(lane.world.services(name).monitors[index], `monitor ${index} of ${name}`);
-
-/** The node's process and its connections, as they were before it died. */
-export async function returns(lane: Lane, name: string, peers: readonly string[]): Promise<void> {
-  await lane.pace.together(`${name} returns`, async () => {
-    const node = lane.node(name);
-    await node.kill9();
-    await node.start();
-    for (const peer of peers) await lane.world.connect(name, peer);
-  });
-}
-
-/** A payment that died with its sender before a save is sent again; the payment id makes that safe (R10). */
-export async function sendAgainIfForgotten(lane: Lane, payment: Payment): Promise<void> {
-  const { pendingPayments } = await lane.node(payment.from).state();
-  if (pendingPayments.includes(payment.hash)) return;
-  for (const type of ["PaymentSent", "PaymentFailed"]) {
-    if (await lane.told(payment.from, type, payment)) return;
-  }
-  await lane.send(payment);
-}
-
-/** The answer may die with the process. */
-export async function sendOrDie(lane: Lane, payment: Payment): Promise<void> {
-  await lane.send(payment).catch((error: unknown) => {
-    if (!(error instanceof NodeDied)) throw error;
-  });
-}
 
 /** B's old commitment, with an HTLC in it, that B revokes afterwards. */
 async function oldCommitment(lane: Lane, channel: Channel) {
@@ -168,7 +141,10 @@ export const bothKilled: Scenario = {
     await returns(lane, "A", ["B"]);
     for (const payment of payments) {
       await sendAgainIfForgotten(lane, payment);
-      await lane.settled(payment);
+      await resolved(lane, payment);
+    }
+    for (const from of ["A", "B"]) {
+      await lane.settled(await lane.pay(from, [channel], { msat: 3_000_000n }));
     }
     await closeTogether(lane, channel);
   },
