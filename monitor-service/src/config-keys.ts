@@ -24,6 +24,7 @@ const OWNER_ONLY_FOLDER = 0o700;
 const SECRET_BYTES = 32;
 
 type KeyFiles = Pick<MonitorConfig, "seedFile" | "keyStore" | "passphraseFile">;
+type KeyOptions = KeyFiles & Pick<MonitorConfig, "noChannelKeys">;
 
 /** 32 bytes. Throws ConfigError `key_file` when it is missing, readable by others, or no secret. */
 export function loadMonitorSecret(file: string, create: boolean, curve: Curve): Uint8Array {
@@ -39,8 +40,9 @@ export function loadMonitorSecret(file: string, create: boolean, curve: Curve): 
 }
 
 /** Seed and key store, whichever there is. Throws ConfigError naming the option of what is wrong. */
-export function loadKeys(config: KeyFiles, curve: Curve, log: Log): KeySource {
+export function loadKeys(config: KeyOptions, curve: Curve, log: Log): KeySource {
   const { keyStore, seedFile } = config;
+  if (config.noChannelKeys) return noKeys(config, log);
   const sources: KeySource[] = [];
   const hasStore = fs.existsSync(keyStore);
   if (config.passphraseFile !== undefined || hasStore) {
@@ -56,6 +58,19 @@ export function loadKeys(config: KeyFiles, curve: Curve, log: Log): KeySource {
     seed.fill(0);
   }
   return firstOf(sources);
+}
+
+/** Penalty-only channels need none (ADR M-18); a file that is there all the same is a mistake. */
+function noKeys({ seedFile, keyStore }: KeyFiles, log: Log): KeySource {
+  const found = [seedFile, keyStore].find((file) => fs.existsSync(file));
+  if (found !== undefined) {
+    throw new ConfigError(
+      "no_channel_keys",
+      `${found} exists: a host without keys has no such file`,
+    );
+  }
+  log.info({}, "no channel keys: only penalty-only channels are taken");
+  return firstOf([]);
 }
 
 /** The caller wipes it. Throws ConfigError `seed_file` or `passphrase_file`. */

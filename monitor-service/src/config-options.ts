@@ -81,6 +81,13 @@ const GENERAL: readonly Option[] = [
     "channel keys come from it; another seed than the node's cannot claim, and is refused by channel",
   ),
   option(
+    "no_channel_keys",
+    "switch",
+    false,
+    "hold no channel keys: neither seed_file nor key_store may exist, and channels are penalty-only",
+    "off: a missing seed usually means a wrong folder, and channels with keys are refused without it",
+  ),
+  option(
     "key_store",
     "path",
     "<data_dir>/channel.keys",

@@ -135,6 +135,7 @@ export const ConfigShape = z
     key_file: file.optional(),
     create_keys: z.boolean().default(false),
     seed_file: file.optional(),
+    no_channel_keys: z.boolean().default(false),
     floor_file: file.optional(),
     key_store: file.optional(),
     passphrase_file: file.optional(),

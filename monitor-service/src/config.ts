@@ -62,6 +62,8 @@ export interface MonitorConfig {
   readonly keyFile: string;
   readonly createKeys: boolean;
   readonly seedFile: string;
+  /** This host serves penalty-only channels alone. */
+  readonly noChannelKeys: boolean;
   readonly floorFile: string;
   /** Sealed secrets of single channels; need not exist. */
   readonly keyStore: string;
@@ -205,6 +207,7 @@ function resolve(input: ConfigInput): MonitorConfig {
     keyFile: input.key_file ?? path.join(dataDir, "monitor.key"),
     createKeys: input.create_keys,
     seedFile: input.seed_file ?? path.join(dataDir, "channel.seed"),
+    noChannelKeys: input.no_channel_keys,
     floorFile: input.floor_file ?? path.join(dataDir, "holder.floors"),
     keyStore: input.key_store ?? path.join(dataDir, "channel.keys"),
     passphraseFile: input.passphrase_file,

@@ -14,7 +14,8 @@ import {
   type ConfigSources,
   type MonitorConfig,
 } from "@farwatch/monitor-service/config";
-import { loadMonitorSecret, loadSeed } from "@farwatch/monitor-service/config-keys";
+import { loadKeys, loadMonitorSecret, loadSeed } from "@farwatch/monitor-service/config-keys";
+import { createLog } from "@farwatch/monitor-service/observe/log";
 import { bitcoindLogin } from "@farwatch/monitor-service/config-login";
 import { envName, OPTIONS } from "@farwatch/monitor-service/config-options";
 import { DEFAULT_MAX_FEERATE } from "@farwatch/monitor-service/monitor/constants";
@@ -302,6 +303,20 @@ describe("monitor configuration", () => {
         }),
       ),
       "seed_file",
+    );
+  });
+
+  it("opens a host without channel keys only where there are none", () => {
+    const seedFile = path.join(folder, "some.seed");
+    const none = { noChannelKeys: true, keyStore: path.join(folder, "none.keys") };
+    const common = { ...none, passphraseFile: undefined };
+    const log = createLog("silent");
+    const keys = loadKeys({ ...common, seedFile }, nobleCurve, log);
+    assert.equal(keys.secretsOf(new Uint8Array(32)), undefined);
+    fs.writeFileSync(seedFile, "11".repeat(32), { mode: 0o600 });
+    assert.equal(
+      refusedKey(() => loadKeys({ ...common, seedFile }, nobleCurve, log)),
+      "no_channel_keys",
     );
   });
 });

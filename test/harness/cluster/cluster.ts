@@ -29,8 +29,8 @@ export interface ClusterOptions {
   readonly bitcoind: ChainAccess;
   /** Seconds between two looks at the chain. */
   readonly pollSeconds?: number;
-  /** 32 bytes; the node's channel keys come from the same seed. */
-  readonly seed: Uint8Array;
+  /** 32 bytes; the node's channel keys come from the same seed. undefined: monitors hold no channel keys. */
+  readonly seed: Uint8Array | undefined;
   readonly monitors?: number;
   /** Who pays for our commitments on anchor channels. Default: bitcoind's wallet. */
   readonly feeWallet?: "bitcoind" | "events";
@@ -180,7 +180,7 @@ async function prepareMonitor(
 listen = "127.0.0.1:${port}"
 data_dir = ${quote(path.join(folder, name))}
 key_file = ${quote(secretFile(folder, `${name}.key`, keys.secret))}
-seed_file = ${quote(secretFile(folder, `${name}.seed`, seed))}
+${seed === undefined ? "no_channel_keys = true" : `seed_file = ${quote(secretFile(folder, `${name}.seed`, seed))}`}
 
 ${tlsTable(authority, leaf)}
 [bitcoind]
