@@ -182,6 +182,15 @@ describe("the Core Lightning plugin", function () {
     assert.ok(node.log.some((line) => line.includes("on this disk only after 1000 ms")));
     await pair.listen();
     await empty();
+
+    await node.kill9();
+    await node.start({ "farwatch-answer": "durable", "farwatch-answer-seconds": 600 });
+    await pair.cutOff();
+    node.send(must(first, "hook"));
+    await until("it is queued", async () => (await node.status()).queued === 1);
+    const asked = Date.now();
+    assert.equal(await node.shutdown(), 0);
+    assert.ok(Date.now() - asked < 10_000, "a hook that waits holds up no shutdown");
   });
 
   it("tells the monitors when a channel is over, and nothing of other changes", async () => {

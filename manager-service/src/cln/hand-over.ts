@@ -74,7 +74,7 @@ export class HandOver implements SessionHost {
       } catch (error) {
         if (!told)
           log("broken", `farwatch: a penalty transaction cannot be queued: ${textOf(error)}`);
-        await sleep(DISK_RETRY_MS);
+        await sleep(DISK_RETRY_MS, undefined, { ref: false }); // a plugin that ends waits no more
       }
     }
   }
@@ -90,7 +90,7 @@ export class HandOver implements SessionHost {
           : setTimeout(() => {
               this.#waiting.delete(rowId);
               resolve(false);
-            }, withinMs);
+            }, withinMs).unref();
       this.#waiting.set(rowId, () => {
         clearTimeout(timer);
         resolve(true);

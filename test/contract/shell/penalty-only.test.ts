@@ -151,6 +151,8 @@ describe("penalty-only channels", function () {
     await world.running.published();
     assert.deepEqual(told(), []);
     assert.equal((await view()).penalty.lookedUpTo, 0n);
+    const outages = world.lines.filter(({ message }) => message.includes("not looked up yet"));
+    assert.equal(outages.length, 1, "an outage is told once");
     world.chain.down = false;
     await world.running.maintain();
     await world.running.published();

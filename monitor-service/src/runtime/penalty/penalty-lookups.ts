@@ -28,6 +28,8 @@ export class PenaltyLookups implements LookupControl {
   #running: Promise<void> = Promise.resolve();
   #active = false;
   #stopped = false;
+  /** Since the last look-up that succeeded: an outage is told once. */
+  #toldFailure = false;
 
   constructor(core: () => Core) {
     this.#core = core;
@@ -65,13 +67,19 @@ export class PenaltyLookups implements LookupControl {
       this.#wanted.delete(entry);
       try {
         await this.#lookUp(entry);
+        this.#toldFailure = false;
       } catch (error) {
-        const { channelId } = entry;
-        const facts = { channelId, cause: causeOf(error) };
-        this.#core().deps.log.warn(facts, "commitments of new penalties not looked up yet");
+        this.#onFailure(entry, error);
       }
     }
     this.#active = false;
+  }
+
+  #onFailure({ channelId }: PenaltyEntry, error: unknown): void {
+    if (this.#toldFailure) return;
+    this.#toldFailure = true;
+    const facts = { channelId, cause: causeOf(error) };
+    this.#core().deps.log.warn(facts, "commitments of new penalties not looked up yet");
   }
 
   async #lookUp(entry: PenaltyEntry): Promise<void> {
