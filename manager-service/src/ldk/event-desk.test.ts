@@ -96,6 +96,20 @@ describe("what LDK is handed, and when", () => {
     assert.deepEqual(kinds(), []);
   });
 
+  it("not of a channel that LDK opened after it was looked at", () => {
+    const { made, tell, look, kinds } = desk();
+    look([], HEIGHT);
+    made.opened(A);
+    tell(1n, CLAIM);
+    assert.deepEqual(kinds(), []);
+    assert.ok(made.isWaiting);
+    look([A], HEIGHT);
+    assert.deepEqual(kinds(), []);
+    look([], HEIGHT);
+    assert.equal(kinds().length, 1);
+    assert.equal(made.isWaiting, false);
+  });
+
   it("never an outcome that an update brought", () => {
     const { made, tell } = desk();
     assert.equal(tell(1n, CLAIM, OFF_CHAIN), false);

@@ -69,6 +69,7 @@ export class EventDesk {
   readonly #options: DeskOptions;
   #reached = 0n;
   #view: LdkView | undefined;
+  readonly #openedSince = new Set<ChannelId>();
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -104,6 +105,21 @@ export class EventDesk {
 
   look(view: LdkView): void {
     this.#view = view;
+    this.#openedSince.clear();
+  }
+
+  /** LDK opened a channel that the last look could not see. */
+  opened(id: ChannelId): void {
+    this.#openedSince.add(id);
+  }
+
+  /** Something may become ready by what LDK does: it must be looked at. */
+  get isWaiting(): boolean {
+    for (const { isHanded } of this.#entries.values()) if (!isHanded) return true;
+    for (const waiting of this.#completions.values()) {
+      if (waiting.some(({ closed }) => closed)) return true;
+    }
+    return false;
   }
 
   /** Channels with an event of an HTLC that is not done. */
@@ -185,7 +201,7 @@ export class EventDesk {
 
   /** LDK itself. */
   #hasClosed(id: ChannelId): boolean {
-    return this.#view !== undefined && !this.#view.listed.has(id);
+    return this.#view !== undefined && !this.#view.listed.has(id) && !this.#openedSince.has(id);
   }
 
   #isReady({ item: { channelId, body, origin }, isHanded }: Entry): boolean {

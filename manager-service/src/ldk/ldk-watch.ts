@@ -59,7 +59,7 @@ export function ldkWatch(parts: WatchParts): Ldk.Watch {
 
 /** False: this channel is watched already. */
 function watchChannel(
-  { book, hold }: WatchParts,
+  { book, desk, hold }: WatchParts,
   point: Ldk.OutPoint,
   monitor: Ldk.ChannelMonitor,
 ): boolean {
@@ -69,6 +69,7 @@ function watchChannel(
   const updateId = monitor.get_latest_update_id();
   const counterpartyNodeId = monitor.get_counterparty_node_id();
   book.add({ channelId: id, funding: fundingOf(point), counterpartyNodeId }, updateId);
+  desk.opened(id);
   hold.push({ kind: "watch", channelId: id, updateId, bytes });
   return true;
 }

@@ -180,11 +180,13 @@ export class RemoteWatch {
   attach(lister: ChannelLister): void {
     this.#lister = lister;
     for (const item of this.#desk.stranded()) this.#stranded(item);
-    this.tick();
+    this.#look();
+    this.#tellWork();
   }
 
   /** Looks at LDK again: after blocks and after events, in every turn of the event loop. Not in a callback. */
   tick(): void {
+    if (this.#lister !== undefined && !this.#desk.isWaiting) return; // listing every channel is not free
     this.#look();
     if (this.#desk.hasWork) this.#tellWork();
   }

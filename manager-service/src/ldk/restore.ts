@@ -114,9 +114,12 @@ async function announceFirst(
   parts.desk.completed(id, { updateId, itemWatermark: 0n, closed: false });
 }
 
+export const isLongLog = ({ updates }: Pick<Replica, "updates">): boolean =>
+  updates >= CHECKPOINT_AFTER_UPDATES;
+
 /** Only makes the next start shorter: a failure is told and does not stop this one. */
 async function checkpoint(parts: RestoreParts, id: ChannelId, replica: Replica): Promise<void> {
-  if (replica.updates < CHECKPOINT_AFTER_UPDATES) return;
+  if (!isLongLog(replica)) return;
   const monitor = Buffer.from(replica.monitor.write());
   const updateId = replica.monitor.get_latest_update_id();
   const request = { channelId: Buffer.from(id, "hex"), updateId, monitor };

@@ -1,10 +1,11 @@
 /** A node whose disk holds only its ChannelManager and `told` dies and comes back (restart rules R3 to R6). */
 import assert from "node:assert/strict";
 import { RemoteWatchError } from "@farwatch/manager-service/ldk";
+import { CHECKPOINT_AFTER_UPDATES, isLongLog } from "@farwatch/manager-service/ldk/restore";
 import { must } from "@farwatch/protocol/assert";
 import { ldk, loadLdk } from "../../fixture-recorder/ldk/module.js";
 import { killPoints } from "../../harness/in-process-ldk/kill-points.js";
-import { settle } from "../../harness/in-process-ldk/settle.js";
+import { settle, settleUntil } from "../../harness/in-process-ldk/settle.js";
 import {
   closeStages,
   openedChannel,
@@ -133,6 +134,40 @@ describe("RemoteWatch: restart", function () {
     const held = heldOf(made);
     held.updates.splice(-1);
     await assert.rejects(a.start(), isFault("managerLost"));
+  });
+
+  it("stores a checkpoint when the log is long, and starts from it", async () => {
+    const made = await openedChannel();
+    const { a, pair } = made;
+    const held = heldOf(made);
+    while (held.updates.length < CHECKPOINT_AFTER_UPDATES) {
+      const before = a.node.events.length;
+      pair.pay(a.node, pair.b, 1_000_000n);
+      await settleUntil(pair, a, () =>
+        a.node.events
+          .slice(before)
+          .some((event) => event instanceof ldk.Event_PaymentPathSuccessful),
+      );
+    }
+    await settle(pair, a);
+    a.save();
+    assert.equal(held.checkpoints.length, 0);
+    await restart(made);
+    assert.equal(held.checkpoints.length, 1);
+    assert.equal(held.checkpoints[0]?.updateId, made.manager.acceptedId(held));
+    const hash = pair.pay(a.node, pair.b, AMOUNT_MSAT);
+    await settle(pair, a);
+    assert.ok(a.node.has(ldk.Event_PaymentSent, hash));
+    await restart(made);
+    assert.equal(held.checkpoints.length, 1);
+    assert.equal(a.node.manager.list_usable_channels().length, 1);
+    assert.deepEqual(a.alarms, []);
+    assert.deepEqual(
+      [CHECKPOINT_AFTER_UPDATES - 1, CHECKPOINT_AFTER_UPDATES].map((updates) =>
+        isLongLog({ updates }),
+      ),
+      [false, true],
+    );
   });
 
   for (const anchors of [false, true]) {

@@ -33,7 +33,7 @@ export async function settleUntil(
     const worked = watched.work;
     const moved = turn(pair, watched);
     if (reached()) return;
-    await sleep(LOOK_MS);
+    await sleep(moved ? 1 : LOOK_MS);
     const isBusy = moved || watched.work !== worked || watched.watch.backlog.unaccepted > 0;
     quiet = isBusy ? 0 : quiet + 1;
     if (quiet >= QUIET_LOOKS) return;
