@@ -3,7 +3,7 @@
  * and an update costs one log row of its own size (ADR M-02).
  */
 import type { Core } from "./core.js";
-import { SNAPSHOT_AFTER_ROWS, SNAPSHOTS_PER_IDLE } from "./limits.js";
+import { PENALTY_SNAPSHOT_AFTER_ROWS, SNAPSHOT_AFTER_ROWS, SNAPSHOTS_PER_IDLE } from "./limits.js";
 import type { AnyEntry } from "./monitors.js";
 import { runStep } from "./run-step.js";
 
@@ -12,7 +12,7 @@ export async function writeDueSnapshots(core: Core): Promise<number> {
   const due: AnyEntry[] = [];
   for (const entry of core.monitors.all()) {
     if (due.length >= SNAPSHOTS_PER_IDLE) break;
-    if (entry.rowsSinceSnapshot > SNAPSHOT_AFTER_ROWS) due.push(entry);
+    if (entry.rowsSinceSnapshot > dueAfter(entry)) due.push(entry);
   }
   if (due.length === 0) return 0;
   return runStep(core, (draft) => {
@@ -20,3 +20,6 @@ export async function writeDueSnapshots(core: Core): Promise<number> {
     return due.length;
   });
 }
+
+const dueAfter = ({ kind }: AnyEntry): number =>
+  kind === "full" ? SNAPSHOT_AFTER_ROWS : PENALTY_SNAPSHOT_AFTER_ROWS;

@@ -16,6 +16,11 @@ export const MAX_CHANNELS_PER_MANAGER = 10_000;
 export const MAX_UPDATES_IN_FLIGHT = 8_192;
 /** Log rows of a channel after which a snapshot is written in an idle moment; bounds start time. */
 export const SNAPSHOT_AFTER_ROWS = 1_000;
+/**
+ * The same of a penalty-only channel. Its state is a few hundred bytes, and what was looked up in the chain is
+ * in it: a start asks bitcoind about that many penalties of each channel again.
+ */
+export const PENALTY_SNAPSHOT_AFTER_ROWS = 32;
 /** Log rows at which a snapshot is written even under load: a start replays at most about these. */
 export const SNAPSHOT_AT_MOST_ROWS = 20_000;
 /** Snapshots written in one idle moment; each is one state, encoded on the main thread. */

@@ -19,6 +19,7 @@ import type { PenaltyTransactionStep } from "@farwatch/protocol/update";
 import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
 import { spend } from "@farwatch/monitor-service/tx/testing/spend";
+import { PENALTY_SNAPSHOT_AFTER_ROWS } from "@farwatch/monitor-service/runtime/limits";
 import type { PenaltyView } from "@farwatch/monitor-service/runtime/monitor-host";
 import { REGTEST_CHAIN_HASH } from "../../harness/channel/setup.js";
 import { World } from "./world.js";
@@ -175,6 +176,21 @@ describe("penalty-only channels", function () {
     await world.running.published();
     assert.deepEqual(told(), ["commitmentTxConfirmed:update"]);
     assert.equal((await view()).penalty.lookedUpTo, 81n);
+  });
+
+  it("look up few again after a restart: what was looked up is written when nothing else waits", async () => {
+    await watch();
+    const offered = PENALTY_SNAPSHOT_AFTER_ROWS;
+    for (let i = 1; i <= offered; i++) await world.accept(ID, [penaltyFor(commitment(i).txid, i)]);
+    await world.running.published();
+    assert.equal(await world.running.maintain(), 0);
+    await world.accept(ID, [penaltyFor(commitment(99).txid)]);
+    await world.running.published();
+    assert.equal(await world.running.maintain(), 1);
+    await world.down();
+    world.chain.down = true;
+    await world.up();
+    assert.equal((await view()).penalty.lookedUpTo, BigInt(offered + 1));
   });
 
   it("follow a reorganisation that takes the penalty, then the commitment, away", async () => {

@@ -1,12 +1,13 @@
 /** Penalty-only channels (ADR M-18): what is held, when it is sent, what is told, over reorganisations. */
 import { strict as assert } from "node:assert";
+import fc from "fast-check";
 import { txid, updateId } from "@farwatch/protocol/ids";
 import { parseTx } from "../../tx/parsed-tx.js";
 import { spend } from "../../tx/testing/spend.js";
 import { ARCHIVAL_DELAY_BLOCKS, ANTI_REORG_DELAY } from "../constants.js";
 import { encodeState } from "../codec.js";
 import { penaltyArchivalOf } from "./archival.js";
-import { MAX_PENALTIES_PER_CHANNEL } from "./check-penalty.js";
+import { MAX_PENALTIES_PER_CHANNEL, readPenaltyTx } from "./check-penalty.js";
 import { decodePenaltyState, encodePenaltyState } from "./codec.js";
 import { outstandingPenalties, watchedPenaltyOutputs } from "./outstanding.js";
 import { byteHex, COMMITMENT, penalty, PenaltyScene, toLocal } from "./testing/scene.js";
@@ -58,6 +59,27 @@ describe("a penalty-only channel holds", () => {
       assert.equal(!result.ok && result.error.reason, "malformed", what);
     }
     assert.ok(new PenaltyScene().offer(penalty(spend([toLocal(), toLocal(COMMITMENT, 1)]))).ok);
+  });
+
+  it("no bytes that it could not read again, whatever they are", () => {
+    const valid = spend([toLocal(), toLocal(COMMITMENT, 1)]);
+    const mutated = fc
+      .array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { maxLength: 3 })
+      .chain((changes) =>
+        fc.nat(valid.length).map((cut) => {
+          const bytes = Uint8Array.from(valid);
+          for (const [at, byte] of changes) bytes[at] = byte;
+          return cut % 5 === 0 ? bytes.slice(0, cut) : bytes;
+        }),
+      );
+    let taken = 0;
+    const holds = (bytes: Uint8Array): void => {
+      const result = readPenaltyTx(penalty(bytes));
+      if (result.ok) taken += 1;
+    };
+    fc.assert(fc.property(mutated, holds), { numRuns: 2000 });
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), holds), { numRuns: 500 });
+    assert.ok(taken > 100, "many are still transactions");
   });
 
   it("no more than its limit", () => {
