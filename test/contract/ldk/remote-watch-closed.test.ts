@@ -1,5 +1,7 @@
 /** Events of a closed channel and the node that waits, dies and comes back (restart rules R7 to R9). */
 import assert from "node:assert/strict";
+import { RemoteWatchError } from "@farwatch/manager-service/ldk";
+import { decodeEventPayload, encodeEventPayload } from "@farwatch/protocol/convert/event";
 import { must } from "@farwatch/protocol/assert";
 import { ldk, loadLdk } from "../../fixture-recorder/ldk/module.js";
 import { closedWithHtlcs, closesAlone } from "../../harness/in-process-ldk/closing.js";
@@ -90,5 +92,34 @@ describe("RemoteWatch: closed channels", function () {
     await mine(pair, a, 2);
     assert.equal(manager.received.length, length);
     assert.deepEqual(a.alarms, []);
+  });
+
+  it("fails inside a callback without LDK noticing", async () => {
+    const made = await closesAlone();
+    const { a, pair, manager, remote } = made;
+    const [told] = remote.monitorEvents;
+    const item = must(manager.items.get(must(told, "an event").itemId), "its item");
+    assert.ok(item.item?.$case === "monitorEvent");
+    const decoded = decodeEventPayload(item.item.value.payload);
+    assert.ok(decoded.ok && decoded.value.body.kind === "htlcEvent");
+    const { body, origin } = decoded.value;
+    // Another monitor's word for it, with a source that LDK does not read.
+    const source = { ...body.source, opaque: Uint8Array.of(9) };
+    const payload = Buffer.from(encodeEventPayload({ body: { ...body, source }, origin }));
+    manager.tell({ $case: "monitorEvent", value: { ...item.item.value, payload } });
+    await settle(pair, a);
+    a.node.catchUp();
+    a.watch.tick();
+    pair.exchange();
+    assert.ok(a.watch.failure instanceof RemoteWatchError);
+    assert.deepEqual(a.handed, []);
+    assert.throws(() => a.watch.beginSnapshot(), RemoteWatchError);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(
+      a.alarms.map(({ code }) => code),
+      ["internal"],
+    );
+    assert.ok(a.node.manager.write().length > 0); // LDK is still there
+    assert.deepEqual(manager.done, []);
   });
 });
