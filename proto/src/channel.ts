@@ -2,6 +2,7 @@
  * What a channel is, in domain words: parameters, public keys and the commitments of both sides.
  * The wire form is monitor/v1/channel.proto; convert/channel.ts is the only file that knows both.
  */
+import type { FailedHtlc } from "./htlc-failure.js";
 import type { FeeratePerKw, Msat, Sat } from "./amount.js";
 import type { BlockDelta, BlockHeight, BlockPoint } from "./block.js";
 import type {
@@ -167,6 +168,8 @@ export interface EarlierState {
   readonly preimages: readonly Preimage[];
   /** Outbound HTLCs that the counterparty fulfilled; the node knows of them. */
   readonly fulfilled: readonly { readonly sourceKey: SourceKey; readonly preimage: Preimage }[];
+  /** Outbound HTLCs that it failed and has not revoked yet: told when it does. */
+  readonly failed: readonly FailedHtlc[];
 }
 
 /** First state of a channel, as WatchChannel carries it. */

@@ -10,30 +10,15 @@ import type {
 } from "./channel.js";
 import type { CommitmentNumber, PerCommitmentSecret, Preimage, SourceKey, Txid } from "./ids.js";
 import type { Msat } from "./amount.js";
+import type { FailedHtlc } from "./htlc-failure.js";
 
-/** Why an outbound HTLC failed; kept raw, re-wrapping per hop is the node's work. */
-export type HtlcFailKind =
-  | { readonly kind: "onionError"; readonly packet: Uint8Array }
-  | { readonly kind: "local"; readonly failureCode: number; readonly data: Uint8Array }
-  | { readonly kind: "onChainTimeout" };
-
-export interface HtlcFailReason {
-  readonly cause: HtlcFailKind;
-  /** Units of 100 ms since the HTLC was sent. */
-  readonly holdTime: number | undefined;
-  readonly attributionData: Uint8Array | undefined;
-}
+export type { FailedHtlc, HtlcFailKind, HtlcFailReason } from "./htlc-failure.js";
 
 export interface ClaimedHtlc {
   readonly sourceKey: SourceKey;
   readonly preimage: Preimage;
   readonly skimmedFeeMsat: Msat | undefined;
   readonly attributionData: Uint8Array | undefined;
-}
-
-export interface FailedHtlc {
-  readonly sourceKey: SourceKey;
-  readonly reason: HtlcFailReason;
 }
 
 export type UpdateStep =

@@ -1,6 +1,6 @@
 /** The node's own payments that fail in part or as a whole, off chain. */
 import assert from "node:assert/strict";
-import { readReason } from "@farwatch/protocol/convert/update";
+import { readReason } from "@farwatch/protocol/convert/htlc-failure";
 import { paymentId } from "@farwatch/protocol/ids";
 import type { HtlcFailReason } from "@farwatch/protocol/update";
 import { NOTHING } from "../harness/routing/memory.js";

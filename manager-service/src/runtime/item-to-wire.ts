@@ -4,7 +4,7 @@ import { fromHex } from "@farwatch/protocol/bytes";
 import { writeOutpoint } from "@farwatch/protocol/convert/channel";
 import { encodeEventPayload } from "@farwatch/protocol/convert/event";
 import { writeSpendable } from "@farwatch/protocol/convert/spendable";
-import { writeReason } from "@farwatch/protocol/convert/update";
+import { writeReason } from "@farwatch/protocol/convert/htlc-failure";
 import {
   ClosureReason as WireClosureReason,
   type HtlcLocator as WireLocator,

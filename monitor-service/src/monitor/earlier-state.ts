@@ -68,6 +68,9 @@ export function withEarlierState(
     })),
   });
   for (const preimage of earlier.preimages) learnPreimage(work, hashOfPreimage(preimage), preimage);
+  for (const { sourceKey, reason } of earlier.failed) {
+    change(work, { failReasons: withEntry(work.state.failReasons, sourceKey, reason) });
+  }
   const refusal = rememberFulfilled(work, earlier);
   return refusal === undefined ? ok(work.state) : err(refusal);
 }

@@ -10,18 +10,22 @@ import { preimage, sourceKey } from "../ids.js";
 import type * as wire from "../../gen/monitor/v1/monitor_service.js";
 import { readCounterparty, readHolder, writeCounterparty, writeHolder } from "./commitment.js";
 import { readCommitments, writeCommitments, type Scoped } from "./commitments-on-fundings.js";
-import { MAX_FULFILLED, MAX_PREIMAGES } from "./limits.js";
+import { readFailed, writeFailed } from "./htlc-failure.js";
+import { MAX_OUTCOMES, MAX_PREIMAGES } from "./limits.js";
 import { fail, fixed, fixedHex } from "./reader.js";
 
 const FIELD = "earlier";
 
 export function readEarlierState(message: wire.EarlierState): EarlierState {
-  const { preimages, fulfilled } = message;
+  const { preimages, fulfilled, failed } = message;
   if (preimages.length > MAX_PREIMAGES) {
     fail("tooLarge", `${FIELD}.preimages`, `more than ${MAX_PREIMAGES}`);
   }
-  if (fulfilled.length > MAX_FULFILLED) {
-    fail("tooLarge", `${FIELD}.fulfilled`, `more than ${MAX_FULFILLED}`);
+  if (fulfilled.length > MAX_OUTCOMES) {
+    fail("tooLarge", `${FIELD}.fulfilled`, `more than ${MAX_OUTCOMES}`);
+  }
+  if (failed.length > MAX_OUTCOMES) {
+    fail("tooLarge", `${FIELD}.failed`, `more than ${MAX_OUTCOMES}`);
   }
   return {
     previousHolder: onFundings(
@@ -47,6 +51,7 @@ export function readEarlierState(message: wire.EarlierState): EarlierState {
         preimage: preimage(fixed(entry.preimage, 32, `${at}.preimage`)),
       };
     }),
+    failed: failed.map((entry, index) => readFailed(entry, `${FIELD}.failed[${index}]`)),
   };
 }
 
@@ -60,6 +65,7 @@ export const writeEarlierState = (earlier: EarlierState): wire.EarlierState => (
     skimmedFeeMsat: undefined,
     attributionData: undefined,
   })),
+  failed: earlier.failed.map(writeFailed),
 });
 
 const onFundings = <W extends Scoped, C extends HolderCommitment | CounterpartyCommitment>(

@@ -44,7 +44,7 @@ import {
 import { readOvertaken, writeOvertaken } from "./penalty-only.js";
 import { readSource, readUserChannelId, writeSource } from "./source.js";
 import { readSpend, readSpendable, writeSpend, writeSpendable } from "./spendable.js";
-import { readReason, writeReason } from "./update.js";
+import { readReason, writeReason } from "./htlc-failure.js";
 
 export interface EventPayload {
   readonly body: MonitorEventBody;

@@ -36,4 +36,4 @@ export const MAX_LDK_MONITOR_BYTES = 2.5 * 1024 * 1024;
 /** LDK keeps preimages until their commitments are revoked: a busy channel holds some hundred. */
 export const MAX_PREIMAGES = 10_000;
 /** Of outbound HTLCs in at most four commitments that are not revoked. */
-export const MAX_FULFILLED = 4 * MAX_HTLCS_PER_SIDE;
+export const MAX_OUTCOMES = 4 * MAX_HTLCS_PER_SIDE;

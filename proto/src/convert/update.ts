@@ -10,7 +10,7 @@ import {
 } from "../ids.js";
 import type { Refusal } from "../reasons.js";
 import type { Result } from "../result.js";
-import type { ClaimedHtlc, FailedHtlc, HtlcFailReason, UpdateStep } from "../update.js";
+import type { ClaimedHtlc, UpdateStep } from "../update.js";
 import { ChannelMonitorUpdate } from "../../gen/monitor/v1/update.js";
 import type * as wire from "../../gen/monitor/v1/update.js";
 import {
@@ -22,6 +22,7 @@ import {
 } from "./commitment.js";
 import { readCommitments, writeCommitments } from "./commitments-on-fundings.js";
 import { readRenegotiatedFunding, writeRenegotiatedFunding } from "./funding.js";
+import { readFailed, writeFailed } from "./htlc-failure.js";
 import { readPenalty, writePenalty } from "./penalty-only.js";
 import {
   MAX_OPAQUE_BYTES,
@@ -37,7 +38,6 @@ import {
   fixedHex,
   optional,
   parseWith,
-  present,
   readMsat,
   textUpTo,
 } from "./reader.js";
@@ -115,13 +115,9 @@ function readHolderStep(message: wire.LatestHolderCommitment, field: string): Up
     claimed: message.claimedHtlcs.map((entry, index) =>
       readClaimed(entry, `${field}.claimed_htlcs[${index}]`),
     ),
-    failed: message.failedHtlcs.map((entry, index): FailedHtlc => {
-      const at = `${field}.failed_htlcs[${index}]`;
-      return {
-        sourceKey: sourceKey(fixedHex(entry.sourceKey, 32, `${at}.source_key`)),
-        reason: readReason(present(entry.reason, `${at}.reason`), `${at}.reason`),
-      };
-    }),
+    failed: message.failedHtlcs.map((entry, index) =>
+      readFailed(entry, `${field}.failed_htlcs[${index}]`),
+    ),
   };
 }
 
@@ -136,38 +132,6 @@ const readClaimed = (entry: wire.ClaimedHtlc, field: string): ClaimedHtlc => ({
   ),
 });
 
-export function readReason(message: wire.HtlcFailReason, field: string): HtlcFailReason {
-  return {
-    cause: readCause(message, field),
-    holdTime: message.holdTime,
-    attributionData: optional(message.attributionData, (bytes) =>
-      atMost(bytes, MAX_REASON_BYTES, `${field}.attribution_data`),
-    ),
-  };
-}
-
-function readCause({ kind }: wire.HtlcFailReason, field: string): HtlcFailReason["cause"] {
-  switch (kind?.$case) {
-    case undefined:
-      return fail("malformed", `${field}.kind`, "required");
-    case "onionError":
-      return {
-        kind: "onionError",
-        packet: atMost(kind.value, MAX_REASON_BYTES, `${field}.onion_error`),
-      };
-    case "local":
-      return {
-        kind: "local",
-        failureCode: kind.value.failureCode,
-        data: atMost(kind.value.data, MAX_REASON_BYTES, `${field}.local.data`),
-      };
-    case "onChainTimeout":
-      return { kind: "onChainTimeout" };
-    default:
-      return assertNever(kind);
-  }
-}
-
 function writeStep(step: UpdateStep): wire.ChannelMonitorUpdateStep["step"] {
   switch (step.kind) {
     case "latestHolderCommitment":
@@ -176,10 +140,7 @@ function writeStep(step: UpdateStep): wire.ChannelMonitorUpdateStep["step"] {
         value: {
           commitments: writeCommitments(writeHolder, step),
           claimedHtlcs: step.claimed.map(writeClaimed),
-          failedHtlcs: step.failed.map(({ sourceKey: key, reason }) => ({
-            sourceKey: Buffer.from(fromHex(key)),
-            reason: writeReason(reason),
-          })),
+          failedHtlcs: step.failed.map(writeFailed),
         },
       };
     case "latestCounterpartyCommitment":
@@ -238,25 +199,3 @@ const writeClaimed = (entry: ClaimedHtlc): wire.ClaimedHtlc => ({
   skimmedFeeMsat: entry.skimmedFeeMsat,
   attributionData: optional(entry.attributionData, (bytes) => Buffer.from(bytes)),
 });
-
-export const writeReason = (reason: HtlcFailReason): wire.HtlcFailReason => ({
-  kind: writeCause(reason.cause),
-  holdTime: reason.holdTime,
-  attributionData: optional(reason.attributionData, (bytes) => Buffer.from(bytes)),
-});
-
-function writeCause(cause: HtlcFailReason["cause"]): wire.HtlcFailReason["kind"] {
-  switch (cause.kind) {
-    case "onionError":
-      return { $case: "onionError", value: Buffer.from(cause.packet) };
-    case "local":
-      return {
-        $case: "local",
-        value: { failureCode: cause.failureCode, data: Buffer.from(cause.data) },
-      };
-    case "onChainTimeout":
-      return { $case: "onChainTimeout", value: {} };
-    default:
-      return assertNever(cause);
-  }
-}

@@ -25,6 +25,7 @@ import type {
 } from "@farwatch/monitor-service/runtime/monitor-host";
 import { startMonitorHost, type RunningHost } from "@farwatch/monitor-service/runtime/start";
 import { MemoryFloors, type HolderFloors } from "@farwatch/monitor-service/signer/holder-floors";
+import type { ChannelSigner } from "@farwatch/monitor-service/signer/signer";
 import { openSqliteStore } from "@farwatch/monitor-service/store/sqlite/sqlite-store";
 import type { LogRow, MonitorStore } from "@farwatch/monitor-service/store/store";
 import { createChannel, type Channel, type ChannelOptions } from "../../harness/channel/channel.js";
@@ -48,6 +49,8 @@ export interface WorldOptions {
   readonly sweep?: SweepConfig;
   /** Of the host's keys; the holder's of the harness unless said. */
   readonly seed?: Uint8Array;
+  /** In place of one over a seed. */
+  readonly signer?: ChannelSigner;
   /** Of the chain when the host starts. */
   readonly firstHeight?: number;
 }
@@ -160,7 +163,7 @@ export class World {
     return {
       curve: this.curve,
       store,
-      signer: seedSigner(this.curve, this.#options.seed ?? DEFAULT_SEEDS.holder, this.floors),
+      signer: this.#signer,
       floors: this.floors,
       source: this.chain,
       chain: "regtest",
@@ -175,6 +178,11 @@ export class World {
       ...(this.#options.sweep === undefined ? {} : { sweep: this.#options.sweep }),
       ...(this.#options.failpoint === undefined ? {} : { failpoint: this.#options.failpoint }),
     };
+  }
+
+  get #signer(): ChannelSigner {
+    const { signer, seed = DEFAULT_SEEDS.holder } = this.#options;
+    return signer ?? seedSigner(this.curve, seed, this.floors);
   }
 
   async openSession(manager = this.manager): Promise<void> {

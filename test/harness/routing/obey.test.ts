@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { msat } from "@farwatch/protocol/amount";
 import { must } from "@farwatch/protocol/assert";
 import { fromHex } from "@farwatch/protocol/bytes";
-import { writeReason } from "@farwatch/protocol/convert/update";
+import { writeReason } from "@farwatch/protocol/convert/htlc-failure";
 import { ClosureReason } from "@farwatch/protocol/gen/manager/v1/event";
 import { CommandResult } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { HtlcFailReason } from "@farwatch/protocol/update";

@@ -4,7 +4,7 @@
  */
 import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
-import { readReason } from "@farwatch/protocol/convert/update";
+import { readReason } from "@farwatch/protocol/convert/htlc-failure";
 import { ClosureReason } from "@farwatch/protocol/gen/manager/v1/event";
 import { CommandResult } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import { channelId, htlcId, preimage, type ChannelId, type HtlcId } from "@farwatch/protocol/ids";

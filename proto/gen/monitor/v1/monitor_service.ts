@@ -32,7 +32,7 @@ import {
 } from "./channel.js";
 import { ErrorDetail } from "./error.js";
 import { BumpRequest, FundingSpendKind, MonitorEvent, MonitorEventPayload } from "./event.js";
-import { ClaimedHtlc, CommitmentSecret, RenegotiatedFunding, SignedUpdateBatch } from "./update.js";
+import { ClaimedHtlc, CommitmentSecret, FailedHtlc, RenegotiatedFunding, SignedUpdateBatch } from "./update.js";
 
 /**
  * MonitorService: what a manager asks of the host that watches the chain for it.
@@ -212,8 +212,13 @@ export interface EarlierState {
   readonly previousCounterpartyCommitments: readonly CounterpartyCommitment[];
   /** Of HTLCs to us, perhaps also of others. */
   readonly preimages: readonly Buffer[];
-  /** Outbound HTLCs that the counterparty fulfilled and that a commitment still has; the node knows of them. */
+  /**
+   * Outbound HTLCs that the counterparty fulfilled and that a commitment still has; the node knows of them, so
+   * one that stands in pending_events is not here.
+   */
   readonly fulfilled: readonly ClaimedHtlc[];
+  /** Outbound HTLCs that it failed and has not revoked yet: told when it does. */
+  readonly failed: readonly FailedHtlc[];
 }
 
 /**
@@ -1438,7 +1443,13 @@ export const InitialState: MessageFns<InitialState> = {
 };
 
 function createBaseEarlierState(): EarlierState {
-  return { previousHolderCommitments: [], previousCounterpartyCommitments: [], preimages: [], fulfilled: [] };
+  return {
+    previousHolderCommitments: [],
+    previousCounterpartyCommitments: [],
+    preimages: [],
+    fulfilled: [],
+    failed: [],
+  };
 }
 
 export const EarlierState: MessageFns<EarlierState> = {
@@ -1454,6 +1465,9 @@ export const EarlierState: MessageFns<EarlierState> = {
     }
     for (const v of message.fulfilled) {
       ClaimedHtlc.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.failed) {
+      FailedHtlc.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1503,6 +1517,14 @@ export const EarlierState: MessageFns<EarlierState> = {
             message.fulfilled.push(ClaimedHtlc.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.failed.push(FailedHtlc.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1526,6 +1548,7 @@ export const EarlierState: MessageFns<EarlierState> = {
       object.previousCounterpartyCommitments?.map((e) => CounterpartyCommitment.fromPartial(e)) || [];
     message.preimages = object.preimages?.map((e) => e) || [];
     message.fulfilled = object.fulfilled?.map((e) => ClaimedHtlc.fromPartial(e)) || [];
+    message.failed = object.failed?.map((e) => FailedHtlc.fromPartial(e)) || [];
     return message;
   },
 };

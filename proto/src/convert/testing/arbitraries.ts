@@ -165,6 +165,17 @@ const parameters: Arbitrary<ChannelParameters> = fc.record({
   shutdownScript: maybe(upTo(42)),
   spliceParentFundingTxid: maybe(txids),
 });
+export const failReasons: Arbitrary<HtlcFailReason> = fc.record({
+  cause: fc.oneof(
+    fc.record({ kind: fc.constant("onionError" as const), packet: upTo(80) }),
+    fc.record({ kind: fc.constant("local" as const), failureCode: u32, data: upTo(20) }),
+    fc.constant({ kind: "onChainTimeout" as const }),
+  ),
+  holdTime: maybe(u32),
+  attributionData: maybe(upTo(20)),
+});
+const failed = fc.record({ sourceKey: sourceKeys, reason: failReasons });
+
 const onPending = <C extends HolderCommitment | CounterpartyCommitment>(commitment: Arbitrary<C>) =>
   fc.array(fc.record({ funding: outpoints, commitment }), { maxLength: 2 });
 const onFundings = <C extends HolderCommitment | CounterpartyCommitment>(
@@ -197,26 +208,17 @@ export const initialStates: Arbitrary<InitialState> = fc.record({
       fulfilled: fc.array(fc.record({ sourceKey: sourceKeys, preimage: preimages }), {
         maxLength: 2,
       }),
+      failed: fc.array(failed, { maxLength: 2 }),
     }),
   ),
 });
 
-export const failReasons: Arbitrary<HtlcFailReason> = fc.record({
-  cause: fc.oneof(
-    fc.record({ kind: fc.constant("onionError" as const), packet: upTo(80) }),
-    fc.record({ kind: fc.constant("local" as const), failureCode: u32, data: upTo(20) }),
-    fc.constant({ kind: "onChainTimeout" as const }),
-  ),
-  holdTime: maybe(u32),
-  attributionData: maybe(upTo(20)),
-});
 const claimed = fc.record({
   sourceKey: sourceKeys,
   preimage: preimages,
   skimmedFeeMsat: maybe(msats),
   attributionData: maybe(upTo(20)),
 });
-const failed = fc.record({ sourceKey: sourceKeys, reason: failReasons });
 
 export const steps: Arbitrary<UpdateStep> = fc.oneof(
   fc.record({

@@ -1,9 +1,15 @@
 /** What LDK's monitor of a channel in use knows besides the current commitments. */
-import type { CommitmentOnFundings, EarlierState } from "../../channel.js";
-import type { CounterpartyCommitment, HolderCommitment } from "../../channel.js";
+import type {
+  CommitmentOnFundings,
+  CounterpartyCommitment,
+  EarlierState,
+  HolderCommitment,
+} from "../../channel.js";
 import type { LdkChannelMonitor } from "../monitor.js";
+import { toReason } from "./fail-reason.js";
 import type { ImportedScope } from "./funding-scopes.js";
 import { fulfilledIn, preimagesIn } from "./known-preimages.js";
+import { sourceKeyOf } from "./source.js";
 import { unackedClaims } from "./unacked-events.js";
 
 /** undefined: nothing. */
@@ -34,11 +40,15 @@ export function earlierState(
     preimages: preimagesIn(monitor),
     // What was not acked is told again, as an event; the rest the node knows.
     fulfilled: fulfilledIn(monitor).filter(({ sourceKey }) => !unacked.has(sourceKey)),
+    failed: failedIn(monitor),
   };
-  const isNothing =
-    earlier.previousHolder === undefined &&
-    earlier.previousCounterparty === undefined &&
-    earlier.preimages.length === 0 &&
-    earlier.fulfilled.length === 0;
+  const isNothing = Object.values(earlier).every(
+    (part) => part === undefined || (Array.isArray(part) && part.length === 0),
+  );
   return isNothing ? undefined : earlier;
 }
+
+const failedIn = ({ trailer }: LdkChannelMonitor): EarlierState["failed"] =>
+  (trailer.counterpartyFailed ?? [])
+    .map(({ key, value }) => ({ sourceKey: sourceKeyOf(key), reason: toReason(value) }))
+    .sort((a, b) => (a.sourceKey < b.sourceKey ? -1 : 1));
