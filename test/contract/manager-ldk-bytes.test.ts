@@ -8,12 +8,14 @@ import { must } from "@farwatch/protocol/assert";
 import { concatBytes, fromHex, toHex } from "@farwatch/protocol/bytes";
 import { InitialState } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { Role } from "@farwatch/protocol/gen/manager/v1/manager_service";
-import { channelId, type ChannelId } from "@farwatch/protocol/ids";
+import { channelId, updateId, type ChannelId } from "@farwatch/protocol/ids";
 import { nobleCurve } from "@farwatch/protocol/curve/noble-curve";
+import { vectorRows } from "@farwatch/protocol/ldk/load-vectors.test";
+import { decodeChannelMonitor } from "@farwatch/protocol/ldk/monitor";
 import { readLdkMonitor } from "@farwatch/protocol/ldk/convert/read-monitor";
 import { CHAIN_HASH } from "@farwatch/manager-service/manager/testing/scene";
 import { Bench, WHO } from "@farwatch/manager-service/runtime/testing/bench";
-import { openedAs, RecordedNode } from "./recorded-ldk-node.js";
+import { idOf, openedAs, RecordedNode } from "./recorded-ldk-node.js";
 import { recordingNamed, vectors } from "./shell/ldk-node.js";
 
 const names = readdirSync(vectors)
@@ -130,6 +132,43 @@ describe("a manager with LDK's own bytes", function () {
       assert.deepEqual(await refusedUpdate(other), [["malformed", "ldk_bytes.channel_id"]]);
       assert.deepEqual(await refusedUpdate(one.slice(0, -1)), [["malformed", "ldk_bytes"]]);
       assert.deepEqual(await refusedUpdate(one), []);
+    });
+
+    it("goes on from a monitor in use, wherever its channel stood, and gives it back as the first", async () => {
+      const rows = vectorRows().filter(({ run, node: of }) => run === "anchors" && of === "a");
+      const log = rows.flatMap(({ kind, bytes }) =>
+        kind === "update" && idOf(bytes) > 0n ? [bytes] : [],
+      );
+      const last = idOf(must(log.at(-1), "an update"));
+      const starts = rows.flatMap(({ kind, bytes }) => {
+        const at = kind === "monitor" ? decodeChannelMonitor(bytes) : undefined;
+        return at?.ok === true && at.value.latestUpdateId < last
+          ? [{ bytes, at: at.value.latestUpdateId }]
+          : [];
+      });
+      assert.ok(starts.some(({ at }) => at > 10n));
+      for (const { bytes, at } of starts) {
+        await opened();
+        const read = readLdkMonitor(bytes, CHAIN_HASH, nobleCurve);
+        assert.ok(read.ok, read.ok ? "" : read.error.message);
+        id = read.value.initial.parameters.channelId;
+        assert.ok((await node.watch(bytes)).ok);
+        const { stream } = bench.updates();
+        const { items } = bench.subscribe();
+        for (const update of log.filter((each) => idOf(each) > at)) {
+          await node.update(id, idOf(update), update);
+        }
+        assert.equal(stream.told.at(-1), `accepted ${last}`, `from ${at}`);
+        assert.deepEqual(items.keys, []);
+        const source = await bench.host.ldkMonitor(WHO, id, updateId(0));
+        assert.ok(source.ok);
+        assert.deepEqual(
+          [source.value.start.updateId, toHex(source.value.start.monitor)],
+          [at, toHex(bytes)],
+        );
+        await bench.remove();
+        bench = new Bench();
+      }
     });
 
     it("refuses a channel that is not watched, and a role that does not resolve", async () => {

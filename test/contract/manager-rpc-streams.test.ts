@@ -132,6 +132,14 @@ describe("ManagerService, streams", () => {
       await until(() => script.closed === 1, "the host's stream is closed");
     });
 
+    it("sends its headers at once: a client may wait for them before its first update", async () => {
+      const client = await bench.open(new UpdateScript().host);
+      const stream = client.updateChannel(sessionMetadata());
+      stream.on("error", () => undefined);
+      await new Promise((resolve) => stream.once("metadata", resolve));
+      stream.cancel();
+    });
+
     it("stops reading at the window and goes on when updates are accepted", async () => {
       const script = new UpdateScript();
       const { stream, answers } = await openUpdates(script);

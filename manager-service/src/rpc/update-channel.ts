@@ -3,7 +3,7 @@
  * they became true. Reading pauses while too much is under way, so a caller cannot make the manager
  * hold more than a window of updates or answers (contract 2.1 to 2.4).
  */
-import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { Metadata, type ServerDuplexStream } from "@grpc/grpc-js";
 import {
   ManagerServiceService as Service,
   type UpdateChannelRequest,
@@ -66,6 +66,8 @@ class UpdateStream {
       subscription.close();
     });
     if (this.#writer.ended) return this.#close();
+    // Some clients send nothing before they have the answer's headers, which else come with the first answer.
+    this.#call.sendMetadata(new Metadata());
     this.#call.on("data", (received: Received<UpdateChannelRequest>) => {
       try {
         this.#receive(received);
