@@ -76,8 +76,13 @@ function configOf(command: Command, { env = process.env }: RunOverrides): Monito
   const given: Readonly<Record<string, unknown>> = command.opts();
   const flags: Record<string, FlagValue> = {};
   for (const { key, flag } of OPTIONS) {
-    const value = flag === undefined ? undefined : given[new Flag(flag).attributeName()];
-    if (typeof value === "string" || typeof value === "boolean") flags[key] = value;
+    if (flag === undefined) continue;
+    const named = new Flag(flag);
+    const value = given[named.attributeName()];
+    // Commander takes `--no-x` for the opposite of an x that is on: false is what was given, true is nothing.
+    if (named.negate) {
+      if (value === false) flags[key] = true;
+    } else if (typeof value === "string" || typeof value === "boolean") flags[key] = value;
   }
   const file = given["config"];
   return loadConfig({ file: typeof file === "string" ? file : undefined, flags, env });

@@ -66,6 +66,12 @@ describe("monitor process", () => {
     assert.equal(stderr, "");
   });
 
+  it("holds no channel keys when the flag says so, and only then", () => {
+    const without = runBin(["run", "--config", files.configFile, "--no-channel-keys"]);
+    assert.equal(without.status, 2);
+    assert.match(without.stderr, /no_channel_keys: .* exists/);
+  });
+
   it("is refused by the store when a second process wants the same data folder", () => {
     const again = runBin(["run", "--config", files.configFile, "--listen", "127.0.0.1:0"]);
     assert.equal(again.status, 1);
