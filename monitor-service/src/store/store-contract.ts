@@ -74,16 +74,28 @@ function contract(factory: StoreFactory, reopened: boolean): void {
     );
     await store.transact([
       ...rows.map((row) => ({ op: "appendLog" as const, row })),
-      { op: "insertPenalty", row: { commitmentTxid: one, logRowId: 1 } },
-      { op: "insertPenalty", row: { commitmentTxid: one, logRowId: 3 } },
-      { op: "insertPenalty", row: { commitmentTxid: one, logRowId: 3 } },
-      { op: "insertPenalty", row: { commitmentTxid: txid(hex("ee", 32)), logRowId: 2 } },
+      { op: "insertPenalty", row: { commitmentTxid: one, channelNo: 1, logRowId: 1 } },
+      { op: "insertPenalty", row: { commitmentTxid: one, channelNo: 1, logRowId: 3 } },
+      { op: "insertPenalty", row: { commitmentTxid: one, channelNo: 1, logRowId: 3 } },
+      {
+        op: "insertPenalty",
+        row: { commitmentTxid: txid(hex("ee", 32)), channelNo: 2, logRowId: 2 },
+      },
     ]);
     const again = await settled();
     const ids = (found: readonly LogRow[]): readonly number[] => found.map(({ rowId }) => rowId);
-    assert.deepEqual(ids(await again.findPenalties([one])), [3, 1]);
-    assert.deepEqual(ids(await again.findPenalties([other])), [3, 1], "the same first 8 bytes");
-    assert.deepEqual(ids(await again.findPenalties([txid(hex("0f", 32))])), []);
+    assert.deepEqual(ids(await again.findPenalties([one], 9)), [3, 1]);
+    assert.deepEqual(ids(await again.findPenalties([one], 1)), [3], "the newest of the channel");
+    await again.transact([
+      { op: "insertPenalty", row: { commitmentTxid: one, channelNo: 2, logRowId: 4 } },
+    ]);
+    assert.deepEqual(ids(await again.findPenalties([one], 1)), [4, 3], "of each channel");
+    assert.deepEqual(
+      ids(await again.findPenalties([other], 9)),
+      [4, 3, 1],
+      "the same first 8 bytes",
+    );
+    assert.deepEqual(ids(await again.findPenalties([txid(hex("0f", 32))], 9)), []);
     assert.deepEqual(ids(await again.readBack(4, 10)), [4, 2]);
     assert.deepEqual(ids(await again.readBack(3, 1)), [3]);
   });

@@ -77,6 +77,7 @@ export interface SnapshotRow {
 /** Finds the log row of a penalty by the commitment that it punishes. */
 export interface PenaltyRow {
   readonly commitmentTxid: Txid;
+  readonly channelNo: number;
   readonly logRowId: number;
 }
 
@@ -210,10 +211,11 @@ export interface MonitorStore {
   /** Walks a channel's log backwards for an update id; for replay answers below the head. */
   findUpdate(headRowId: number, updateId: UpdateId): Promise<LogRow | undefined>;
   /**
-   * Rows of any channel that may carry a penalty for one of these commitments, the newest first: txids are
-   * told apart by their first 8 bytes only, so the caller looks into the rows.
+   * Rows of any channel that may carry a penalty for one of these commitments, the newest first, of each channel
+   * and commitment no more than `perChannel`: txids are told apart by their first 8 bytes only, so the caller
+   * looks into the rows.
    */
-  findPenalties(commitments: readonly Txid[]): Promise<readonly LogRow[]>;
+  findPenalties(commitments: readonly Txid[], perChannel: number): Promise<readonly LogRow[]>;
   /** Rows of one channel from `rowId` backwards, the newest first, at most `limit`. */
   readBack(rowId: number, limit: number): Promise<readonly LogRow[]>;
   /** The exact InitialState bytes a channel was watched with. */

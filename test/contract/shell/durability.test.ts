@@ -30,7 +30,7 @@ class Gate {
     readSnapshot: (channelNo) => store.readSnapshot(channelNo),
     findAnyCommitment: (head) => store.findAnyCommitment(head),
     findUpdate: (head, id) => store.findUpdate(head, id),
-    findPenalties: (commitments) => store.findPenalties(commitments),
+    findPenalties: (commitments, limit) => store.findPenalties(commitments, limit),
     readBack: (rowId, limit) => store.readBack(rowId, limit),
     close: () => store.close(),
     transact: async (ops) => {

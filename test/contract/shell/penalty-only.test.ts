@@ -20,6 +20,7 @@ import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
 import { spend } from "@farwatch/monitor-service/tx/testing/spend";
 import { PENALTY_SNAPSHOT_AFTER_ROWS } from "@farwatch/monitor-service/runtime/limits";
+import { MAX_LOOKED_UP_INPUTS } from "@farwatch/monitor-service/runtime/penalty/penalty-lookups";
 import type { PenaltyView } from "@farwatch/monitor-service/runtime/monitor-host";
 import { REGTEST_CHAIN_HASH } from "../../harness/channel/setup.js";
 import { World } from "./world.js";
@@ -176,6 +177,26 @@ describe("penalty-only channels", function () {
     await world.running.published();
     assert.deepEqual(told(), ["commitmentTxConfirmed:update"]);
     assert.equal((await view()).penalty.lookedUpTo, 81n);
+  });
+
+  it("ask for a bounded number of outputs of one penalty", async () => {
+    await watch();
+    const output = { valueSat: sat(50_000), scriptPubkey: new Uint8Array(34) };
+    for (const [seed, vout, isFound] of [
+      [31, MAX_LOOKED_UP_INPUTS - 1, true],
+      [32, MAX_LOOKED_UP_INPUTS, false],
+    ] as const) {
+      const of = commitment(seed).txid;
+      world.chain.confirmedOutputs.set(outpointKey({ txid: of, vout }), output);
+      const all = Array.from({ length: vout + 1 }, (_, index) => ({ txid: of, vout: index }));
+      await world.accept(ID, [{ ...penaltyFor(of), transaction: spend(all) }]);
+      await world.running.published();
+      const { seen } = (await view()).penalty;
+      assert.equal(
+        seen.some(({ commitmentTxid }) => commitmentTxid === of),
+        isFound,
+      );
+    }
   });
 
   it("look up few again after a restart: what was looked up is written when nothing else waits", async () => {

@@ -39,7 +39,7 @@ describe("restart", function () {
     readSnapshot: (channelNo) => store.readSnapshot(channelNo),
     findAnyCommitment: (head) => store.findAnyCommitment(head),
     findUpdate: (head, id) => store.findUpdate(head, id),
-    findPenalties: (commitments) => store.findPenalties(commitments),
+    findPenalties: (commitments, limit) => store.findPenalties(commitments, limit),
     readBack: (rowId, limit) => store.readBack(rowId, limit),
     close: () => store.close(),
     transact: (ops) => store.transact(ops),

@@ -17,6 +17,7 @@ import type {
   HaltRow,
   HeaderRow,
   LogRow,
+  PenaltyRow,
   MonitorStore,
   SnapshotRow,
   StoredState,
@@ -35,8 +36,8 @@ export class MonitorDisk {
   readonly #channels = new Map<number, ChannelRow>();
   readonly #archive = new Map<number, ArchiveRow>();
   readonly #log = new Map<number, LogRow>();
-  /** Commitment txid and log row. */
-  readonly #penalties = new Set<string>();
+  /** By log row; the world's updates carry one each. */
+  readonly #penalties = new Map<number, PenaltyRow>();
   readonly #batches = new Map<number, unknown>();
   readonly #events = new Map<number, EventRow>();
   readonly #told: SealedMonitorEvent[] = [];
@@ -105,13 +106,13 @@ export class MonitorDisk {
         walk(head, ({ counterpartyTxids }) => counterpartyTxids.length > 0),
       findUpdate: (head, id) =>
         walk(head, ({ kind, updateId }) => kind === "update" && updateId === id),
-      findPenalties: (commitments) =>
+      findPenalties: (commitments, perChannel) =>
         session.read(() =>
-          byNumber(this.#log)
-            .filter(({ rowId }) =>
-              commitments.some((txid) => this.#penalties.has(`${txid} ${rowId}`)),
-            )
-            .reverse(),
+          byNumber(this.#penalties)
+            .filter(({ commitmentTxid }) => commitments.includes(commitmentTxid))
+            .reverse()
+            .filter(isAmongFirst(perChannel))
+            .map(({ logRowId }) => must(this.#log.get(logRowId), "log row of a penalty")),
         ),
       readBack: (rowId, limit) => session.read(() => this.#back(rowId, limit)),
       readWatchPayload: (channelNo) => session.read(() => this.#channels.get(channelNo)?.payload),
@@ -198,7 +199,7 @@ export class MonitorDisk {
       case "appendLog":
         return void this.#log.set(op.row.rowId, op.row);
       case "insertPenalty":
-        return void this.#penalties.add(`${op.row.commitmentTxid} ${op.row.logRowId}`);
+        return void this.#penalties.set(op.row.logRowId, op.row);
       case "insertBatch":
         return void this.#batches.set(op.row.rowId, op.row);
       case "insertEvent":
@@ -243,3 +244,13 @@ export class MonitorDisk {
 }
 
 const nameOf = (ops: readonly StoreOp[]): string => [...new Set(ops.map(({ op }) => op))].join("+");
+
+/** Of each channel and commitment no more than so many. */
+function isAmongFirst(perChannel: number): (row: PenaltyRow) => boolean {
+  const counts = new Map<string, number>();
+  return ({ channelNo, commitmentTxid }) => {
+    const key = `${channelNo} ${commitmentTxid}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    return (counts.get(key) ?? 0) <= perChannel;
+  };
+}

@@ -47,7 +47,7 @@ export class SqliteFiles {
         calls.read(() => store.findCounterpartyCommitment(...call)),
       findAnyCommitment: (head) => calls.read(() => store.findAnyCommitment(head)),
       findUpdate: (...call) => calls.read(() => store.findUpdate(...call)),
-      findPenalties: (commitments) => calls.read(() => store.findPenalties(commitments)),
+      findPenalties: (...call) => calls.read(() => store.findPenalties(...call)),
       readBack: (...call) => calls.read(() => store.readBack(...call)),
       readWatchPayload: (channelNo) => calls.read(() => store.readWatchPayload(channelNo)),
       readSnapshot: (channelNo) => calls.read(() => store.readSnapshot(channelNo)),

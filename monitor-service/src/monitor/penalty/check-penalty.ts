@@ -12,6 +12,12 @@ import type { Penalty } from "./state.js";
  */
 export const MAX_PENALTIES_PER_CHANNEL = 100_000_000;
 
+/**
+ * Penalties for one commitment that are looked at and sent, the newest: a node signs one, and perhaps a few
+ * more at higher fees. A host serves others too, and must not send without end for one.
+ */
+export const MAX_PENALTIES_PER_COMMITMENT = 16;
+
 /** Errors: malformed. */
 export function readPenaltyTx(step: PenaltyTransactionStep): Result<Penalty, Refusal> {
   const { transaction, commitmentTxid } = step;

@@ -7,7 +7,11 @@ import { spend } from "../../tx/testing/spend.js";
 import { ARCHIVAL_DELAY_BLOCKS, ANTI_REORG_DELAY } from "../constants.js";
 import { encodeState } from "../codec.js";
 import { penaltyArchivalOf } from "./archival.js";
-import { MAX_PENALTIES_PER_CHANNEL, readPenaltyTx } from "./check-penalty.js";
+import {
+  MAX_PENALTIES_PER_CHANNEL,
+  MAX_PENALTIES_PER_COMMITMENT,
+  readPenaltyTx,
+} from "./check-penalty.js";
 import { decodePenaltyState, encodePenaltyState } from "./codec.js";
 import { outstandingPenalties, watchedPenaltyOutputs } from "./outstanding.js";
 import { byteHex, COMMITMENT, penalty, PenaltyScene, toLocal } from "./testing/scene.js";
@@ -135,6 +139,21 @@ describe("a revoked commitment in a block", () => {
     assert.deepEqual(published(scene), []);
     scene.mineEmpty(ANTI_REORG_DELAY - 1);
     assert.deepEqual(scene.told, ["commitmentTxConfirmed", "spendableOutputs"]);
+  });
+
+  it("has no more than the newest 16 of them sent", () => {
+    const priced = (value: number): Uint8Array => spend([toLocal()], { value: BigInt(value) });
+    const txidOf = (value: number): string => parseTx(priced(value)).txid;
+    const before = new PenaltyScene();
+    const all = Array.from({ length: MAX_PENALTIES_PER_COMMITMENT + 1 }, (_, i) => 1_000 + i);
+    for (const value of all) before.offer(penalty(priced(value)));
+    before.mine([...all].reverse().map((value) => penalty(priced(value))));
+    const newest = [...all].reverse().slice(0, MAX_PENALTIES_PER_COMMITMENT).map(txidOf);
+    assert.deepEqual(published(before), newest);
+    const late = new PenaltyScene();
+    late.mine([penalty(priced(1_000))]);
+    for (const value of all) late.offer(penalty(priced(value)));
+    assert.deepEqual(published(late), newest, "whenever they came");
   });
 
   it("says of updates after it that they came after the close", () => {

@@ -6,7 +6,7 @@ import { must } from "@farwatch/protocol/assert";
 import type { BlockPoint } from "@farwatch/protocol/block";
 import type { EventOrigin } from "@farwatch/protocol/event";
 import type { PenaltyTransactionStep } from "@farwatch/protocol/update";
-import { readPenaltyTx } from "./check-penalty.js";
+import { MAX_PENALTIES_PER_COMMITMENT, readPenaltyTx } from "./check-penalty.js";
 import type { Penalty, SeenCommitment } from "./state.js";
 import { emit, putSeen, type PenaltyWork } from "./work.js";
 
@@ -41,13 +41,13 @@ export const seenCommitment = (
   txid: SeenCommitment["commitmentTxid"],
 ): SeenCommitment | undefined => state.seen.find(({ commitmentTxid }) => commitmentTxid === txid);
 
-/** Each once. */
+/** Each once, and not without end. */
 export function newestFirst(
   news: readonly Penalty[],
   known: readonly Penalty[],
 ): readonly Penalty[] {
   const byTxid = new Map([...news, ...known].map((penalty) => [penalty.tx.txid, penalty]));
-  return [...byTxid.values()];
+  return [...byTxid.values()].slice(0, MAX_PENALTIES_PER_COMMITMENT);
 }
 
 /** It was checked before it was stored. */

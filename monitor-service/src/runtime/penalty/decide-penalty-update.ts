@@ -47,8 +47,9 @@ export function applyPenaltyUpdate(
   });
   const applied = applyPenaltyInput(core, draft, entry, input, log);
   if (!applied.ok) return applied;
+  const { channelNo, headRowId: logRowId } = entry;
   for (const commitmentTxid of commitmentsOf(steps.value)) {
-    draft.write({ op: "insertPenalty", row: { commitmentTxid, logRowId: entry.headRowId } });
+    draft.write({ op: "insertPenalty", row: { commitmentTxid, channelNo, logRowId } });
   }
   core.lookups.request(entry);
   return applied;

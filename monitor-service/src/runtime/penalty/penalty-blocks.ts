@@ -11,6 +11,7 @@ import { OutpointIndex, TxidIndex } from "../../chain/outpoint-index.js";
 import { scanBlock, type Match, type Watch } from "../../chain/scan-block.js";
 import type { VerifiedBlock } from "../../chain/verify-block.js";
 import { mayBeOver, penaltyArchivalOf } from "../../monitor/penalty/archival.js";
+import { MAX_PENALTIES_PER_COMMITMENT } from "../../monitor/penalty/check-penalty.js";
 import { parseTx, type ParsedTx } from "../../tx/parsed-tx.js";
 import { moveToArchive } from "../archive-when-due.js";
 import type { Core } from "../core.js";
@@ -55,7 +56,10 @@ async function commitmentsIn(
   const [any] = core.monitors.penaltyOnly();
   const shaped: ReadonlySet<Txid> = new Set(any === undefined ? [] : commitmentShaped(raw, txids));
   if (shaped.size === 0) return found;
-  for (const row of await core.deps.store.findPenalties([...shaped])) {
+  for (const row of await core.deps.store.findPenalties(
+    [...shaped],
+    MAX_PENALTIES_PER_COMMITMENT,
+  )) {
     const entry = core.monitors.byNo(row.channelNo);
     if (entry?.kind !== "penaltyOnly") continue;
     const steps = penaltiesIn(row).filter(({ commitmentTxid }) => shaped.has(commitmentTxid));

@@ -17,6 +17,12 @@ import { penaltiesIn } from "./penalty-steps.js";
 /** Rows read at once, the newest first: bounds memory at this many of the largest payloads. */
 export const LOOKUP_PAGE_ROWS = 64;
 
+/**
+ * Outputs of one penalty that are asked for: one that is there tells enough, and a transaction may name
+ * thousands. The first is to_local as nodes write it, or an HTLC output that is unspent as long.
+ */
+export const MAX_LOOKED_UP_INPUTS = 16;
+
 interface Found {
   readonly updateId: UpdateId;
   readonly penalty: PenaltyTransactionStep;
@@ -113,7 +119,7 @@ export class PenaltyLookups implements LookupControl {
   /** Throws ChainUnavailable. */
   async #isConfirmed({ transaction }: PenaltyTransactionStep): Promise<boolean> {
     const { source } = this.#core().deps;
-    for (const { outpoint } of parseTx(transaction).inputs) {
+    for (const { outpoint } of parseTx(transaction).inputs.slice(0, MAX_LOOKED_UP_INPUTS)) {
       if ((await source.confirmedOutput(outpoint)) !== undefined) return true;
     }
     return false;

@@ -142,7 +142,11 @@ export type ReadCall =
   | { readonly kind: "findCommitment"; readonly headRowId: number; readonly txid: Txid }
   | { readonly kind: "findAnyCommitment"; readonly headRowId: number }
   | { readonly kind: "findUpdate"; readonly headRowId: number; readonly updateId: bigint }
-  | { readonly kind: "findPenalties"; readonly heads: readonly bigint[] }
+  | {
+      readonly kind: "findPenalties";
+      readonly heads: readonly bigint[];
+      readonly perChannel: number;
+    }
   | { readonly kind: "readBack"; readonly rowId: number; readonly limit: number };
 
 export type ReadResult =

@@ -50,7 +50,8 @@ export class Reader {
   readonly #logRow: Database.Statement<[bigint], RawLog>;
   readonly #logPage: Database.Statement<[number, number], RawLog>;
   readonly #snapshot: Database.Statement<[number], RawSnapshot>;
-  readonly #penalty: Database.Statement<[bigint], { readonly log_row_id: bigint }>;
+  readonly #punishing: Database.Statement<[bigint], { readonly channel_no: bigint }>;
+  readonly #penalty: Database.Statement<[bigint, bigint, number], { readonly log_row_id: bigint }>;
   readonly #watchPayload: Database.Statement<[number], Pick<RawChannel, "payload">>;
 
   constructor(db: Database.Database) {
@@ -61,7 +62,11 @@ export class Reader {
     this.#logRow = db.prepare("SELECT * FROM log WHERE row_id = ?");
     this.#logPage = db.prepare("SELECT * FROM log WHERE row_id > ? ORDER BY row_id LIMIT ?");
     this.#snapshot = db.prepare("SELECT * FROM snapshot WHERE channel_no = ?");
-    this.#penalty = db.prepare("SELECT log_row_id FROM penalty WHERE txid_head = ?");
+    this.#punishing = db.prepare("SELECT DISTINCT channel_no FROM penalty WHERE txid_head = ?");
+    this.#penalty = db.prepare(
+      `SELECT log_row_id FROM penalty WHERE txid_head = ? AND channel_no = ?
+       ORDER BY log_row_id DESC LIMIT ?`,
+    );
     this.#watchPayload = db.prepare("SELECT payload FROM channel WHERE channel_no = ?");
   }
 
@@ -92,7 +97,7 @@ export class Reader {
         return this.#walk(call, (link) => link.update_id === wanted && link.kind === "update");
       }
       case "findPenalties":
-        return { done: true, result: { kind: "log", rows: this.#penalties(call.heads) } };
+        return { done: true, result: { kind: "log", rows: this.#penalties(call) } };
       case "readBack":
         return { done: true, result: { kind: "log", rows: this.#back(call) } };
       default:
@@ -100,10 +105,16 @@ export class Reader {
     }
   }
 
-  #penalties(heads: readonly bigint[]): readonly RawLog[] {
-    const ids = new Set(
-      heads.flatMap((head) => this.#penalty.all(head).map((found) => found.log_row_id)),
-    );
+  #penalties({
+    heads,
+    perChannel,
+  }: Extract<ReadCall, { kind: "findPenalties" }>): readonly RawLog[] {
+    const ids = new Set<bigint>();
+    for (const head of heads) {
+      for (const { channel_no: of } of this.#punishing.all(head)) {
+        for (const found of this.#penalty.all(head, of, perChannel)) ids.add(found.log_row_id);
+      }
+    }
     return [...ids]
       .sort((a, b) => (a < b ? 1 : -1))
       .map((id) => must(this.#logRow.get(id), "log row of a penalty"));

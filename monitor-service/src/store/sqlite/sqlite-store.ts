@@ -112,9 +112,12 @@ class SqliteStore implements MonitorStore {
     return logRows(await this.#read({ kind: "findUpdate", headRowId, updateId }))[0];
   }
 
-  async findPenalties(commitments: readonly Txid[]): Promise<readonly LogRow[]> {
+  async findPenalties(
+    commitments: readonly Txid[],
+    perChannel: number,
+  ): Promise<readonly LogRow[]> {
     const heads = commitments.map(txidHead);
-    return logRows(await this.#read({ kind: "findPenalties", heads }));
+    return logRows(await this.#read({ kind: "findPenalties", heads, perChannel }));
   }
 
   async readBack(rowId: number, limit: number): Promise<readonly LogRow[]> {

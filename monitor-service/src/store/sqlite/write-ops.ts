@@ -16,7 +16,8 @@ export const WRITE_SQL = {
     (channel_no, channel_id, manager_key, header, payload, watch_hash) VALUES (?, ?, ?, ?, ?, ?)`,
   appendLog: `INSERT INTO log (row_id, channel_no, prev_row_id, kind, update_id, update_hash,
     counterparty_txid, batch_row_id, header, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  insertPenalty: "INSERT OR IGNORE INTO penalty (txid_head, log_row_id) VALUES (?, ?)",
+  insertPenalty: `INSERT OR IGNORE INTO penalty (txid_head, channel_no, log_row_id)
+    VALUES (?, ?, ?)`,
   insertBatch: "INSERT INTO batch (row_id, header, signature) VALUES (?, ?, ?)",
   insertEvent: `INSERT INTO event (row_id, channel_no, channel_id, event_id, event_hash, subject_key,
     created_at_ms, header, payload, signature) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -83,7 +84,7 @@ function valuesOf(op: StoreOp): readonly Bound[] {
     case "appendLog":
       return logValues(op.row);
     case "insertPenalty":
-      return [txidHead(op.row.commitmentTxid), op.row.logRowId];
+      return [txidHead(op.row.commitmentTxid), op.row.channelNo, op.row.logRowId];
     case "insertBatch":
       return [op.row.rowId, own(op.row.header), own(op.row.signature)];
     case "insertEvent":
