@@ -8,6 +8,7 @@ import type {
   LdkMonitorStart,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { ChannelId } from "@farwatch/protocol/ids";
+import { withoutClaimDetails } from "./claim-details.js";
 import { RemoteWatchError, textOf } from "./errors.js";
 import { okOf, type Ldk, type LdkModule } from "./ldk-module.js";
 import type { MonitorReaders } from "./options.js";
@@ -78,7 +79,8 @@ export function readBase(
 /** Ids are checked here: an update out of order is a panic in LDK. */
 function apply(request: ReplicaRequest, monitor: Ldk.ChannelMonitor, bytes: Uint8Array): void {
   const { ldk, readers, broadcaster } = request;
-  const read = ldk.ChannelMonitorUpdate.constructor_read(Uint8Array.from(bytes));
+  const bare = withoutClaimDetails(Uint8Array.from(bytes));
+  const read = ldk.ChannelMonitorUpdate.constructor_read(bare);
   if (!(read instanceof ldk.Result_ChannelMonitorUpdateDecodeErrorZ_OK)) {
     throw unusable(request, "an update cannot be read");
   }

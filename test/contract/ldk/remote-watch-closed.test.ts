@@ -6,10 +6,17 @@ import { must } from "@farwatch/protocol/assert";
 import { ldk, loadLdk } from "../../fixture-recorder/ldk/module.js";
 import { closedWithHtlcs, closesAlone } from "../../harness/in-process-ldk/closing.js";
 import { mine, settle } from "../../harness/in-process-ldk/settle.js";
-import { closeStages, openedChannel, restart } from "../../harness/in-process-ldk/stage.js";
+import {
+  closeStages,
+  openedChannel,
+  restart,
+  type Stage,
+} from "../../harness/in-process-ldk/stage.js";
 
 /** Blocks until both HTLCs that A offered have run out and are buried. */
 const UNTIL_TIMED_OUT = 60;
+/** h1 and h2. */
+const OUTBOUND_HTLCS = 2;
 
 describe("RemoteWatch: closed channels", function () {
   this.timeout(120_000);
@@ -122,4 +129,64 @@ describe("RemoteWatch: closed channels", function () {
     assert.ok(a.node.manager.write().length > 0); // LDK is still there
     assert.deepEqual(manager.done, []);
   });
+
+  for (const offset of [0, 1, 2]) {
+    it(`killed in every block while HTLCs are resolved on chain, variant ${offset}`, async () => {
+      const made = await closedWithHtlcs(false);
+      const { a, pair, manager, remote, h1, h2 } = made;
+      const held = must([...manager.channels.values()][0], "a channel");
+      const isOver = () => a.has(ldk.Event_PaymentFailed, h1) && a.has(ldk.Event_PaymentSent, h2);
+      for (let n = 0; n < UNTIL_TIMED_OUT; n++) {
+        held.unresolvedHtlcs = OUTBOUND_HTLCS - remote.resolvedHtlcs;
+        pair.mine();
+        if (isQuiet(n)) continue;
+        await dieAt((n + offset) % 3, made);
+      }
+      assert.ok(isOver());
+      held.unresolvedHtlcs = 0;
+      a.save();
+      await settle(pair, a);
+      const sent = a.count(ldk.Event_PaymentSent, h2);
+      const failed = a.count(ldk.Event_PaymentFailed, h1);
+      await restart(made);
+      await mine(pair, a, 2);
+      assert.equal(a.count(ldk.Event_PaymentSent, h2), sent);
+      assert.equal(a.count(ldk.Event_PaymentFailed, h1), failed);
+      assert.equal(a.has(ldk.Event_PaymentFailed, h2), false);
+      assert.equal(a.has(ldk.Event_PaymentSent, h1), false);
+      assert.deepEqual(
+        [...manager.items.values()].map(({ item }) => item?.$case),
+        userEvents(made),
+      );
+      assert.deepEqual(a.alarms, []);
+      assert.deepEqual(
+        made.lines.filter((line) => line.includes("stale compared")),
+        [],
+      );
+    });
+  }
 });
+
+/** Claims are buried, and nothing has run out. */
+const isQuiet = (block: number): boolean => block > 10 && block < 38;
+
+/** Before LDK's events are processed, after them and before anything is saved, or when the save is not told. */
+async function dieAt(point: number, made: Stage): Promise<void> {
+  const { a, pair } = made;
+  if (point > 0) {
+    a.watch.tick();
+    pair.exchange();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  if (point > 1) {
+    const { snapshot, manager } = a.beginSave();
+    a.disk = { manager, told: snapshot.told };
+  }
+  await restart(made);
+}
+
+/** Nobody takes them here. */
+const userEvents = ({ manager }: Stage): string[] =>
+  [...manager.items.values()].flatMap(({ item }) =>
+    item?.$case === "userEvent" ? [item.$case] : [],
+  );

@@ -149,10 +149,14 @@ export class InProcessNode {
   }
 
   has(kind: Parameters<typeof isOf>[0], hash?: string): boolean {
-    return this.events.some(
+    return this.count(kind, hash) > 0;
+  }
+
+  count(kind: Parameters<typeof isOf>[0], hash?: string): number {
+    return this.events.filter(
       (event) =>
         isOf(kind, event) && (hash === undefined || toHex(bytesAt(event, "payment_hash")) === hash),
-    );
+    ).length;
   }
 
   claim(hash: string): void {

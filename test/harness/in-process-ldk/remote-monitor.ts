@@ -49,6 +49,7 @@ export class RemoteMonitor {
   readonly monitorEvents: { readonly itemId: bigint; readonly hex: string }[] = [];
   readonly spendable: string[] = [];
   readonly bumps: BumpTransactionEvent[] = [];
+  readonly #resolved = new Set<string>();
   readonly #monitors = new Map<ChannelId, ChannelMonitor>();
   #height = 0;
 
@@ -57,6 +58,11 @@ export class RemoteMonitor {
     private readonly identity: NodeIdentity,
   ) {
     manager.onAccepted = (id, _updateId, bytes) => this.#accepted(id, bytes);
+  }
+
+  /** Outbound HTLCs whose outcome was told. */
+  get resolvedHtlcs(): number {
+    return this.#resolved.size;
   }
 
   connectBlock({ header, height, transactions }: PaperBlock): void {
@@ -93,6 +99,7 @@ export class RemoteMonitor {
   #tell(id: ChannelId, event: MonitorEvent): void {
     const held = must(this.manager.channels.get(id), "a channel");
     const body = bodyOf(event, held);
+    if (body.kind === "htlcEvent") this.#resolved.add(body.paymentHash);
     const block = { height: blockHeight(this.#height), hash: blockHash("00".repeat(32)) };
     const origin = { kind: "chain", txid: txid("00".repeat(32)), block } as const;
     const payload = Buffer.from(encodeEventPayload({ body, origin }));

@@ -30,6 +30,7 @@ export class WatchedNode {
   readonly completed: bigint[] = [];
   /** LDK should be asked again. */
   work = 0;
+  readonly #before: InProcessNode[] = [];
   #node: InProcessNode | undefined;
   #watch: RemoteWatch | undefined;
   disk: Disk | undefined;
@@ -46,6 +47,16 @@ export class WatchedNode {
 
   get node(): InProcessNode {
     return must(this.#node, "a running node");
+  }
+  /** How often LDK said it, in this life and those before. */
+  count(kind: Parameters<InProcessNode["count"]>[0], hash: string): number {
+    return (
+      this.#before.reduce((sum, node) => sum + node.count(kind, hash), 0) +
+      this.node.count(kind, hash)
+    );
+  }
+  has(kind: Parameters<InProcessNode["count"]>[0], hash: string): boolean {
+    return this.count(kind, hash) > 0;
   }
   get watch(): RemoteWatch {
     return must(this.#watch, "a running watch");
@@ -115,6 +126,7 @@ export class WatchedNode {
   async kill(): Promise<void> {
     await this.watch.stop();
     this.#watch = undefined;
+    if (this.#node !== undefined) this.#before.push(this.#node);
     this.#node = undefined;
   }
 }
