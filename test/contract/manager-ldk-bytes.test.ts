@@ -48,6 +48,28 @@ describe("a manager with LDK's own bytes", function () {
     });
   }
 
+  it("lists the forwards and payments of a recorded node, the same after a restart", async () => {
+    const { timeline } = must(recordingNamed("forward_3node.static_remotekey").nodes["B"], "B");
+    await openedAs(bench, Role.NODE_RESOLVES);
+    const node = new RecordedNode(bench);
+    for (const entry of timeline) await node.take(entry);
+    const lists = async () => [
+      await bench.host.forwards(WHO, undefined, 100),
+      await bench.host.payments(WHO, undefined, 100),
+    ];
+    const forwards = await bench.host.forwards(WHO, undefined, 100);
+    assert.ok(forwards.length > 1);
+    for (const { forward } of forwards) {
+      const [prev] = forward.prev;
+      assert.ok((prev?.htlc?.htlcId ?? 1_000n) < 100n, "an id of the channel's own");
+      assert.equal(forward.next[0]?.htlc?.htlcId, undefined, "LDK's bytes do not tell it");
+    }
+    const before = await lists();
+    await bench.stop();
+    await bench.start();
+    assert.deepEqual(await lists(), before);
+  });
+
   describe("from one recording", () => {
     const { timeline } = must(recordingNamed("coop_close.static_remotekey").nodes["A"], "node A");
     const [first] = timeline.flatMap((entry) =>
