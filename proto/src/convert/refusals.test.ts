@@ -10,7 +10,7 @@ import type { Reason } from "../reasons.js";
 import { ChannelTypeModifier } from "../../gen/monitor/v1/channel.js";
 import { ChannelMonitorUpdate } from "../../gen/monitor/v1/update.js";
 import type { ChannelMonitorUpdateStep, RenegotiatedFunding } from "../../gen/monitor/v1/update.js";
-import { InitialState } from "../../gen/monitor/v1/monitor_service.js";
+import { EarlierState, InitialState } from "../../gen/monitor/v1/monitor_service.js";
 import { encodeInitialState, parseInitialState } from "./channel.js";
 import { writeHolder } from "./commitment.js";
 import { parseErrorDetail } from "./error.js";
@@ -18,6 +18,8 @@ import { decodeEventPayload } from "./event.js";
 import {
   MAX_HTLCS_PER_SIDE,
   MAX_LDK_MONITOR_BYTES,
+  MAX_OUTCOMES,
+  MAX_PREIMAGES,
   MAX_PENDING_FUNDINGS,
   MAX_REVOKED_SECRETS,
   MAX_STEPS_PER_UPDATE,
@@ -222,6 +224,41 @@ describe("what the parser of first states refuses", () => {
     };
     assert.equal(parsed(MAX_LDK_MONITOR_BYTES), MAX_LDK_MONITOR_BYTES);
     assert.equal(parsed(MAX_LDK_MONITOR_BYTES + 1), "ldk_monitor");
+  });
+
+  it("takes an earlier state up to its limits", () => {
+    const parsed = (earlier: Partial<EarlierState>): unknown => {
+      const nothing = EarlierState.fromPartial({});
+      const message = { ...decoded, earlier: { ...nothing, ...earlier } };
+      const result = parseInitialState(InitialState.encode(message).finish());
+      return result.ok ? "ok" : [result.error.reason, result.error.details["field"]];
+    };
+    const secret = Buffer.alloc(32, 7);
+    const preimages = (count: number) => range(count).map(() => secret);
+    assert.equal(parsed({ preimages: preimages(MAX_PREIMAGES) }), "ok");
+    assert.deepEqual(parsed({ preimages: preimages(MAX_PREIMAGES + 1) }), [
+      "tooLarge",
+      "earlier.preimages",
+    ]);
+    assert.deepEqual(parsed({ preimages: [secret.subarray(1)] }), [
+      "wrongLength",
+      "earlier.preimages[0]",
+    ]);
+    const claimed = { sourceKey: secret, preimage: secret };
+    const fulfilled = (count: number) => range(count).map(() => claimed);
+    assert.equal(parsed({ fulfilled: fulfilled(MAX_OUTCOMES) }), "ok");
+    assert.deepEqual(parsed({ fulfilled: fulfilled(MAX_OUTCOMES + 1) }), [
+      "tooLarge",
+      "earlier.fulfilled",
+    ]);
+    assert.deepEqual(parsed({ fulfilled: [{ ...claimed, skimmedFeeMsat: 1n }] }), [
+      "malformed",
+      "earlier.fulfilled[0]",
+    ]);
+    const reason = { kind: { $case: "onChainTimeout" as const, value: {} } };
+    const failed = (count: number) => range(count).map(() => ({ sourceKey: secret, reason }));
+    assert.equal(parsed({ failed: failed(MAX_OUTCOMES) }), "ok");
+    assert.deepEqual(parsed({ failed: failed(MAX_OUTCOMES + 1) }), ["tooLarge", "earlier.failed"]);
   });
 
   it("takes as many revoked secrets as BOLT 3 stores, each of 32 bytes", () => {

@@ -24,6 +24,8 @@ export const MAX_CANDIDATES = 100_000;
 const HTLCS_PER_CANDIDATE = 16;
 /** LDK accepts no dust limit of a counterparty above it (`MAX_CHAN_DUST_LIMIT_SATOSHIS`). */
 const MAX_DUST_SAT = 546n;
+/** LDK and BOLT 2 give a feerate 32 bits. */
+const MAX_FEERATE = 0xffffffff;
 /** So many HTLCs may have gone another way than what is known of preimages says. */
 const MAX_SURPRISES = 2;
 
@@ -48,7 +50,7 @@ export function findValues(
   basis: ValueBasis,
   wanted: Unvalued,
 ): CounterpartyCommitment | undefined {
-  const txids = new CommitmentTxids(identityOf(basis, wanted), wanted.htlcs);
+  const txids = txidsOf(basis, wanted);
   const seen = new Set<string>();
   const most = MAX_CANDIDATES / (1 + wanted.htlcs.length / HTLCS_PER_CANDIDATE);
   for (const values of atMost(candidates(basis, wanted.htlcs), most)) {
@@ -62,9 +64,13 @@ export function findValues(
   return undefined;
 }
 
-function identityOf({ curve, parameters }: ValueBasis, wanted: Unvalued) {
+/** The commitment's txid by the values of its two main outputs. */
+export function txidsOf(
+  { curve, parameters }: Pick<ValueBasis, "curve" | "parameters">,
+  wanted: Omit<Unvalued, "txid">,
+): CommitmentTxids {
   const { holderPubkeys: ours, counterpartyPubkeys: theirs } = parameters;
-  return {
+  const identity = {
     channelType: parameters.channelType,
     fundingOutpoint: parameters.funding,
     fundingValueSat: parameters.channelValueSat,
@@ -77,6 +83,7 @@ function identityOf({ curve, parameters }: ValueBasis, wanted: Unvalued) {
     countersignatoryFundingPubkey: ours.fundingPubkey,
     contestDelay: parameters.holderSelectedContestDelay,
   };
+  return new CommitmentTxids(identity, wanted.htlcs);
 }
 
 interface Values {
@@ -109,7 +116,7 @@ function* candidates(
   if (owned.length === 0) return;
   for (let distance = 1; distance <= MAX_CANDIDATES; distance++) {
     for (const rate of [start + distance, start - distance]) {
-      if (rate > 0) yield* atFeerate(basis, htlcs, toFeerate(rate), owned);
+      if (rate > 0 && rate <= MAX_FEERATE) yield* atFeerate(basis, htlcs, toFeerate(rate), owned);
     }
   }
 }
