@@ -22,6 +22,7 @@ import { spend } from "@farwatch/monitor-service/tx/testing/spend";
 import { PENALTY_SNAPSHOT_AFTER_ROWS } from "@farwatch/monitor-service/runtime/limits";
 import { MAX_LOOKED_UP_INPUTS } from "@farwatch/monitor-service/runtime/penalty/penalty-lookups";
 import type { PenaltyView } from "@farwatch/monitor-service/runtime/monitor-host";
+import type { MonitorStore } from "@farwatch/monitor-service/store/store";
 import { REGTEST_CHAIN_HASH } from "../../harness/channel/setup.js";
 import { World } from "./world.js";
 
@@ -43,6 +44,21 @@ const penaltyFor = (of: Txid, number = 1, value = 40_000n): PenaltyTransactionSt
   commitmentTxid: of,
   commitmentNumber: commitmentNumber(number),
   transaction: spend([{ txid: of, vout: 0 }], { value }),
+});
+
+/** Its methods, so that one can be replaced. */
+const bound = (store: MonitorStore): MonitorStore => ({
+  load: () => store.load(),
+  readLog: (...asked) => store.readLog(...asked),
+  transact: (ops) => store.transact(ops),
+  findCounterpartyCommitment: (...asked) => store.findCounterpartyCommitment(...asked),
+  findAnyCommitment: (head) => store.findAnyCommitment(head),
+  findUpdate: (...asked) => store.findUpdate(...asked),
+  findPenalties: (...asked) => store.findPenalties(...asked),
+  readBack: (...asked) => store.readBack(...asked),
+  readSnapshot: (channelNo) => store.readSnapshot(channelNo),
+  readWatchPayload: (channelNo) => store.readWatchPayload(channelNo),
+  close: () => store.close(),
 });
 
 describe("penalty-only channels", function () {
@@ -242,6 +258,32 @@ describe("penalty-only channels", function () {
     await world.mineEmpty(5);
     assert.deepEqual(told(), ["commitmentTxConfirmed:chain", "penaltyOvertaken:chain"]);
     assert.ok(world.lines.some(({ message }) => message.startsWith("the counterparty took")));
+  });
+
+  it("go on when the stored penalty of another channel is damaged", async () => {
+    await world.end();
+    world = await World.start({
+      wrapStore: (store) => ({
+        ...bound(store),
+        findPenalties: async (...asked) =>
+          (await store.findPenalties(...asked)).map((row) =>
+            row.channelNo === 1 ? { ...row, payload: Uint8Array.of(255) } : row,
+          ),
+      }),
+    });
+    await watch();
+    await watch(OTHER_ID);
+    const cheat = commitment(13);
+    for (const id of [ID, OTHER_ID]) await world.accept(id, [penaltyFor(cheat.txid)]);
+    await world.mine(cheat.raw);
+    assert.equal((await view()).penalty.seen.length, 0);
+    assert.equal((await view(OTHER_ID)).penalty.seen.length, 1);
+    const errors = world.lines.filter(({ level }) => level === "error");
+    assert.deepEqual(
+      errors.map(({ message, fields }) => [message, fields["channelId"]]),
+      [["a stored penalty cannot be read", ID]],
+    );
+    assert.equal(world.host.info().tip.height, 201);
   });
 
   it("live beside channels with keys, and each refuses what is the other's", async () => {

@@ -62,7 +62,7 @@ async function commitmentsIn(
   )) {
     const entry = core.monitors.byNo(row.channelNo);
     if (entry?.kind !== "penaltyOnly") continue;
-    const steps = penaltiesIn(row).filter(({ commitmentTxid }) => shaped.has(commitmentTxid));
+    const steps = penaltiesIn(core, row).filter(({ commitmentTxid }) => shaped.has(commitmentTxid));
     found.set(entry, [...(found.get(entry) ?? []), ...steps]);
   }
   return found;

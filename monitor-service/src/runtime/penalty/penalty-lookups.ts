@@ -102,7 +102,7 @@ export class PenaltyLookups implements LookupControl {
         isDone ||= row.updateId <= from;
         if (isDone || this.#stopped) break;
         rowId = row.prevRowId;
-        for (const penalty of penaltiesIn(row)) {
+        for (const penalty of penaltiesIn(core, row)) {
           if (await this.#isConfirmed(penalty)) found.push({ updateId: row.updateId, penalty });
         }
       }
