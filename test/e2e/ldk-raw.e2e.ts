@@ -1,7 +1,7 @@
 /**
  * Goal: a node in any language can keep its monitors here with LDK's bytes and the .proto files alone. Method: a
- * plain script without our code replays a recorded LDK node, three parties and a claim on the chain, to service
- * processes over mutual TLS, while the recorded chain is shown to the monitor.
+ * plain script without our code replays a recorded LDK node, three parties and a claim on the chain, to a manager
+ * with two monitors, processes of their own over mutual TLS, while the recorded chain is shown to the monitors.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -61,8 +61,8 @@ describe("a node that has only LDK's bytes and the .proto files", function () {
     const [first] = recording.blocks.values();
     chain = await RecordedBitcoind.start(blocks, must(first, "a block").height - 1, folder);
     const seed = fromHex(recorded.seed);
-    const options = { bitcoind: chain, seed, feeWallet: "events", pollSeconds: 0.1 } as const;
-    cluster = await createCluster(options);
+    const chainOptions = { bitcoind: chain, pollSeconds: 0.1, feeWallet: "events" } as const;
+    cluster = await createCluster({ ...chainOptions, seed, monitors: 2 });
     await cluster.startAll();
   });
   after(async () => {
