@@ -102,4 +102,17 @@ describe("farwatch-monitor replay", () => {
     assert.match(await failure(file, "--expect"), /expects nothing of any node$/);
     assert.equal((await replay(file)).differs, false);
   });
+
+  it("starts at a snapshot when it is told to", async () => {
+    const file = path.join(folder, "snapshot.json");
+    // Each channel is known by a snapshot alone; replayed from the start it was never watched.
+    const text = readFileSync(COOP, "utf8");
+    assert.ok(text.includes('"watch_channel"'));
+    writeFileSync(file, text.replaceAll('"watch_channel"', '"snapshot"'));
+    const { err, differs } = await replay(file, "--expect", "--from-snapshot");
+    assert.ok(!differs, err);
+    assert.match(err, /A: as recorded/);
+    assert.match(await failure(file), /updated before it was watched/);
+    assert.match(await failure(COOP, "--from-snapshot"), /has no snapshot of node A/);
+  });
 });

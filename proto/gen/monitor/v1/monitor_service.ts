@@ -179,7 +179,7 @@ export interface InitialState {
   /**
    * What the counterparty has revoked before, by rising number: of a channel that was in use. BOLT 3 keeps 49
    * secrets that stand for all. Commitments whose secret is missing cannot be punished; the HTLC outputs of
-   * those that are punished go to their second stages, which are.
+   * those that are punished go to their second stages, which are. With ldk_monitor they are taken at once.
    */
   readonly revokedSecrets: readonly CommitmentSecret[];
   /**
