@@ -5,6 +5,7 @@
 import { must } from "@farwatch/protocol/assert";
 import { toHex } from "@farwatch/protocol/bytes";
 import type {
+  BumpTransactionEventHandler,
   ChainMonitor,
   ChannelManager,
   ChannelMonitor,
@@ -48,6 +49,7 @@ export const FEES = {
 const START_SECS = 1_700_000_000n;
 const MINIMUM_DEPTH = 3;
 const TO_SELF_DELAY = 144;
+const CLTV_EXPIRY_DELTA = 48;
 
 /** Keys and traits: the same in every life of a node. */
 export class NodeIdentity {
@@ -62,6 +64,13 @@ export class NodeIdentity {
     this.broadcast = broadcaster((raws) => {
       for (const raw of raws) options.chain.broadcast(Uint8Array.from(Buffer.from(raw, "hex")));
     });
+  }
+
+  get id(): Uint8Array {
+    const Recipient = ldk.Recipient.LDKRecipient_Node;
+    const answer = this.keys.as_NodeSigner().get_node_id(Recipient);
+    if (answer instanceof ldk.Result_PublicKeyNoneZ_OK) return answer.res;
+    throw new Error("LDK has no node id");
   }
 
   get readers() {
@@ -87,6 +96,8 @@ export class InProcessNode {
   readonly events: Event[] = [];
   /** Claim what arrives. */
   autoClaim = true;
+  /** Pays for its anchor channels; without one they wait. */
+  bumper: BumpTransactionEventHandler | undefined;
   readonly preimages = new Map<string, Uint8Array>();
   /** ChannelMonitors of its own ChainMonitor, as it last persisted them. */
   readonly persisted = new Map<string, Uint8Array>();
@@ -170,6 +181,8 @@ export class InProcessNode {
       mustBeOk(this.manager.accept_inbound_channel(id, peer, 7n), "accept_inbound_channel");
     } else if (event instanceof ldk.Event_PendingHTLCsForwardable) {
       this.manager.process_pending_htlc_forwards();
+    } else if (event instanceof ldk.Event_BumpTransaction) {
+      this.bumper?.handle_event(event.bump_transaction);
     } else if (event instanceof ldk.Event_PaymentClaimable) {
       const known = event.purpose.preimage();
       if (!(known instanceof ldk.Option_ThirtyTwoBytesZ_Some)) return;
@@ -260,5 +273,8 @@ function config(anchors: boolean) {
   made.set_channel_handshake_config(handshake);
   made.set_manually_accept_inbound_channels(true);
   made.set_accept_forwards_to_priv_channels(true);
+  const channel = made.get_channel_config();
+  channel.set_cltv_expiry_delta(CLTV_EXPIRY_DELTA);
+  made.set_channel_config(channel);
   return made;
 }

@@ -108,7 +108,12 @@ export class Pair {
   }
 
   /** Returns the payment hash. */
-  pay(payer: InProcessNode, payee: InProcessNode, amountMsat: bigint): string {
+  pay(
+    payer: InProcessNode,
+    payee: InProcessNode,
+    amountMsat: bigint,
+    maxTotalDelta = MAX_TOTAL_DELTA,
+  ): string {
     const invoice = okOf(
       ldk.UtilMethods.constructor_create_invoice_from_channelmanager(
         payee.manager,
@@ -128,7 +133,7 @@ export class Pair {
     const hash = parts.get_a();
     const route = parts.get_c();
     const params = route.get_payment_params();
-    params.set_max_total_cltv_expiry_delta(MAX_TOTAL_DELTA);
+    params.set_max_total_cltv_expiry_delta(maxTotalDelta);
     route.set_payment_params(params);
     const retry = ldk.Retry.constructor_attempts(0);
     mustBeOk(payer.manager.send_payment(hash, parts.get_b(), hash, route, retry), "send_payment");
