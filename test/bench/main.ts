@@ -1,7 +1,7 @@
 /**
- * npm run bench [-- --json]
- * Measures the monitor as shipped beside what limits it on this machine in the same run, and prints a
- * table; with --json the last line is the report as one JSON object. There is no target: only an error
+ * npm run bench [-- [--only monitor|blocks|ldk] [--json]]
+ * Measures the services as shipped beside what limits them on this machine in the same run, and prints a
+ * table; --only: one part of it; with --json the last line is the report as one JSON object. There is no target: only an error
  * makes it fail.
  */
 import { randomBytes } from "node:crypto";
@@ -10,6 +10,7 @@ import type { Curve } from "@farwatch/protocol/curve/curve";
 import { selectCurve } from "@farwatch/protocol/curve/select-curve";
 import { blockRates } from "./blocks.js";
 import { eventsAcked } from "./events.js";
+import { LDK_SIZES, ldkRows } from "./ldk/main.js";
 import { MonitorUnderTest } from "./monitor.js";
 import { reportOf, tableOf, type Row } from "./report.js";
 import { deliver, pipelinedUpdates, singleUpdates } from "./updates.js";
@@ -22,14 +23,33 @@ const BUSY = { channels: 50, rounds: 12, htlcsPerRound: 1 };
 /** Few channels with many HTLCs, for a backlog of events: 1,400 of them. */
 const LOADED = { channels: 10, rounds: 1, htlcsPerRound: 140 };
 
-const { values } = parseArgs({ options: { json: { type: "boolean", default: false } } });
+const PARTS: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
+  monitor: serviceRows,
+  blocks: () => Promise.resolve(blockRates()),
+  ldk: async () => ldkRows(LDK_SIZES, (await selectCurve("auto")).curve, console.log),
+};
+
+const options = {
+  json: { type: "boolean", default: false },
+  only: { type: "string" },
+} as const;
 try {
-  const report = reportOf([...(await serviceRows()), ...blockRates()]);
+  const { values } = parseArgs({ options });
+  const rows: Row[] = [];
+  for (const part of partsNamed(values.only)) rows.push(...(await part()));
+  const report = reportOf(rows);
   console.log(tableOf(report));
   if (values.json) console.log(JSON.stringify(report));
 } catch (error) {
   console.error(error);
   process.exitCode = 1;
+}
+
+function partsNamed(only: string | undefined) {
+  if (only === undefined) return Object.values(PARTS);
+  const part = PARTS[only];
+  if (part === undefined) throw new Error(`--only is one of ${Object.keys(PARTS).join(", ")}`);
+  return [part];
 }
 
 async function serviceRows(): Promise<readonly Row[]> {

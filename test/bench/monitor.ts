@@ -14,7 +14,7 @@ import type {
 } from "@farwatch/protocol/gen/monitor/v1/monitor_service";
 import { monitorKey, storeId, type MonitorKey, type StoreId } from "@farwatch/protocol/ids";
 import { TestManager, type AckedEvent } from "../contract/shell/test-manager.js";
-import { startRegtest } from "../harness/bitcoind/node.js";
+import { startRegtest, type Regtest } from "../harness/bitcoind/node.js";
 import { createCluster } from "../harness/cluster/cluster.js";
 import type { MonitorClient } from "../harness/cluster/monitor-client.js";
 import { chunksOf, type PlannedChannel, type PlannedUpdate } from "./workload.js";
@@ -39,10 +39,10 @@ export class MonitorUnderTest {
     readonly stop: () => Promise<void>,
   ) {}
 
-  /** Ready for updates: the session is open. `seed`: the node's. */
-  static async start(curve: Curve, seed: Uint8Array): Promise<MonitorUnderTest> {
-    const bitcoind = await startRegtest();
-    const undo = [() => bitcoind.stop()];
+  /** Ready for updates: the session is open. `seed`: the node's. `given`: is left running. */
+  static async start(curve: Curve, seed: Uint8Array, given?: Regtest): Promise<MonitorUnderTest> {
+    const bitcoind = given ?? (await startRegtest());
+    const undo = given === undefined ? [() => bitcoind.stop()] : [];
     const stop = async (): Promise<void> => {
       for (const step of undo.splice(0).toReversed()) await step();
     };
@@ -95,8 +95,8 @@ export class MonitorUnderTest {
 
   /** Signs now, so that the manager's own work is not part of what is measured later. */
   sign(updates: readonly PlannedUpdate[]): UpdateChannelRequest {
-    const signed = updates.map(({ channelId, payload }) =>
-      this.manager.payloadUpdate(channelId, payload),
+    const signed = updates.map(({ channelId, payload, payloadType = "typedSteps" }) =>
+      this.manager.payloadUpdate(channelId, payload, { payloadType }),
     );
     const { header, signature } = this.manager.batch(...signed);
     return {

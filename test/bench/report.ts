@@ -13,7 +13,7 @@ export interface Limit {
 export interface Row {
   readonly name: string;
   readonly value: number;
-  readonly unit: "ms" | "updates/s" | "events/s" | "blocks/s";
+  readonly unit: "ms" | "updates/s" | "payments/s" | "events/s" | "blocks/s";
   readonly limit: number;
   readonly limit_name: string;
   /** 1 is the limit itself, 0.5 is half as fast. */

@@ -9,6 +9,7 @@ import { blockHeight } from "@farwatch/protocol/block";
 import type { InitialState } from "@farwatch/protocol/channel";
 import { encodeUpdatePayload } from "@farwatch/protocol/convert/update";
 import type { Curve } from "@farwatch/protocol/curve/curve";
+import type { PayloadType } from "@farwatch/protocol/envelope/update";
 import { txid, type ChannelId } from "@farwatch/protocol/ids";
 import type { UpdateStep } from "@farwatch/protocol/update";
 import { createChannel, type Channel } from "../harness/channel/channel.js";
@@ -23,6 +24,8 @@ const EXPIRY = blockHeight(600);
 export interface PlannedUpdate {
   readonly channelId: ChannelId;
   readonly payload: Uint8Array;
+  /** Default: typedSteps. */
+  readonly payloadType?: PayloadType;
   readonly curve: CurveFacts;
 }
 
@@ -89,7 +92,7 @@ async function pay(channel: Channel, count: number, name: string): Promise<void>
   await channel.settle();
 }
 
-function curveFacts(steps: readonly UpdateStep[]): CurveFacts {
+export function curveFacts(steps: readonly UpdateStep[]): CurveFacts {
   const count = (kind: UpdateStep["kind"]): number =>
     steps.filter((step) => step.kind === kind).length;
   const holder = steps.flatMap((step) => (step.kind === "latestHolderCommitment" ? [step] : []));

@@ -14,6 +14,7 @@ import type {
   Logger,
   OutPoint,
   PeerManager,
+  Router,
   Watch,
 } from "lightningdevkit";
 import { ldk } from "../../fixture-recorder/ldk/module.js";
@@ -34,6 +35,8 @@ export interface NodeOptions {
   readonly anchors: boolean;
   /** Of LDK's log; the reason of a failed read is only there. */
   readonly log?: (line: string) => void;
+  /** Instead of the one that all nodes of the process share. */
+  readonly router?: Router;
 }
 
 export const FEES = {
@@ -221,7 +224,7 @@ export class InProcessNode {
       identity.fees,
       watch,
       identity.broadcast,
-      shared.router,
+      identity.options.router ?? shared.router,
       shared.messageRouter,
       identity.logger,
       identity.keys.as_EntropySource(),
@@ -244,7 +247,7 @@ export class InProcessNode {
       identity.fees,
       watch,
       identity.broadcast,
-      shared.router,
+      identity.options.router ?? shared.router,
       shared.messageRouter,
       identity.logger,
       config(identity.options.anchors),

@@ -8,8 +8,10 @@ import type { Router, RouteHop, RouteParameters } from "lightningdevkit";
 import { ldk } from "../../fixture-recorder/ldk/module.js";
 import { FORWARD_CLTV_DELTA, FORWARD_FEE_MSAT, type PayAsk } from "./protocol.js";
 
+export type PathAsk = Pick<PayAsk, "path" | "msat" | "finalDelta">;
+
 export class PathRouter {
-  readonly #asks = new Map<string, PayAsk>();
+  readonly #asks = new Map<string, PathAsk>();
   readonly router: Router;
 
   constructor() {
@@ -25,7 +27,7 @@ export class PathRouter {
     });
   }
 
-  take(paymentHash: string, ask: PayAsk): void {
+  take(paymentHash: string, ask: PathAsk): void {
     this.#asks.set(paymentHash, ask);
   }
 }
@@ -35,7 +37,7 @@ const noRoute = (why: string) =>
     ldk.LightningError.constructor_new(why, ldk.ErrorAction.constructor_ignore_error()),
   );
 
-function routeOf({ path, msat, finalDelta }: PayAsk, parameters: RouteParameters) {
+function routeOf({ path, msat, finalDelta }: PathAsk, parameters: RouteParameters) {
   const hops = path.map(({ nodeId, scid }, index): RouteHop => {
     const isLast = index === path.length - 1;
     return ldk.RouteHop.constructor_new(
