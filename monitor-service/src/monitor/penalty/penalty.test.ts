@@ -165,6 +165,14 @@ describe("a revoked commitment in a block", () => {
     assert.equal(later.ok && later.value.afterClose, true);
   });
 
+  it("is not worth a write when a look-up finds none", () => {
+    const scene = new PenaltyScene();
+    scene.offer(penalty(OURS));
+    const { persist } = scene.input({ kind: "lookedUp", upTo: updateId(1), found: [] });
+    assert.equal(persist, false);
+    assert.equal(scene.state.lookedUpTo, 1n);
+  });
+
   it("may be older than its penalty: a look-up finds it", () => {
     const scene = new PenaltyScene();
     scene.offer(penalty(OURS));
