@@ -5,6 +5,7 @@
  * claim again on closed channels, and one before 0.1.4 cannot read a ChannelManager that was saved while such a
  * claim was under way (rust-lightning 50e1d15c2). So replicas are built without them.
  */
+import { decodeChannelMonitor, encodeChannelMonitor } from "@farwatch/protocol/ldk/monitor";
 import { decodeMonitorUpdate, encodeMonitorUpdate } from "@farwatch/protocol/ldk/update";
 
 /** The same update without claim details; one that we cannot read as it is. */
@@ -22,5 +23,19 @@ export function withoutClaimDetails(bytes: Uint8Array): Uint8Array {
       : { value, raw },
   );
   const encoded = encodeMonitorUpdate({ ...decoded.value, steps: bare });
+  return encoded.ok ? encoded.value : bytes;
+}
+
+/** The same ChannelMonitor without claim details: the base of a channel that was adopted in use may have some. */
+export function monitorWithoutClaimDetails(bytes: Uint8Array): Uint8Array {
+  const decoded = decodeChannelMonitor(bytes);
+  if (!decoded.ok) return bytes; // LDK itself says what is wrong with it
+  const { trailer } = decoded.value;
+  if (trailer.preimages.every(({ value }) => value.claimDetails.length === 0)) return bytes;
+  const preimages = trailer.preimages.map(({ key, value }) => ({
+    key,
+    value: { ...value, claimDetails: [] },
+  }));
+  const encoded = encodeChannelMonitor({ ...decoded.value, trailer: { ...trailer, preimages } });
   return encoded.ok ? encoded.value : bytes;
 }

@@ -8,7 +8,7 @@ import type {
   LdkMonitorStart,
 } from "@farwatch/protocol/gen/manager/v1/manager_service";
 import type { ChannelId } from "@farwatch/protocol/ids";
-import { withoutClaimDetails } from "./claim-details.js";
+import { monitorWithoutClaimDetails, withoutClaimDetails } from "./claim-details.js";
 import { RemoteWatchError, textOf } from "./errors.js";
 import { okOf, type Ldk, type LdkModule } from "./ldk-module.js";
 import type { MonitorReaders } from "./options.js";
@@ -42,7 +42,11 @@ export async function buildReplica(
   for await (const { part } of parts) {
     if (part?.$case === "start") {
       if (building !== undefined) throw unusable(request, "two bases came");
-      building = { monitor: readBase(request, part.value.monitor), start: part.value, updates: 0 };
+      building = {
+        monitor: readBase(request, monitorWithoutClaimDetails(Uint8Array.from(part.value.monitor))),
+        start: part.value,
+        updates: 0,
+      };
     } else if (part?.$case === "updates") {
       if (building === undefined) throw unusable(request, "updates came before their base");
       for (const bytes of part.value.updates) apply(request, building.monitor, bytes);

@@ -1,7 +1,11 @@
 /** A node that has kept its ChannelMonitors itself gives them to a manager-service. */
 import assert from "node:assert/strict";
+import { monitorWithoutClaimDetails } from "@farwatch/manager-service/ldk/claim-details";
 import { ScriptedManager } from "@farwatch/manager-service/ldk/testing/scripted-manager";
+import { must } from "@farwatch/protocol/assert";
+import { decodeChannelMonitor } from "@farwatch/protocol/ldk/monitor";
 import { ldk, loadLdk } from "../../fixture-recorder/ldk/module.js";
+import { readMonitor } from "../../fixture-recorder/ldk/monitor.js";
 import { InProcessNode, NodeIdentity } from "../../harness/in-process-ldk/node.js";
 import { Pair } from "../../harness/in-process-ldk/pair.js";
 import { PaperChain } from "../../harness/in-process-ldk/paper-chain.js";
@@ -24,6 +28,12 @@ function independent() {
   pair.exchange();
   return { pair, ofA };
 }
+
+const detailsIn = (bytes: Uint8Array): number => {
+  const decoded = decodeChannelMonitor(bytes);
+  assert.ok(decoded.ok);
+  return decoded.value.trailer.preimages.flatMap(({ value }) => value.claimDetails).length;
+};
 
 describe("RemoteWatch: adopt", function () {
   this.timeout(60_000);
@@ -62,5 +72,27 @@ describe("RemoteWatch: adopt", function () {
     assert.ok(held.updates.length > 0);
     assert.deepEqual(watched.alarms, []);
     await watched.kill();
+  });
+
+  it("leaves the details of claims out of replicas, and nothing else", () => {
+    const { pair } = independent();
+    pair.a.autoClaim = false;
+    const hash = pair.pay(pair.b, pair.a, AMOUNT_MSAT);
+    pair.exchange();
+    pair.disconnect();
+    pair.a.claim(hash); // stays in the commitments: B is away
+    const [bytes] = pair.a.persisted.values();
+    const own = must(bytes, "a ChannelMonitor");
+    assert.equal(detailsIn(own), 1);
+    const bare = monitorWithoutClaimDetails(own);
+    assert.equal(detailsIn(bare), 0);
+    const [one, other] = [own, bare].map((read) => decodeChannelMonitor(read));
+    assert.ok(one?.ok && other?.ok);
+    assert.deepEqual(
+      { ...one.value, trailer: { ...one.value.trailer, preimages: [] } },
+      { ...other.value, trailer: { ...other.value.trailer, preimages: [] } },
+    );
+    assert.equal(monitorWithoutClaimDetails(bare), bare);
+    assert.ok(readMonitor(pair.a.identity.keys, bare).get_latest_update_id() > 0n);
   });
 });
