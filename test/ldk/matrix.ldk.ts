@@ -5,11 +5,16 @@
  * satoshi of its channels. The table at the end of the run is the result.
  */
 import assert from "node:assert/strict";
+import { z } from "zod";
+import { until } from "../harness/cluster/chain-facts.js";
+import type { MonitorClient } from "../harness/cluster/monitor-client.js";
+import { toSat } from "../harness/ldk-node/chain-index.js";
 import { Lane, LANE_TYPES, type LaneBook } from "../harness/ldk-node/lane.js";
 import { Lockstep } from "../harness/ldk-node/lockstep.js";
-import { LdkWorld } from "../harness/ldk-node/world.js";
+import { LdkWorld, WALLET_SAT } from "../harness/ldk-node/world.js";
 import { ALIVE } from "./scenarios/alive.js";
 import { DEATHS } from "./scenarios/deaths.js";
+import { KILL_LOOPS } from "./scenarios/kill-loops.js";
 import type { Scenario } from "./scenarios/scenario.js";
 import { Table } from "./table.js";
 
@@ -23,10 +28,48 @@ const CONNECTED = [
 
 const table = new Table(
   "LDK nodes with their monitors in Farwatch, on a real bitcoind",
-  [...ALIVE, ...DEATHS].map(({ name }) => name),
+  [...ALIVE, ...DEATHS, ...KILL_LOOPS].map(({ name }) => name),
 );
 // Outside of any suite: the last words of the whole run.
 after(() => void process.stdout.write(table.lines().join("\n")));
+
+/** Coins at the start, less channels and their funding fees, plus what came back. */
+async function walletAddsUp(world: LdkWorld, book: LaneBook, name: string): Promise<void> {
+  await world.index.update();
+  let expected = WALLET_SAT + (book.toWallets.get(name) ?? 0n);
+  for (const { opener, funding } of book.fundings) {
+    if (opener === name) expected -= await costOf(world, name, funding);
+  }
+  const balance = z
+    .object({ mine: z.object({ trusted: z.number(), untrusted_pending: z.number() }) })
+    .parse(await world.bitcoind.rpc("getbalances", [], world.node(name).plan.wallet));
+  const { trusted, untrusted_pending: pending } = balance.mine;
+  assert.equal(toSat(trusted) + toSat(pending), expected, `wallet of ${name}`);
+}
+
+/** What a funding transaction took out of its owner's wallet. */
+async function costOf(world: LdkWorld, name: string, funding: string): Promise<bigint> {
+  const tx = world.index.transaction(funding.split(":")[0] ?? "");
+  assert.ok(tx !== undefined, `funding transaction of ${funding}`);
+  let cost = 0n;
+  for (const { txid, vout } of tx.vin) {
+    const spent = world.index.transaction(txid ?? "")?.vout[vout ?? 0];
+    assert.ok(spent !== undefined, "a coin of the wallet");
+    cost += toSat(spent.value);
+  }
+  for (const { value, scriptPubKey } of tx.vout) {
+    if ((await world.index.ownerOf(scriptPubKey.hex)) === name) cost -= toSat(value);
+  }
+  return cost;
+}
+
+async function nothingPending(monitor: MonitorClient, name: string): Promise<void> {
+  try {
+    await until(`${name} holds no event`, async () => (await monitor.pendingEvents()).length === 0);
+  } finally {
+    monitor.close();
+  }
+}
 
 describe("LDK matrix", function () {
   this.timeout(300_000);
@@ -79,5 +122,33 @@ describe("LDK matrix", function () {
   }
 
   play("with every process alive", ALIVE);
-  for (const scenario of DEATHS) play(`with deaths: ${scenario.name}`, [scenario]);
+  for (const scenario of [...DEATHS, ...KILL_LOOPS]) play(`alone: ${scenario.name}`, [scenario]);
+
+  describe("all of them together", () => {
+    it("leave in every wallet what the channels should have left", async () => {
+      for (const { node } of world.members) await walletAddsUp(world, book, node.name);
+    });
+
+    it("leave no event that nobody has handled", async () => {
+      for (const { node, services } of world.members) {
+        for (const { connect, name, process } of services?.monitors ?? []) {
+          if (process.isRunning) await nothingPending(connect(), `${name} of ${node.name}`);
+        }
+      }
+    });
+
+    it("leave logs without an error and without a preimage", async () => {
+      for (const { node, services } of world.members) {
+        const claimed = await world.log(node.name).find("PaymentSent");
+        const preimages = claimed.map((event) => String(event["payment_preimage"]));
+        for (const one of services === undefined ? [] : [services.manager, ...services.monitors]) {
+          const { log } = "process" in one ? one.process : one;
+          const errors = log.filter((line) => /"level":"(error|fatal)"/.test(line));
+          assert.deepEqual(errors, [], node.name);
+          const text = log.join("\n");
+          assert.ok(!preimages.some((preimage) => text.includes(preimage)), "a preimage in a log");
+        }
+      }
+    });
+  });
 });

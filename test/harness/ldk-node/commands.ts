@@ -54,6 +54,7 @@ export function commandsOf(node: LightningNode): Commands {
     invoice: (ask) => invoice(node, ask),
     pay: (ask) => {
       const paymentHash = pay(node, ask);
+      points.pass();
       node.pump();
       return { paymentHash };
     },

@@ -111,12 +111,20 @@ export class Lane {
     book.unconfirmed.set(between, must(book.unconfirmed.get(between), between) - 1);
     await pace.mine(FUNDING_DEPTH - 1);
     await this.untilUsable(funding, opener, acceptor);
-    const view = must(await find(), "the channel");
-    book.fundings.push({ opener, funding });
+    return this.adopt(must(await find(), "the channel"), { opener, acceptor, pushMsat });
+  }
+
+  /** A channel that is open, with nothing paid in it yet. */
+  adopt(
+    { channelId, scid, funding, valueSat }: ChannelView,
+    { opener, acceptor, pushMsat }: { opener: string; acceptor: string; pushMsat: bigint },
+  ): Channel {
+    const point = must(funding, "a funding output");
+    this.book.fundings.push({ opener, funding: point });
     return {
-      channelId: view.channelId,
-      scid: must(view.scid, "scid"),
-      funding,
+      channelId,
+      scid: must(scid, "scid"),
+      funding: point,
       opener,
       acceptor,
       valueSat,

@@ -49,7 +49,10 @@ export class LightningNode {
 
   private constructor(readonly made: Made) {
     const { manager, peers } = made.objects;
-    this.tcp = new Tcp(peers, () => this.pump());
+    this.tcp = new Tcp(peers, () => {
+      made.points.pass(); // a message is handled, and nothing of that is saved yet
+      this.pump();
+    });
     this.nodeId = toHex(manager.get_our_node_id());
   }
 
@@ -112,14 +115,12 @@ export class LightningNode {
 
   #round(): boolean {
     const { objects, application, watch, points } = this.made;
-    points.pass();
     objects.peers.process_events();
-    points.pass();
     watch.refresh(objects.manager);
     const events = this.#takeEvents();
-    points.pass();
+    if (events.length > 0) points.pass();
     for (const event of events) this.#react(event);
-    points.pass();
+    if (events.length > 0) points.pass();
     watch.poll((event) => this.#react(event));
     const mustSave = objects.manager.get_and_clear_needs_persistence();
     const saved = application.takeChanged() || watch.needsSave() || mustSave;

@@ -23,6 +23,8 @@ import type { NodePlan, WatchPlan } from "./protocol.js";
 /** Confirmed coins in each node's wallet: channels are paid from them, and anchors. */
 const COINS = 12;
 const COIN_BTC = 0.2;
+/** What each node's wallet begins with. */
+export const WALLET_SAT = BigInt(COINS) * 20_000_000n;
 const FIRST_BLOCKS = 110;
 /** The shipped monitor, with points at which a test may end it. */
 const FAILING_MONITOR = path.resolve(import.meta.dirname, "../cluster/failing-monitor.js");
