@@ -4,15 +4,21 @@
  */
 import { parseArgs } from "node:util";
 import type { ChannelType } from "@farwatch/protocol/channel";
-import type { Stage } from "./stage.js";
+import type { Regtest } from "../harness/bitcoind/node.js";
 import { Timeline } from "./timeline.js";
 
 const TYPES: readonly ChannelType[] = ["static_remote_key", "anchors_zero_fee_htlc"];
 
+/** What is to be ended. */
+export interface DemoStage {
+  readonly bitcoind: Regtest;
+  readonly cluster: { stop(): Promise<void> };
+}
+
 export type Story<R> = (
   channelType: ChannelType,
   timeline: Timeline,
-  onStage: (stage: Stage) => void,
+  onStage: (stage: DemoStage) => void,
 ) => Promise<R>;
 
 /** `ending`: the last line for people. */
@@ -32,7 +38,7 @@ export async function runDemo<R extends { readonly ok: boolean }>(
     console.error(`--channel-type must be one of ${TYPES.join(", ")}`);
     process.exit(2);
   }
-  let stage: Stage | undefined;
+  let stage: DemoStage | undefined;
   const timeline = new Timeline(false);
   let ok = false;
   try {
@@ -52,7 +58,7 @@ export async function runDemo<R extends { readonly ok: boolean }>(
   process.exit(ok ? 0 : 1);
 }
 
-async function keepRunning({ bitcoind }: Stage): Promise<void> {
+async function keepRunning({ bitcoind }: DemoStage): Promise<void> {
   const { rpcUrl, user, password } = bitcoind;
   console.log(`bitcoind keeps running at ${rpcUrl}; query it, for example:`);
   const body = '{"method":"getblockchaininfo","params":[]}';

@@ -13,7 +13,7 @@ import { Lane, LANE_TYPES, type LaneBook } from "../harness/ldk-node/lane.js";
 import { Lockstep } from "../harness/ldk-node/lockstep.js";
 import { LdkWorld, WALLET_SAT } from "../harness/ldk-node/world.js";
 import { ALIVE } from "./scenarios/alive.js";
-import { DEATHS } from "./scenarios/deaths.js";
+import { DEATHS, monitorLost } from "./scenarios/deaths.js";
 import { KILL_LOOPS } from "./scenarios/kill-loops.js";
 import type { Scenario } from "./scenarios/scenario.js";
 import { Table } from "./table.js";
@@ -26,9 +26,12 @@ const CONNECTED = [
   ["B", "D"],
 ] as const;
 
+/** In this order, one after the other. */
+const ALONE = [...DEATHS, ...KILL_LOOPS, monitorLost];
+
 const table = new Table(
   "LDK nodes with their monitors in Farwatch, on a real bitcoind",
-  [...ALIVE, ...DEATHS, ...KILL_LOOPS].map(({ name }) => name),
+  [...ALIVE, ...ALONE].map(({ name }) => name),
 );
 // Outside of any suite: the last words of the whole run.
 after(() => void process.stdout.write(table.lines().join("\n")));
@@ -122,7 +125,7 @@ describe("LDK matrix", function () {
   }
 
   play("with every process alive", ALIVE);
-  for (const scenario of [...DEATHS, ...KILL_LOOPS]) play(`alone: ${scenario.name}`, [scenario]);
+  for (const scenario of ALONE) play(`alone: ${scenario.name}`, [scenario]);
 
   describe("all of them together", () => {
     it("leave in every wallet what the channels should have left", async () => {
