@@ -14,7 +14,7 @@ import { Lockstep } from "../harness/ldk-node/lockstep.js";
 import { LdkWorld, WALLET_SAT } from "../harness/ldk-node/world.js";
 import { ALIVE } from "./scenarios/alive.js";
 import { DEATHS, monitorLost } from "./scenarios/deaths.js";
-import { KILL_LOOPS } from "./scenarios/kill-loops.js";
+import { everyPoint, KILL_LOOPS } from "./scenarios/kill-loops.js";
 import type { Scenario } from "./scenarios/scenario.js";
 import { Table } from "./table.js";
 
@@ -26,6 +26,7 @@ const CONNECTED = [
   ["B", "D"],
 ] as const;
 
+const ALL_NIGHT_MS = 4 * 3_600_000;
 /** In this order, one after the other. */
 const ALONE = [...DEATHS, ...KILL_LOOPS, monitorLost];
 
@@ -75,7 +76,7 @@ async function nothingPending(monitor: MonitorClient, name: string): Promise<voi
 }
 
 describe("LDK matrix", function () {
-  this.timeout(300_000);
+  this.timeout(everyPoint ? ALL_NIGHT_MS : 300_000);
   let world: LdkWorld;
   const book: LaneBook = {
     unconfirmed: new Map(),

@@ -12,7 +12,7 @@ import { FUNDING_DEPTH } from "../../harness/ldk-node/world.js";
 import { resolved, returns, sendAgainIfForgotten, sendOrDie } from "./after-a-death.js";
 import { closeTogether, type Scenario } from "./scenario.js";
 
-const everyPoint = process.env["FARWATCH_LDK_ALL_POINTS"] === "1";
+export const everyPoint = process.env["FARWATCH_LDK_ALL_POINTS"] === "1";
 /** More than a payment of each lane passes. */
 const LAST_POINT = 90;
 
