@@ -86,7 +86,6 @@ describe("LDK matrix", function () {
   };
   before(async () => {
     world = await LdkWorld.open({ nodes: MONITORS });
-    for (const [from, to] of CONNECTED) await world.connect(from, to);
   });
   after(() => world.close());
 
@@ -95,6 +94,7 @@ describe("LDK matrix", function () {
     describe(title, () => {
       const results = new Map<string, PromiseSettledResult<void>>();
       before(async () => {
+        await world.meet(CONNECTED);
         const pace = new Lockstep((blocks) => world.mine(blocks));
         const cells = scenarios.flatMap(({ name, play: act }) =>
           LANE_TYPES.map((type) => ({ name, type, act })),

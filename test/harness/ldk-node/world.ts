@@ -138,6 +138,14 @@ export class LdkWorld {
     });
   }
 
+  /** Connects those of the pairs that are not. */
+  async meet(pairs: readonly (readonly [string, string])[]): Promise<void> {
+    for (const [from, to] of pairs) {
+      const { peers } = await this.node(from).state();
+      if (!peers.includes(this.node(to).nodeId)) await this.connect(from, to);
+    }
+  }
+
   /** Both sides know. */
   async disconnect(from: string, to: string): Promise<void> {
     const [a, b] = [this.node(from), this.node(to)];

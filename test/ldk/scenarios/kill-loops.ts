@@ -139,9 +139,13 @@ async function openThroughKills(lane: Lane, victim: "A" | "B", points: readonly 
       if (lane.node(victim).isRunning && lane.node("A").isRunning) throw error;
     });
     await returns(lane, victim, [victim === "A" ? "B" : "A"]);
+    let found = await view();
+    await until("the channel is gone, or its funding transaction is out", async () => {
+      found = await view();
+      return found === undefined || (await isPublished(lane, found.funding));
+    });
+    if (found?.funding === undefined) continue;
     await lane.pace.mine(FUNDING_DEPTH);
-    const found = await view();
-    if (found?.funding === undefined || !(await isConfirmed(lane, found.funding))) continue;
     await lane.untilUsable(found.funding, "A", "B");
     const usable = await view();
     assert.ok(usable !== undefined);
@@ -151,9 +155,11 @@ async function openThroughKills(lane: Lane, victim: "A" | "B", points: readonly 
   }
 }
 
-async function isConfirmed(lane: Lane, funding: string): Promise<boolean> {
+async function isPublished(lane: Lane, funding: string | undefined): Promise<boolean> {
+  const txid = funding?.split(":")[0] ?? "";
   await lane.world.index.update();
-  return lane.world.index.transaction(funding.split(":")[0] ?? "") !== undefined;
+  if (lane.world.index.transaction(txid) !== undefined) return true;
+  return (await lane.world.bitcoind.mempool()).includes(txid);
 }
 
 export const openingLoop: Scenario = {
