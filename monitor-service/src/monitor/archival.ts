@@ -68,4 +68,14 @@ export function checkResolution(work: Work, unackedEvents: boolean): void {
 
 /** A resolved channel has something of ours again: a person should know (a deep reorganisation). */
 export const reappeared = (before: MonitorState, after: MonitorState): boolean =>
-  before.resolvedSince !== undefined && after.resolvedSince === undefined && !isResolved(after);
+  before.resolvedSince !== undefined &&
+  after.resolvedSince === undefined &&
+  !isResolved(after) &&
+  !isOthersSpend(after);
+
+/** The counterparty sweeps what was its own, a second stage's output for example: nothing for us. */
+const isOthersSpend = (state: MonitorState): boolean =>
+  state.spend !== undefined &&
+  state.waiting.every(({ fact }) => fact.kind === "outputResolved") &&
+  state.claims.length === 0 &&
+  claimableBalances(state).length === 0;

@@ -4,8 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { msat } from "@farwatch/protocol/amount";
+import { must } from "@farwatch/protocol/assert";
+import { blockHeight } from "@farwatch/protocol/block";
 import { NEVER_FUNDED_REASON } from "@farwatch/protocol/update";
 import { archivalOf, reappeared } from "@farwatch/monitor-service/monitor/archival";
+import type { WaitingFact } from "@farwatch/monitor-service/monitor/state";
 import { cooperativeCloseTx } from "../channel/cooperative-close.js";
 import { protectedChannel, type ProtectedChannel } from "./protected-channel.js";
 import { counterpartyCloses, pay } from "./scenario.js";
@@ -115,6 +118,18 @@ describe("monitor core: archival", () => {
     assert.equal(p.state.resolvedSince, undefined);
     assert.equal(reappeared(deep, p.state), true);
     assert.equal(why(p), "notClosed");
+  });
+
+  it("a counterparty that sweeps its own outputs later brings nothing of ours back", async () => {
+    const p = await resolved();
+    const { txid, block: at } = must(p.state.spend, "the close");
+    const waitingFor = (fact: WaitingFact["fact"]) => {
+      const waiting = [{ txid, block: at, matureAt: blockHeight(600), fact }];
+      return { ...p.state, resolvedSince: undefined, waiting };
+    };
+    const swept = waitingFor({ kind: "outputResolved", outpoint: { txid, vout: 0 } });
+    assert.equal(reappeared(p.state, swept), false);
+    assert.equal(reappeared(p.state, waitingFor({ kind: "fundingSpend" })), true);
   });
 
   it("a late update that names the close has balances again", async () => {
