@@ -1,5 +1,5 @@
 /**
- * The Core Lightning plugin (ADR G-09): each penalty transaction that lightningd makes is on this disk before
+ * The Core Lightning plugin (ADR G-11): each penalty transaction that lightningd makes is on this disk before
  * its hook is answered, and goes to the manager-service, which has its monitors hold it.
  *
  * lightningd has answered channeld before it calls the hook (lightningd/peer_htlcs.c, peer_got_revoke), so an

@@ -1,4 +1,4 @@
-/** Penalty-only channels in the manager's core (ADR G-09): their steps, their end, and what is told of them. */
+/** Penalty-only channels in the manager's core (ADR G-11): their steps, their end, and what is told of them. */
 import assert from "node:assert/strict";
 import { fromHex } from "@farwatch/protocol/bytes";
 import type { MonitorEventBody } from "@farwatch/protocol/event";
