@@ -13,8 +13,8 @@ export interface LdkSizes {
 }
 
 export const LDK_SIZES: LdkSizes = {
-  payments: { channels: 8, oneByOne: 12, together: 64, inFlight: 32, rounds: 2 },
-  ingest: { channels: 8, payments: 160, inFlight: 8, rounds: 2 },
+  payments: { channels: 8, oneByOne: 12, together: 64, inFlight: 32, rounds: 4 },
+  ingest: { channels: 8, payments: 240, inFlight: 8, rounds: 2 },
 };
 
 export async function ldkRows(

@@ -11,6 +11,7 @@ import { Pair } from "../../harness/in-process-ldk/pair.js";
 import { PaperChain } from "../../harness/in-process-ldk/paper-chain.js";
 import { PathRouter } from "../../harness/ldk-node/path-router.js";
 import type { NodeWatch } from "../../harness/ldk-node/node-watch.js";
+import { FileWatch } from "./file-watch.js";
 import { Payer } from "./payer.js";
 import type { Listener } from "./timed-watch.js";
 import { Work } from "./work.js";
@@ -45,6 +46,7 @@ export class Market {
     private readonly pair: Pair,
     private readonly router: PathRouter,
     private readonly work: Work,
+    private readonly payees: NodeWatch,
   ) {}
 
   static async open(options: MarketOptions): Promise<Market> {
@@ -57,10 +59,13 @@ export class Market {
     const work = new Work();
     const watch = options.watch(own, work);
     const payer = await Payer.start({ identity: own, watch, folder, listener });
-    const pair = new Pair(chain, payer.node, new InProcessNode(other));
-    pair.followers.push(({ raw, height }) => watch.connectBlock(raw, height));
+    const payees = new FileWatch(other, undefined);
+    const pair = new Pair(chain, payer.node, new InProcessNode(other, payees.watch));
+    for (const one of [watch, payees]) {
+      pair.followers.push(({ raw, height }) => one.connectBlock(raw, height));
+    }
     pair.connect();
-    const market = new Market(payer, pair, router, work);
+    const market = new Market(payer, pair, router, work, payees);
     await market.#openChannels(options.channels);
     return market;
   }
@@ -137,7 +142,9 @@ export class Market {
       await this.settle();
       // Not to the payer: its first ChannelMonitors must know no block that bitcoind does not have. LDK as the
       // payee takes no more than four channels that are not in the chain.
-      payee.connectBlock(chain.mine());
+      const block = chain.mine();
+      this.payees.connectBlock(block.raw, block.height);
+      payee.connectBlock(block);
     }
     for (const { raw, height } of chain.blocks) this.payer.connectBlock(raw, height);
     await this.settle();
