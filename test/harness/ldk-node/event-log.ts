@@ -1,7 +1,7 @@
 /** The events a node's application has stored, read over IPC as they grow; a node's death loses none of them. */
 import type { JsonObject } from "../../fixture-recorder/ldk/json.js";
 import { until } from "../cluster/chain-facts.js";
-import type { LdkProcess } from "./ldk-process.js";
+import { NodeDied, type LdkProcess } from "./ldk-process.js";
 
 export type Match = Readonly<Record<string, string | number>>;
 
@@ -25,6 +25,9 @@ export class EventLog {
     this.#reading ??= this.node
       .call("events", { since: this.#known.length })
       .then((events) => void this.#known.push(...events))
+      .catch((error: unknown) => {
+        if (!(error instanceof NodeDied)) throw error; // what it has told is known, and it comes back
+      })
       .finally(() => (this.#reading = undefined));
     return this.#reading;
   }

@@ -39,8 +39,9 @@ export class LdkProcess {
   get name(): string {
     return this.plan.name;
   }
+  /** A process that was killed loses its channel a moment before it is gone. */
   get isRunning(): boolean {
-    return this.#child !== undefined;
+    return this.#child?.connected === true;
   }
   get pid(): number {
     return must(this.#child?.pid, `${this.name} runs`);
@@ -51,7 +52,7 @@ export class LdkProcess {
   }
 
   async start(): Promise<void> {
-    assert(!this.isRunning, `${this.name} already runs`);
+    assert(this.#child === undefined, `${this.name} already runs`);
     fs.mkdirSync(this.plan.folder, { recursive: true });
     const file = path.join(this.plan.folder, "plan.json");
     fs.writeFileSync(file, JSON.stringify(this.plan), { mode: OWNER_ONLY });
@@ -76,7 +77,7 @@ export class LdkProcess {
 
   call<N extends CallName>(name: N, ask: Calls[N]["ask"]): Promise<Calls[N]["answer"]> {
     const child = this.#child;
-    if (child === undefined) return Promise.reject(new NodeDied(`${this.name} does not run`));
+    if (child?.connected !== true) return Promise.reject(new NodeDied(`${this.name} does not run`));
     const message: CallMessage = { id: this.#nextId++, name, ask };
     return new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(message.id, { resolve, reject });

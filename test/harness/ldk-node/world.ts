@@ -138,8 +138,13 @@ export class LdkWorld {
     });
   }
 
-  /** Connects those of the pairs that are not. */
+  /** Starts nodes that are dead, and connects those of the pairs that are not. */
   async meet(pairs: readonly (readonly [string, string])[]): Promise<void> {
+    for (const { node } of this.members) {
+      if (node.isRunning) continue;
+      await node.exited();
+      await node.start();
+    }
     for (const [from, to] of pairs) {
       const { peers } = await this.node(from).state();
       if (!peers.includes(this.node(to).nodeId)) await this.connect(from, to);

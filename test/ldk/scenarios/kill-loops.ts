@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { until } from "../../harness/cluster/chain-facts.js";
 import type { Channel, Lane, Payment } from "../../harness/ldk-node/lane.js";
 import { NodeDied } from "../../harness/ldk-node/ldk-process.js";
+import type { ChannelView } from "../../harness/ldk-node/protocol.js";
 import { FUNDING_DEPTH } from "../../harness/ldk-node/world.js";
 import { resolved, returns, sendAgainIfForgotten, sendOrDie } from "./after-a-death.js";
 import { closeTogether, type Scenario } from "./scenario.js";
@@ -127,10 +128,7 @@ async function openThroughKills(lane: Lane, victim: "A" | "B", points: readonly 
       .catch((error: unknown) => {
         if (!(error instanceof NodeDied)) throw error;
       });
-    const view = async () =>
-      lane.node("A").isRunning
-        ? (await lane.node("A").state()).channels.find((one) => one.userId === userId)
-        : undefined;
+    const view = () => viewOf(lane, userId);
     await until(`${victim} is dead, or the funding transaction is out`, async () => {
       if (!lane.node(victim).isRunning) return true;
       const [txid] = ((await view())?.funding ?? "").split(":");
@@ -152,6 +150,16 @@ async function openThroughKills(lane: Lane, victim: "A" | "B", points: readonly 
     const channel = lane.adopt(usable, { opener: "A", acceptor: "B", pushMsat: PUSH_MSAT });
     await lane.settled(await lane.pay("A", [channel], { msat: 1_000_000n }));
     await closeTogether(lane, channel);
+  }
+}
+
+/** As A has it; undefined too while A is dead. */
+async function viewOf(lane: Lane, userId: bigint): Promise<ChannelView | undefined> {
+  try {
+    return (await lane.node("A").state()).channels.find((one) => one.userId === userId);
+  } catch (error) {
+    if (error instanceof NodeDied) return undefined;
+    throw error;
   }
 }
 
