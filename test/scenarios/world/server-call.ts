@@ -33,6 +33,11 @@ export class ServerCall extends Duplex {
     return { sslPeerCertificate: { raw: this.parts.certificate } };
   }
 
+  /** Callers here wait for messages, never for headers. */
+  sendMetadata(_headers: Metadata): void {
+    // nothing is on its way
+  }
+
   /** The caller is gone. */
   cancel(): void {
     if (this.#over) return;
