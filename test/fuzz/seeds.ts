@@ -13,7 +13,7 @@ const filesOf = (folder: string, ending: string): readonly URL[] =>
     .sort()
     .map((name) => new URL(`${folder}/${name}`, vectors));
 
-function recorded(kind: string): readonly Uint8Array[] {
+export function recorded(kind: string): readonly Uint8Array[] {
   const lines = filesOf("ldk-0.1.0", ".tsv.gz").flatMap((file) =>
     gunzipSync(readFileSync(file)).toString("utf8").trimEnd().split("\n"),
   );
@@ -34,9 +34,9 @@ function* hexAt(value: unknown, path: string, ending: string): Generator<string>
   }
 }
 
-export function fixtureBytes(ending: string): readonly Uint8Array[] {
+export function fixtureBytes(ending: string, folder = "ldk-fixtures"): readonly Uint8Array[] {
   const found: Uint8Array[] = [];
-  for (const file of filesOf("ldk-fixtures", ".json")) {
+  for (const file of filesOf(folder, ".json")) {
     const fixture: unknown = JSON.parse(readFileSync(file, "utf8"));
     for (const hex of hexAt(fixture, "", ending)) found.push(fromHex(hex));
   }
