@@ -3,6 +3,7 @@
  * newer than this version is refused: leaving it out would leave the channel unprotected.
  */
 import { assertNever } from "../../assert.js";
+import { equalBytes } from "../../bytes.js";
 import type { CommitmentHtlc, CounterpartyCommitment, PendingCommitment } from "../../channel.js";
 import {
   atMost,
@@ -147,6 +148,7 @@ const toFailed = ({ id, reason }: LdkOutboundFailure): FailedHtlc => ({
  */
 function holderStep(step: Step<"latestHolderCommitmentInfo">): UpdateStep {
   const listsAll = step.htlcs.some(({ signature }) => signature !== undefined);
+  if (listsAll) refuseOtherHtlcs(step);
   const htlcs: readonly SourcedHtlc[] = listsAll
     ? step.htlcs
     : [
@@ -160,6 +162,32 @@ function holderStep(step: Step<"latestHolderCommitmentInfo">): UpdateStep {
     claimed: claimsOf(step).map(toClaimed),
     failed: (step.failures ?? []).map(toFailed),
   };
+}
+
+/**
+ * 0.1 lists the HTLCs that have an output twice and asserts that both lists are the same. What is signed is
+ * checked with the one, a node that comes back goes by the other.
+ */
+function refuseOtherHtlcs({ htlcs, commitment }: Step<"latestHolderCommitmentInfo">): void {
+  const { commitment: transaction, counterpartyHtlcSignatures } = commitment;
+  const signed = htlcs.filter(({ signature }) => signature !== undefined);
+  const isSame = signed.every(({ htlc, signature }, at) => {
+    const other = transaction.htlcs[at];
+    const otherSignature = counterpartyHtlcSignatures[at];
+    return (
+      other?.offered === htlc.offered &&
+      other.amountMsat === htlc.amountMsat &&
+      other.cltvExpiry === htlc.cltvExpiry &&
+      other.paymentHash === htlc.paymentHash &&
+      other.outputIndex === htlc.outputIndex &&
+      signature !== undefined &&
+      otherSignature !== undefined &&
+      equalBytes(signature, otherSignature)
+    );
+  });
+  if (!isSame || signed.length !== transaction.htlcs.length) {
+    fail("malformed", "htlc_outputs", "not the HTLCs of the commitment beside it");
+  }
 }
 
 function holderStepOfAll(step: Step<"latestHolderCommitment">): UpdateStep {
