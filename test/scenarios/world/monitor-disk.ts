@@ -5,6 +5,7 @@
 import { assertNever, must } from "@farwatch/protocol/assert";
 import type { SealedMonitorEvent } from "@farwatch/protocol/event";
 import { eventId, type ChannelId, type StoreId } from "@farwatch/protocol/ids";
+import { txidHead } from "@farwatch/monitor-service/store/sqlite/write-ops";
 import { StoreFailure } from "@farwatch/monitor-service/store/store";
 import type {
   ArchivedRow,
@@ -107,13 +108,14 @@ export class MonitorDisk {
       findUpdate: (head, id) =>
         walk(head, ({ kind, updateId }) => kind === "update" && updateId === id),
       findPenalties: (commitments, perChannel) =>
-        session.read(() =>
-          byNumber(this.#penalties)
-            .filter(({ commitmentTxid }) => commitments.includes(commitmentTxid))
+        session.read(() => {
+          const heads = new Set(commitments.map(txidHead));
+          return byNumber(this.#penalties)
+            .filter(({ commitmentTxid }) => heads.has(txidHead(commitmentTxid)))
             .reverse()
             .filter(isAmongFirst(perChannel))
-            .map(({ logRowId }) => must(this.#log.get(logRowId), "log row of a penalty")),
-        ),
+            .map(({ logRowId }) => must(this.#log.get(logRowId), "log row of a penalty"));
+        }),
       readBack: (rowId, limit) => session.read(() => this.#back(rowId, limit)),
       readWatchPayload: (channelNo) => session.read(() => this.#channels.get(channelNo)?.payload),
       readSnapshot: (channelNo) => session.read(() => this.#snapshots.get(channelNo)),
@@ -245,11 +247,11 @@ export class MonitorDisk {
 
 const nameOf = (ops: readonly StoreOp[]): string => [...new Set(ops.map(({ op }) => op))].join("+");
 
-/** Of each channel and commitment no more than so many. */
+/** Of each channel no more than so many whose commitments begin alike, as SQLite's index tells them apart. */
 function isAmongFirst(perChannel: number): (row: PenaltyRow) => boolean {
   const counts = new Map<string, number>();
   return ({ channelNo, commitmentTxid }) => {
-    const key = `${channelNo} ${commitmentTxid}`;
+    const key = `${channelNo} ${txidHead(commitmentTxid)}`;
     counts.set(key, (counts.get(key) ?? 0) + 1);
     return (counts.get(key) ?? 0) <= perChannel;
   };
