@@ -23,7 +23,7 @@ export const DEFAULT_JOBS = Math.max(1, Math.min(MAX_JOBS, availableParallelism(
  * points with it, and all of them took longer than the rest of the tests together. A prime, so that the
  * points before and after, of every kind, all come up. `--all-points` crashes each.
  */
-export const VARIANT_STRIDE = 5;
+export const VARIANT_STRIDE = 11;
 
 /** The first scenario of an id in the order of the suite is swept at every point. */
 export const strideOf = (scenario: Scenario, all: readonly Scenario[]): number =>
