@@ -155,10 +155,8 @@ export class Session {
     const messages: AsyncIterable<UpdateChannelResponse> = stream;
     for await (const { item } of messages) {
       if (this.#lost !== undefined) return;
-      if (item?.$case === "accepted") {
-        this.#inFlight -= 1;
-        for (const id of this.#lanes.keys()) this.pump(id);
-      } else if (item?.$case === "completed") {
+      if (item?.$case === "accepted") this.#answered();
+      else if (item?.$case === "completed") {
         const { channelId: id, updateId } = item.value;
         host.durable(queue.durable(channelId(toHex(id)), updateId));
       } else if (item?.$case === "refused") this.#refusedUpdate(item.value);
@@ -166,12 +164,19 @@ export class Session {
     throw new ConnectionLost("the manager-service ended the update stream");
   }
 
-  #refusedUpdate({ channelId: id, updateId, error }: Refused): void {
+  /** Rows wait for an answer only while too much is under way: then any answer makes room, a refusal too. */
+  #answered(): void {
+    const wasFull = this.#inFlight >= MAX_IN_FLIGHT;
     this.#inFlight -= 1;
+    if (wasFull) for (const id of this.#lanes.keys()) this.pump(id);
+  }
+
+  #refusedUpdate({ channelId: id, updateId, error }: Refused): void {
     const unnamed = refuse("malformed", "the manager-service refused without a reason");
     const refusal = error === undefined ? unnamed : detailToRefusal(error);
     const text = `update ${updateId}: ${refusal.message}`;
     this.#refused(channelId(toHex(id)), { ...refusal, message: text });
+    this.#answered();
   }
 
   /** The rows stay; the next session tries again. Other channels go on. */

@@ -29,9 +29,10 @@ const refused = (refusal: Refusal): Acceptance => ({ kind: "refused", refusal })
 const OTHER_HASH = hash32("ff".repeat(32));
 
 /**
- * Errors: channelUnknown, notYourChannel, unknownRole (LDK's bytes), channelHalted (frozen), nodeBehind, managerBehind, updateGap,
- * updateConflict, noFurtherUpdates, unknownStep, malformed, invalidSecret, claimNotFound, preimageMismatch,
- * duplicateForward, and channelUnknown and notYourChannel of an inbound channel too.
+ * Errors: channelUnknown, notYourChannel, unknownRole (LDK's bytes), wrongChannelKind, channelHalted (frozen),
+ * nodeBehind, managerBehind, updateGap, updateConflict, noFurtherUpdates, unknownStep, malformed,
+ * invalidSecret, claimNotFound, preimageMismatch, duplicateForward, and channelUnknown and notYourChannel of
+ * an inbound channel too.
  */
 export function acceptUpdate(work: Work, offered: OfferedUpdate): Acceptance {
   const { channelId, nodeKey } = offered;
